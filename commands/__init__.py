@@ -1,0 +1,1 @@
+"""One file per noun: parse, call one function on a client, emit."""

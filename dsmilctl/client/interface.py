@@ -1,0 +1,215 @@
+"""The client interface: all that a command, a screen or a program may ask, whatever is behind it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from dsmilctl.model.audit import AuditRecord, AuditVerdict
+from dsmilctl.model.device import Device, DeviceId, DeviceStatus
+from dsmilctl.model.emergency import Confirmation, Stop
+from dsmilctl.model.event import Event
+from dsmilctl.model.identity import Identity
+from dsmilctl.model.operation import BulkResult, Operation, Request
+from dsmilctl.model.reading import Batch, Gap, Reading, Span
+from dsmilctl.model.selector import EVERYTHING, Selector
+
+LIFECYCLE_VERBS = ("scan", "initialize", "connect", "disconnect", "state", "cleanup")
+
+
+class ContextInfo(msgspec.Struct, frozen=True):
+    """The context that a client is open on: `kind` is `local` or `remote`, `target` what it talks to."""
+
+    name: str
+    kind: str
+    target: str
+    read_only: bool = False
+
+
+class DriverInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One installed driver.  `problem` says why it cannot be used and `fix` what to do about it."""
+
+    name: str
+    version: str = ""
+    summary: str = ""
+    distribution: str = ""
+    enabled: bool = True
+    reason: str = ""
+    changed: int | None = None
+    capabilities: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    problem: str = ""
+    fix: str = ""
+
+
+class BulkOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a bulk runs: `concurrency` 0 is all at once, 1 is one after the other."""
+
+    concurrency: int = 0
+    stop_on_error: bool = False
+
+
+class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which records of the journal are wanted, newest first; times in nanoseconds UTC."""
+
+    device_id: DeviceId | None = None
+    since: int | None = None
+    until: int | None = None
+    action: str = ""
+    outcome: str = ""
+    user: str = ""
+    limit: int = 50
+
+
+class Client(ABC):
+    """One open context.  Use it as an asynchronous context manager.
+
+    Reading never raises for a device that fails: a reading carries its error.  A change that the guard
+    refuses raises the refusal from `change`; `change_many` reports it per item and never raises for one.
+    """
+
+    context: ContextInfo
+    identity: Identity
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Make ready; cheap: devices are reached when they are asked for."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close every device and let go of every resource."""
+
+    @abstractmethod
+    async def devices(self, selector: Selector = EVERYTHING, *, quarantined: bool = False) -> list[Device]:
+        """The devices that the selector names; raises DeviceNotFound where it names none."""
+
+    @abstractmethod
+    async def statuses(self, devices: Sequence[Device]) -> list[DeviceStatus]:
+        """The lifecycle state of each device, in the same order."""
+
+    @abstractmethod
+    async def read(
+        self,
+        devices: Sequence[Device],
+        registers: Sequence[str] = (),
+        *,
+        span: Span | None = None,
+        options: BulkOptions | None = None,
+    ) -> list[Reading]:
+        """Readings in the order of the devices; without `registers` each device's default register.
+
+        Raises InvalidParameter for a register that none of the devices has.
+        """
+
+    @abstractmethod
+    async def change(self, request: Request) -> Operation:
+        """Carry out one guarded change; raises the refusal.  A dry run ends with status PLANNED."""
+
+    @abstractmethod
+    async def change_many(
+        self,
+        requests: Sequence[Request],
+        *,
+        options: BulkOptions | None = None,
+        progress: Callable[[Operation], None] | None = None,
+    ) -> BulkResult:
+        """Carry out many guarded changes; refusals and failures are results, in the order asked for."""
+
+    @abstractmethod
+    async def bulk(self, bulk_id: str) -> BulkResult:
+        """What became of a bulk; raises NotFound."""
+
+    @abstractmethod
+    async def undo_requests(self, bulk_id: str) -> list[Request]:
+        """The changes that would put back what a bulk changed; raises NotFound."""
+
+    @abstractmethod
+    async def lifecycle(self, verb: str, devices: Sequence[Device]) -> list[DeviceStatus]:
+        """Carry out one of LIFECYCLE_VERBS on each device; a failure shows in the state and its reason."""
+
+    @abstractmethod
+    def stream(
+        self,
+        devices: Sequence[Device],
+        registers: Sequence[str] = (),
+        *,
+        interval: float = 1.0,
+        changes_only: bool = False,
+    ) -> AsyncIterator[Batch | Gap]:
+        """A batch of readings per tick, on a fixed schedule, until the iterator is closed.
+
+        With `changes_only` a batch holds what changed since the batch before (the first one holds all);
+        a receiver that is too slow gets a Gap instead of a growing queue.
+        """
+
+    @abstractmethod
+    def events(self) -> AsyncIterator[Event | Gap]:
+        """What happens from now on, until the iterator is closed."""
+
+    @abstractmethod
+    async def stop(
+        self,
+        devices: Sequence[Device] | None = None,
+        *,
+        reason: str = "",
+        deadline: float = 2.0,
+        scope: str = "@all",
+        report: Callable[[Confirmation], None] | None = None,
+    ) -> Stop:
+        """Emergency stop: latch first, then drive every device to its safe state, all at once.
+
+        `devices` None is the whole fleet.  Never refuses; what did not work is in the result.
+        """
+
+    @abstractmethod
+    async def stops(self) -> list[Stop]:
+        """The emergency stops in force, oldest first."""
+
+    @abstractmethod
+    async def stop_history(self, limit: int = 50) -> list[Stop]:
+        """The emergency stops there were, newest first."""
+
+    @abstractmethod
+    async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
+        """End one stop, or all of them; returns what was released."""
+
+    @abstractmethod
+    async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
+        """Records of the journal, newest first."""
+
+    @abstractmethod
+    async def audit_verify(self, anchor: str = "") -> AuditVerdict:
+        """Check the journal's chain; `anchor` is a hash that has to be in it."""
+
+    @abstractmethod
+    async def drivers(self) -> list[DriverInfo]:
+        """Every installed driver, also those that cannot be used."""
+
+    @abstractmethod
+    async def set_driver(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:
+        """Enable or disable a driver and remember why and when."""
+
+    @abstractmethod
+    async def system_status(self) -> dict[str, Any]:
+        """What the fleet is made of and how it is: counts, stops, performance."""
+
+    @abstractmethod
+    async def capabilities(self) -> dict[str, Any]:
+        """What this context can do: operations, limits, drivers."""
+
+    @abstractmethod
+    async def health(self) -> dict[str, Any]:
+        """Whether each part works: drivers, journal, latch, state folder."""

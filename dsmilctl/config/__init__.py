@@ -1,0 +1,1 @@
+"""Settings, contexts, secrets and the folders they lie in."""

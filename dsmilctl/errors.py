@@ -1,0 +1,241 @@
+"""Every error that dsmilctl raises: one tree, each with a code, a hint, a target and an exit status.
+
+DSMILError
+├── UsageError (2)                    the command line or the configuration is wrong
+│   ├── ConfigError
+│   ├── MissingExtraError
+│   ├── ConfirmationRequired
+│   ├── InvalidParameter
+│   └── NotFound
+├── Refused (1)                       the guard or the device said no
+│   ├── EmergencyStopActive, ReadOnly, JustificationRequired, ApprovalRequired
+│   ├── RateLimitError                with `retry_after`
+│   └── StateUnavailable              the journal, latch or policy cannot be read or written
+├── DeviceError                       about one device, with `device_id` and `error_code`
+│   ├── DeviceNotFound (2), DeviceQuarantined (1), HardwareError (1)
+│   ├── DeviceBusy (7), Conflict (7)
+│   └── OperationTimeout (5)          sent, but no answer: the outcome is unknown
+├── AuthenticationError (4), PermissionDenied (4)
+├── Unreachable (3)                   NetworkError, ProtocolError
+├── StopNotConfirmed (8)
+└── CheckFailed (9)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class DSMILError(Exception):
+    """The root of every error of dsmilctl.
+
+    `code` is the stable name that scripts compare, `exit_status` what a command ends with, `hint` the next
+    thing to do and `target` the device, register, file or option that the message is about.
+    """
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "", target: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.target = target
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UsageError(DSMILError):
+    """The command line is wrong."""
+
+    code = "USAGE"
+    exit_status = 2
+
+
+class ConfigError(UsageError):
+    """A configuration file, environment variable or context is wrong."""
+
+    code = "CONFIG"
+
+
+class MissingExtraError(UsageError):
+    """A feature needs a package of an extra that is not installed."""
+
+    code = "MISSING_EXTRA"
+
+
+class ConfirmationRequired(UsageError):
+    """A dangerous command was given without a terminal and without `--yes` or `--confirm`."""
+
+    code = "CONFIRMATION_REQUIRED"
+
+
+class InvalidParameter(UsageError):
+    """A value, register, selector or option is malformed or out of range."""
+
+    code = "INVALID_PARAMETER"
+
+
+class NotFound(UsageError):
+    """A named thing that is not a device (context, stop, operation, driver) does not exist."""
+
+    code = "NOT_FOUND"
+
+
+class Refused(DSMILError):
+    """The guard refused a change."""
+
+    code = "REFUSED"
+    exit_status = 1
+
+
+class EmergencyStopActive(Refused):
+    """The device is under an emergency stop."""
+
+    code = "EMERGENCY_STOP"
+
+
+class ReadOnly(Refused):
+    """The context, the session or the command is read-only."""
+
+    code = "READ_ONLY"
+
+
+class JustificationRequired(Refused):
+    """The policy asks for a justification."""
+
+    code = "JUSTIFICATION_REQUIRED"
+
+
+class ApprovalRequired(Refused):
+    """The policy asks for a second person."""
+
+    code = "APPROVAL_REQUIRED"
+
+
+class RateLimitError(Refused):
+    """Too many operations; `retry_after` is in seconds."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, message: str, *, retry_after: float, hint: str = "", target: str = "") -> None:
+        super().__init__(message, hint=hint, target=target)
+        self.retry_after = retry_after
+
+
+class StateUnavailable(Refused):
+    """The journal, the latch, the policy or the state folder cannot be read or written."""
+
+    code = "STATE_UNAVAILABLE"
+
+
+class DeviceError(DSMILError):
+    """Something about one device; `device_id` is the id as shown, `error_code` the stable code."""
+
+    code = "HARDWARE_ERROR"
+
+    def __init__(self, message: str, *, device_id: int | str = "", hint: str = "", target: str = "") -> None:
+        super().__init__(message, hint=hint, target=target or str(device_id))
+        self.device_id = device_id
+
+    @property
+    def error_code(self) -> str:
+        """The stable code of the error, as `code`."""
+        return self.code
+
+
+class DeviceNotFound(DeviceError):
+    """No device of that id in the context."""
+
+    code = "DEVICE_NOT_FOUND"
+    exit_status = 2
+
+
+class DeviceQuarantined(DeviceError):
+    """The device is quarantined."""
+
+    code = "DEVICE_QUARANTINED"
+
+
+class HardwareError(DeviceError):
+    """The device answered with an error, or an answer that cannot be."""
+
+    code = "HARDWARE_ERROR"
+
+
+class DeviceBusy(DeviceError):
+    """The lifecycle does not allow it now, or somebody else holds the device."""
+
+    code = "DEVICE_BUSY"
+    exit_status = 7
+
+
+class Conflict(DeviceError):
+    """Compare-and-set found another value than expected."""
+
+    code = "CONFLICT"
+    exit_status = 7
+
+
+class OperationTimeout(DeviceError):
+    """No answer within the deadline; for a write the outcome is unknown."""
+
+    code = "TIMEOUT"
+    exit_status = 5
+
+
+class AuthenticationError(DSMILError):
+    """Not logged in, or the credentials were refused."""
+
+    code = "AUTHENTICATION_FAILED"
+    exit_status = 4
+
+
+class PermissionDenied(DSMILError):
+    """The identity may not do this."""
+
+    code = "PERMISSION_DENIED"
+    exit_status = 4
+
+
+class Unreachable(DSMILError):
+    """No conversation with the device or server was possible."""
+
+    code = "NETWORK_ERROR"
+    exit_status = 3
+
+
+class NetworkError(Unreachable):
+    """No connection, or it broke."""
+
+
+class ProtocolError(Unreachable):
+    """An answer came that is not of the protocol."""
+
+    code = "PROTOCOL_ERROR"
+
+
+class StopNotConfirmed(DSMILError):
+    """An emergency stop that not every device confirmed."""
+
+    code = "STOP_NOT_CONFIRMED"
+    exit_status = 8
+
+
+class CheckFailed(DSMILError):
+    """A check (journal, archive, backup) found problems."""
+
+    code = "CHECK_FAILED"
+    exit_status = 9
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A sentence that offers the known name nearest to `name`, or an empty string."""
+    import difflib
+
+    candidates = list(known)
+    folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}
+    matches = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.55)
+    return f"Did you mean {folded[matches[0]]}?" if matches else ""

@@ -1,0 +1,1 @@
+"""The nouns of dsmilctl: frozen values without I/O."""

@@ -1,0 +1,207 @@
+"""Selector: which devices a command is about, the same everywhere.
+
+Grammar: terms united by commas; a term is an id (`0x8000`, `32768`, `boiler-1`), a range between numbers
+(`0x8000-0x800F`, `0x8000..0x800F`), a glob (`boiler-*`), a group (`@controllers`, `@all`) or a filter
+(`risk=HIGH`, `state!=error`).  Filters narrow what the other terms unite.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from dsmilctl.errors import DeviceNotFound, DSMILError, InvalidParameter, nearest
+from dsmilctl.model.device import Device, DeviceId, DeviceStatus
+
+LARGEST_RANGE = 1_000_000
+FILTER_FIELDS = ("risk", "state", "group", "driver", "name", "quarantined")
+_NUMBER = r"(?:0[xX][0-9a-fA-F]+|[0-9]+)"
+_RANGE = re.compile(rf"({_NUMBER})(?:-|\.\.)({_NUMBER})")
+_WHOLE = re.compile(_NUMBER)
+_FILTER = re.compile(r"([a-z_]+)(!=|=)(.*)")
+GRAMMAR_HINT = "a selector is 0x8000, 0x8000-0x800F, 'boiler-*', @group, risk=HIGH, or several with commas"
+
+
+class Range(msgspec.Struct, frozen=True):
+    """All numbers from `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """A condition on a field of a device."""
+
+    field: str
+    value: str
+    negated: bool = False
+
+
+class Selector(msgspec.Struct, frozen=True):
+    """A parsed selector: the terms that unite and the filters that narrow."""
+
+    text: str
+    ids: tuple[DeviceId, ...] = ()
+    ranges: tuple[Range, ...] = ()
+    globs: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+
+    @property
+    def unites_all(self) -> bool:
+        """Whether the uniting terms are everything: `*`, `@all`, or filters alone."""
+        return (
+            "*" in self.globs
+            or "all" in self.groups
+            or not (self.ids or self.ranges or self.globs or self.groups)
+        )
+
+
+EVERYTHING = Selector(text="@all", groups=("all",))
+
+
+def parse_selector(text: str) -> Selector:
+    """Parse a selector; raises InvalidParameter that says which term is wrong and what would be right."""
+    terms = [term.strip() for term in text.split(",")]
+    if any(not term for term in terms):
+        raise InvalidParameter(f"selector {text!r} has an empty term", hint=GRAMMAR_HINT, target=text)
+    found: dict[str, list[object]] = {name: [] for name in ("ids", "ranges", "globs", "groups", "filters")}
+    for term in terms:
+        kind, value = _parse_term(term)
+        found[kind].append(value)
+    return msgspec.convert(
+        {"text": text, **{name: tuple(values) for name, values in found.items()}},
+        Selector,
+        from_attributes=True,
+    )
+
+
+def _parse_term(term: str) -> tuple[str, object]:
+    if match := _RANGE.fullmatch(term):
+        return "ranges", _parse_range(term, int(match[1], 0), int(match[2], 0))
+    if _WHOLE.fullmatch(term):
+        return "ids", int(term, 0)
+    if term.startswith("@"):
+        return "groups", _parse_group(term)
+    if match := _FILTER.fullmatch(term):
+        return "filters", _parse_filter(term, *match.groups())
+    if term.startswith(("0x", "0X")):
+        raise InvalidParameter(f"{term!r} is not a hexadecimal number", hint=GRAMMAR_HINT, target=term)
+    if any(character in term for character in "*?["):
+        return "globs", term
+    return "ids", term
+
+
+def _parse_range(term: str, first: int, last: int) -> Range:
+    if first > last:
+        hint = f"write the lower id first: 0x{last:X}-0x{first:X}"
+        raise InvalidParameter(f"range {term} is reversed", hint=hint, target=term)
+    if last - first >= LARGEST_RANGE:
+        hint = f"a range may span {LARGEST_RANGE:,} ids; @all is every device of the context"
+        raise InvalidParameter(f"range {term} spans {last - first + 1:,} ids", hint=hint, target=term)
+    return Range(first, last)
+
+
+def _parse_group(term: str) -> str:
+    if len(term) == 1:
+        raise InvalidParameter("'@' needs a group name", hint="@all is every device", target=term)
+    return term[1:]
+
+
+def _parse_filter(term: str, field: str, operator: str, value: str) -> Filter:
+    if field not in FILTER_FIELDS:
+        hint = nearest(field, FILTER_FIELDS) or f"filters: {', '.join(FILTER_FIELDS)}"
+        raise InvalidParameter(f"no filter {field!r} in {term!r}", hint=hint, target=term)
+    return Filter(field, value, negated=operator == "!=")
+
+
+StatusOf = Callable[[DeviceId], DeviceStatus | None]
+
+
+def select(
+    selector: Selector, devices: Sequence[Device], status: StatusOf, *, quarantined: bool = False
+) -> list[Device]:
+    """The devices that a selector names, in the fleet's order, each once.
+
+    Quarantined devices come only where they are named, met by a range, or asked for with `quarantined`.
+    Raises DeviceNotFound for an id, range, glob or group that names no device.
+    """
+    chosen: dict[DeviceId, Device] = {}
+    by_id = {device.device_id: device for device in devices}
+    explicit = {device.device_id for device in _named(selector, by_id)}
+    wanted = _everything(selector, devices, quarantined) | explicit
+    for device in devices:
+        if device.device_id in wanted and _passes(device, selector.filters, status):
+            chosen[device.device_id] = device
+    return list(chosen.values())
+
+
+def _everything(selector: Selector, devices: Sequence[Device], quarantined: bool) -> set[DeviceId]:
+    wanted: set[DeviceId] = set()
+    asked = quarantined or any(item.field == "quarantined" for item in selector.filters)
+    if selector.unites_all:
+        wanted |= {device.device_id for device in devices if asked or not device.quarantined}
+    for term, matches in [(glob, _glob(glob)) for glob in selector.globs if glob != "*"] + [
+        (f"@{group}", _in_group(group)) for group in selector.groups if group != "all"
+    ]:
+        met = [device for device in devices if matches(device)]
+        if not met:
+            raise _nothing(term, devices)
+        wanted |= {device.device_id for device in met if asked or not device.quarantined}
+    return wanted
+
+
+def _named(selector: Selector, by_id: dict[DeviceId, Device]) -> Iterable[Device]:
+    names = {device.name: device for device in by_id.values()} if selector.ids else {}
+    for wanted in selector.ids:
+        device = by_id.get(wanted) or (names.get(wanted) if isinstance(wanted, str) else None)
+        if device is None:
+            raise _unknown(wanted, by_id.values())
+        yield device
+    for span in selector.ranges:
+        met = [by_id[number] for number in range(span.first, span.last + 1) if number in by_id]
+        if not met:
+            raise _nothing(f"0x{span.first:X}-0x{span.last:X}", by_id.values())
+        yield from met
+
+
+def _glob(pattern: str) -> Callable[[Device], bool]:
+    import fnmatch
+
+    expression = re.compile(fnmatch.translate(pattern), re.IGNORECASE)
+    return lambda device: bool(expression.match(device.shown_id) or expression.match(device.name))
+
+
+def _in_group(group: str) -> Callable[[Device], bool]:
+    folded = group.casefold()
+    return lambda device: device.group.casefold() == folded
+
+
+def _passes(device: Device, filters: Iterable[Filter], status: StatusOf) -> bool:
+    for item in filters:
+        if (_field(device, item.field, status).casefold() == item.value.casefold()) == item.negated:
+            return False
+    return True
+
+
+def _field(device: Device, field: str, status: StatusOf) -> str:
+    if field == "state":
+        known = status(device.device_id)
+        return known.state.value if known else ""
+    return str(getattr(device, field))
+
+
+def _unknown(wanted: DeviceId, devices: Iterable[Device]) -> DSMILError:
+    shown = f"0x{wanted:04X}" if isinstance(wanted, int) else wanted
+    known = [device.shown_id for device in devices]
+    hint = nearest(shown, known) or "dsmilctl device list shows every device of this context"
+    return DeviceNotFound(f"no device {shown}", device_id=wanted, hint=hint, target=shown)
+
+
+def _nothing(term: str, devices: Iterable[Device]) -> DSMILError:
+    groups = sorted({f"@{device.group}" for device in devices if device.group})
+    hint = nearest(term, groups) if term.startswith("@") else ""
+    hint = hint or "dsmilctl device list shows every device of this context"
+    return DeviceNotFound(f"{term} names no device", device_id=term, hint=hint, target=term)
