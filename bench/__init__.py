@@ -1,0 +1,1 @@
+"""Benchmarks: one program per row, our figure beside a named peer's in the same run."""

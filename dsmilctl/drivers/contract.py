@@ -70,6 +70,7 @@ class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def no_secret(name: str) -> str | None:
     """The secrets of a driver that was given none."""
     del name
+    return None
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Reconnect(msgspec.Struct, frozen=True):
 
     def delay(self, failures: int) -> float:
         """Seconds to wait after that many failures in a row."""
-        plain = min(self.cap, self.first * 2 ** min(failures - 1, 16))
+        plain = min(self.cap, self.first * 2.0 ** min(failures - 1, 16))
         return plain * (1 + self.jitter * (random.random() - 0.5))
 
     def given_up(self, failures: int) -> bool:

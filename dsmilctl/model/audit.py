@@ -30,7 +30,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What `audit verify` found: how many records are good and, if any, where the first bad one is and why."""
+    """What `audit verify` found: how many records, where the first bad one is, and why."""
 
     intact: bool
     records: int

@@ -26,7 +26,7 @@ class StopOutcome(StrEnum):
 
 
 class Confirmation(msgspec.Struct, frozen=True, gc=False):
-    """What one device answered to a stop: after how many milliseconds, attempts, and the reason if it did not."""
+    """What one device answered to a stop: after how long, at which attempt, or why not."""
 
     device_id: DeviceId
     outcome: StopOutcome

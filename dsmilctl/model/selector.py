@@ -78,7 +78,7 @@ def parse_selector(text: str) -> Selector:
     )
 
 
-def _parse_term(term: str) -> tuple[str, object]:
+def _parse_term(term: str) -> tuple[str, Any]:
     if match := _RANGE.fullmatch(term):
         return "ranges", _parse_range(term, int(match[1], 0), int(match[2], 0))
     if _WHOLE.fullmatch(term):
