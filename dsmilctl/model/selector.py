@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -67,15 +68,11 @@ def parse_selector(text: str) -> Selector:
     terms = [term.strip() for term in text.split(",")]
     if any(not term for term in terms):
         raise InvalidParameter(f"selector {text!r} has an empty term", hint=GRAMMAR_HINT, target=text)
-    found: dict[str, list[object]] = {name: [] for name in ("ids", "ranges", "globs", "groups", "filters")}
+    found: dict[str, list[Any]] = {}
     for term in terms:
         kind, value = _parse_term(term)
-        found[kind].append(value)
-    return msgspec.convert(
-        {"text": text, **{name: tuple(values) for name, values in found.items()}},
-        Selector,
-        from_attributes=True,
-    )
+        found.setdefault(kind, []).append(value)
+    return Selector(text, **{kind: tuple(values) for kind, values in found.items()})
 
 
 def _parse_term(term: str) -> tuple[str, Any]:
