@@ -56,7 +56,10 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     """What one tick of a stream brought.
 
     `readings` holds what changed (or everything where the stream was asked for everything); every device of
-    the stream that is not in `failed` was reached at `timestamp`, so an unchanged value is as fresh as that.
+    the stream that is neither in `failed` nor in `pending` was reached at `timestamp`, so an unchanged value
+    is as fresh as that.  `pending` devices are being asked on their own: their answers follow.
+    A `partial` batch speaks only of the devices in its `readings` and `failed`: those that had to be asked
+    on their own and answered later than the others.
     """
 
     sequence: int
@@ -64,6 +67,8 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     readings: tuple[Reading, ...]
     failed: tuple[DeviceId, ...] = ()
     latency_ms: float = 0.0
+    partial: bool = False
+    pending: tuple[DeviceId, ...] = ()
 
 
 class Gap(msgspec.Struct, frozen=True, gc=False):
