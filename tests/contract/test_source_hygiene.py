@@ -1,0 +1,134 @@
+"""What no file may contain: unfinished work, silenced failures, stray output, disabled certificate checks."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.source import EVERYTHING, ROOT, SHIPPED, Module, all_imports, modules, receiver
+
+UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
+SILENCED = re.compile(r"#\s*(no" + r"qa|type:\s*ignore)")
+REASONED = re.compile(r"#\s*(no" + r"qa|type:\s*ignore)(:\s*[A-Z0-9, ]+|\[[a-z0-9, -]+\])?\s*(#|-)\s*\w+")
+MACHINE = re.compile(r"/(work|root|home/[a-z]+)/(main|shared|\.venv|\.pyenv)\b")
+MAY_WRITE = {"stdout": "dsmilctl/output", "stderr": "dsmilctl/diagnostics"}
+
+
+def test_nothing_is_left_unfinished() -> None:
+    assert lines_like(UNFINISHED) == []
+
+
+def test_a_silenced_check_says_why_beside_it() -> None:
+    assert [place for place in lines_like(SILENCED) if place not in lines_like(REASONED)] == []
+
+
+def test_no_handler_is_bare_and_one_of_every_exception_says_why_beside_it() -> None:
+    found = [
+        module.at(node)
+        for module, node in handlers(EVERYTHING)
+        if node.type is None or (catches_everything(node.type) and "#" not in module.line(node))
+    ]
+
+    assert found == []
+
+
+def test_an_exception_swallowed_on_purpose_says_why() -> None:
+    found = [
+        module.at(node)
+        for module, node in handlers(SHIPPED)
+        if swallows(node) and not explained(module, node)
+    ]
+
+    assert found == []
+
+
+def test_only_output_writes_stdout_and_only_diagnostics_writes_stderr() -> None:
+    found = [
+        f"{module.at(node)} {name}"
+        for module in modules(SHIPPED)
+        for node, name in streams(module.tree)
+        if not module.path.startswith(MAY_WRITE.get(name, "nowhere"))
+    ]
+
+    assert found == []
+
+
+def test_no_certificate_check_is_switched_off() -> None:
+    found = [
+        module.at(node.value)
+        for module in modules(EVERYTHING)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.keyword) and node.arg in ("verify", "verify_ssl", "check_hostname")
+        if isinstance(node.value, ast.Constant) and node.value.value is False
+    ]
+
+    assert found == []
+
+
+def test_a_linked_folder_is_imported_by_one_name_only() -> None:
+    found = [
+        f"{module.at(node)} {name}"
+        for module in modules(EVERYTHING)
+        for node, name in all_imports(module)
+        if name.split(".")[0] in ("commands", "tui")
+    ]
+
+    assert found == [], "import it as dsmilctl.commands or dsmilctl.tui: two names make two copies"
+
+
+def test_no_committed_file_names_the_machine_that_it_was_written_on() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if not listed.stdout:
+        pytest.skip("this machine has no git checkout here")
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    files = [path for path in paths if path.is_file()]
+
+    assert [str(path) for path in files if MACHINE.search(path.read_text(errors="replace"))] == []
+
+
+def lines_like(pattern: re.Pattern[str]) -> list[str]:
+    """Where a line matches, in every module."""
+    return [
+        module.at(number)
+        for module in modules(EVERYTHING)
+        for number, line in enumerate(module.lines, 1)
+        if pattern.search(line)
+    ]
+
+
+def handlers(folders: tuple[str, ...]) -> Iterator[tuple[Module, ast.ExceptHandler]]:
+    for module in modules(folders):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ExceptHandler):
+                yield module, node
+
+
+def catches_everything(node: ast.expr) -> bool:
+    names = node.elts if isinstance(node, ast.Tuple) else [node]
+    return any(isinstance(name, ast.Name) and name.id in ("Exception", "BaseException") for name in names)
+
+
+def swallows(handler: ast.ExceptHandler) -> bool:
+    """Whether nothing but `pass`, `continue` or a bare `return` stands in the handler."""
+    first, *rest = handler.body
+    bare_return = isinstance(first, ast.Return) and first.value is None
+    return not rest and (bare_return or isinstance(first, ast.Pass | ast.Continue))
+
+
+def explained(module: Module, handler: ast.ExceptHandler) -> bool:
+    first, last = handler.lineno - 1, (handler.body[0].end_lineno or handler.lineno)
+    return any("#" in line for line in module.lines[first:last])
+
+
+def streams(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
+    """Every use of a standard stream for writing: `sys.stdout`, `print(…)`, `input(…)`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and receiver(node) == "sys":
+            if node.attr.strip("_") in MAY_WRITE:
+                yield node, node.attr.strip("_")
+        elif isinstance(node, ast.Name) and node.id in ("print", "input"):
+            yield node, node.id
