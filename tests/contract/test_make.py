@@ -1,0 +1,79 @@
+"""What the Makefile and the programs in .ci promise to someone on a fresh machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.contract.source import ROOT
+
+CI = ROOT / ".ci"
+SCRIPTS = sorted(path for path in CI.iterdir() if os.access(path, os.X_OK))
+TARGETS = ("demo", "test", "check", "bench", "docs", "soak", "clean")
+
+
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_is_written_for_the_shell_that_it_names(script: Path) -> None:
+    shell = script.read_text(encoding="utf-8").splitlines()[0].split("/")[-1].split()[-1]
+
+    assert run("/usr/bin/env", shell, "-n", script, PATH=os.environ["PATH"]).stderr == ""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_make_knows_every_target_and_says_what_it_is_for(target: str) -> None:
+    assert run("make", "--dry-run", target, PATH=os.environ["PATH"]).returncode == 0
+    assert re.search(rf"make {target} +\w+", run("make", PATH=os.environ["PATH"]).stdout)
+
+
+def test_a_python_that_runs_is_found_and_a_shim_without_its_python_is_not(tmp_path: Path) -> None:
+    shims, good = tmp_path / "shims", tmp_path / "good"
+    for folder in (shims, good):
+        folder.mkdir()
+    (shims / "python3.11").write_text("#!/bin/sh\necho 'no such version' >&2\nexit 127\n")
+    (shims / "python3.11").chmod(0o755)
+    (good / "python3.12").symlink_to(sys.executable)
+
+    found = run(CI / "pythons", PATH=f"{shims}:{good}:/usr/bin:/bin", HOME=str(tmp_path)).stdout
+
+    assert f"3.12\t{good}/python3.12\n" in found
+    assert str(shims) not in found
+
+
+def test_a_machine_without_python_is_told_what_to_install(tmp_path: Path) -> None:
+    for tool in ("sh", "dirname", "head", "cut", "id"):
+        (tmp_path / tool).symlink_to(Path("/usr/bin") / tool)
+
+    refused = run("/bin/sh", CI / "venv", "unused", "core", PATH=str(tmp_path), HOME=str(tmp_path))
+
+    assert refused.returncode == 2
+    assert "needs Python 3.11 or newer" in refused.stderr
+    assert "apt-get install python3" in refused.stderr
+
+
+def test_a_skip_that_this_machine_could_have_run_fails_the_run(tmp_path: Path) -> None:
+    allowed = [line for line in (CI / "allowed-skips").read_text().splitlines() if line and line[0] != "#"]
+    reasons = {
+        "tests/tui/test_terminal.py:20: tmux is not installed": False,
+        "Python 3.13 is not installed: nothing was run under it": True,
+        "tests/drivers/test_host.py:9: this machine has no thermal zone": True,
+    }
+
+    for reason, expected in reasons.items():
+        assert any(re.search(pattern, reason) for pattern in allowed) is expected
