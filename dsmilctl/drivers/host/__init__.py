@@ -1,0 +1,5 @@
+"""Host driver: this machine's own sensors, counters and messages as devices, read from the kernel's files."""
+
+from dsmilctl.drivers.host.driver import HostDriver, HostOptions
+
+__all__ = ["HostDriver", "HostOptions"]

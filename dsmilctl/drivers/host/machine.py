@@ -1,0 +1,111 @@
+"""Machine: the kernel's files of one machine below one root, and the numbers in them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+LIMIT = 4 * 1024 * 1024
+"""Bytes that are read of one file at most; no file of the kernel that is read here comes near it."""
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
+_DIGITS = re.compile(r"([0-9]+)", re.ASCII)
+
+
+class Nonsense(ValueError):
+    """A file of the kernel holds something that is not what its manual promises."""
+
+
+class Machine:
+    """The `proc`, `sys` and `dev` folders below `root`; tests make a machine of their own there."""
+
+    def __init__(self, root: str = "/") -> None:
+        self.root = Path(root)
+
+    @property
+    def real(self) -> bool:
+        """Whether this is the machine that this process runs on."""
+        return self.root == Path("/")
+
+    def path(self, name: str) -> Path:
+        """The file or folder `name` (`proc/stat`) below the root."""
+        return self.root / name
+
+    def text(self, name: str, limit: int = LIMIT) -> str:
+        """What the file `name` below the root holds; raises OSError."""
+        return text(self.path(name), limit)
+
+    def why_absent(self, name: str, what: str) -> str:
+        """Why the folder or file `name` gave no `what` ("sensor chips")."""
+        path = self.path(name)
+        try:
+            entries = list(path.iterdir()) if path.is_dir() else text(path, 1)
+        except FileNotFoundError:
+            return f"{path} does not exist"
+        except OSError as error:
+            return f"{path} cannot be read: {error.strerror}"
+        return f"{path} holds no {what}" if entries else f"{path} is empty"
+
+
+def text(path: Path, limit: int = LIMIT) -> str:
+    """At most `limit` bytes of a file, as text; raises OSError.  Never waits for a writer of a pipe."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        parts = []
+        while limit > 0 and (part := os.read(descriptor, min(limit, 65536))):
+            parts.append(part)
+            limit -= len(part)
+    finally:
+        os.close(descriptor)
+    return b"".join(parts).decode(errors="replace")
+
+
+def line(path: Path, default: str = "") -> str:
+    """The first line of a small file without its end, or `default` where there is no such file."""
+    try:
+        lines = text(path, 4096).splitlines()
+    except OSError:
+        return default
+    return lines[0].strip() if lines else default
+
+
+def names(folder: Path) -> list[str]:
+    """The names in a folder in natural order (`cpu2` before `cpu10`), none where there is no folder."""
+    try:
+        found = [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return []
+    return sorted(found, key=natural)
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A sort key that orders digits by their number."""
+    return [(int(part) if part.isdecimal() else -1, part) for part in _DIGITS.split(name)]
+
+
+def whole(field: str) -> int:
+    """The whole number that a field is; raises Nonsense."""
+    if not _WHOLE.fullmatch(field.strip()):
+        raise Nonsense(f"{printable(field)!r} is not a whole number")
+    return int(field)
+
+
+def decimal(field: str) -> float:
+    """The number that a field is; raises Nonsense."""
+    if not _DECIMAL.fullmatch(field.strip()):
+        raise Nonsense(f"{printable(field)!r} is not a number")
+    return float(field)
+
+
+def wholes(fields: Iterable[str]) -> list[int]:
+    """The whole numbers that fields are; raises Nonsense."""
+    return [whole(field) for field in fields]
+
+
+def printable(field: str, length: int = 80) -> str:
+    """A field on one line without control characters, cut to `length`."""
+    clean = "".join(character if character.isprintable() else " " for character in field)
+    return " ".join(clean.split())[:length]

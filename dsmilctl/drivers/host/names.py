@@ -1,0 +1,40 @@
+"""Names: ids and register names out of what the kernel calls its parts, safe to type and never twice."""
+
+from __future__ import annotations
+
+import re
+
+from dsmilctl.drivers.host.machine import printable
+
+LONGEST = 64
+_AWKWARD_ID = re.compile(r"[^\w./:+-]+")
+_AWKWARD_REGISTER = re.compile(r"[^\w]+")
+
+
+class Names:
+    """Gives out names: what is taken gets `-2`, `-3` … behind it."""
+
+    def __init__(self, separator: str = "-") -> None:
+        self._separator = separator
+        self._taken: set[str] = set()
+
+    def take(self, name: str) -> str:
+        """`name`, or `name` with the next free number."""
+        unique, number = name, 1
+        while unique.casefold() in self._taken:
+            number += 1
+            unique = f"{name}{self._separator}{number}"
+        self._taken.add(unique.casefold())
+        return unique
+
+
+def id_of(kind: str, name: str) -> str:
+    """A device id like `disk:/home` that needs no quoting and is no pattern, list or filter."""
+    clean = _AWKWARD_ID.sub("_", printable(name, LONGEST)).strip("_")
+    return f"{kind}:{clean or 'unnamed'}"
+
+
+def register_of(label: str, otherwise: str) -> str:
+    """A register name like `package_id_0` out of a label, or `otherwise` where nothing of it remains."""
+    clean = _AWKWARD_REGISTER.sub("_", printable(label, LONGEST)).strip("_").lower()
+    return clean if clean and not clean[0].isdigit() else otherwise
