@@ -99,6 +99,8 @@ class Driver:
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     commands: ClassVar[Mapping[str, Command]] = {}
     required: ClassVar[tuple[str, ...]] = ()
+    policy: ClassVar[str] = "local"
+    """Which default policy of the guard its devices want: `local` or `dsmil`."""
 
     def __init__(self, options: Any, context: DriverContext) -> None:
         self.settings = options
@@ -159,3 +161,11 @@ class Driver:
     async def safe_many(self, devices: Sequence[Device]) -> Sequence[DSMILError | bool | None]:
         """`safe_state` of many devices at once: True, an error, or None for one to be driven on its own."""
         raise NotImplementedError
+
+    async def absent(self) -> Mapping[str, str]:
+        """Parts that this driver looked for and did not find, each with the reason."""
+        return {}
+
+    async def forget(self) -> int:
+        """Drop what the driver keeps of its devices in its state folder; for how many devices."""
+        return 0

@@ -82,6 +82,13 @@ class Managed:
         return self.state in (DeviceState.CONNECTED, DeviceState.ACTIVE)
 
     @property
+    def stoppable(self) -> bool:
+        """Whether an emergency stop can do anything: a register with a safe value, or a driver's own way."""
+        if type(self.driver).safe_state is not Driver.safe_state:
+            return True
+        return any(register.safe is not None and register.writable for register in self.device.registers)
+
+    @property
     def status(self) -> DeviceStatus:
         """The device's state as a value."""
         return DeviceStatus(self.device.device_id, self.state, self.reason, self.since, self.last_seen)

@@ -1,0 +1,6 @@
+"""The simulator: the 84 DSMIL devices or thousands like them, the same for everyone, faulty on demand."""
+
+from dsmilctl.drivers.sim.driver import SimDriver
+from dsmilctl.drivers.sim.store import forget
+
+__all__ = ["SimDriver", "forget"]

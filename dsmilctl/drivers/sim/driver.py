@@ -1,0 +1,267 @@
+"""The simulator as a driver: registers from signals, writes into the store, faults in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, ClassVar
+
+from dsmilctl.clock import NANOSECONDS
+from dsmilctl.drivers.contract import Answer, Capability, Command, Driver, DriverContext
+from dsmilctl.drivers.sim.faults import Fault, Faults
+from dsmilctl.drivers.sim.kept import activated, cleared, configured, edit
+from dsmilctl.drivers.sim.options import SimOptions
+from dsmilctl.drivers.sim.registers import (
+    ERROR_BIT,
+    MAINTENANCE,
+    POSITIONS,
+    SENSOR_FAILED,
+    WORD,
+    require_inside,
+    unknown_register,
+)
+from dsmilctl.drivers.sim.roster import Facts, roster
+from dsmilctl.drivers.sim.signals import Signals, State
+from dsmilctl.drivers.sim.store import Store, forget
+from dsmilctl.drivers.sim.wire import Wire
+from dsmilctl.errors import DSMILError, InvalidParameter, nearest
+from dsmilctl.model.device import Device, show_id
+from dsmilctl.model.operation import OperationType
+from dsmilctl.model.reading import Span
+from dsmilctl.model.register import Register, Value
+
+Pick = Callable[[State], Sequence[Answer]]
+
+COMMANDS = (
+    Command(
+        "configure", "Keep free settings, shown among the device's facts", "write", OperationType.CONFIG,
+        any_parameter=True,
+    ),
+    Command("activate", "Put the device into service", "write", OperationType.ACTIVATE),
+    Command("deactivate", "Take the device out of service", "write", OperationType.DEACTIVATE),
+    Command("reset", "Forget everything written to the device", "danger", OperationType.RESET),
+    Command("identify", "Blink, and say who it is", "read"),
+)  # fmt: skip
+
+
+class SimDriver(Driver):
+    """Simulated DSMIL devices.  Source of the device table and registers: the DSMIL API, version 2."""
+
+    name = "sim"
+    summary = "simulated DSMIL devices: deterministic signals, faults on demand"
+    options = SimOptions
+    capabilities = frozenset(
+        {
+            Capability.DISCOVER,
+            Capability.READ,
+            Capability.WRITE,
+            Capability.CONTROL,
+            Capability.BATCH,
+            Capability.SPAN,
+        }
+    )
+    commands: ClassVar[Mapping[str, Command]] = {command.name: command for command in COMMANDS}
+
+    def __init__(self, options: Any, context: DriverContext) -> None:
+        super().__init__(options, context)
+        self._faults = Faults(options.faults, options.layout)
+        self._signals = Signals(options.seed, options.period, options.layout)
+        folder = context.state_folder if options.persist else None
+        self._store = Store(folder, context.logger, self._signals.changed)
+        self._wire = Wire(options.wire_log, context.clock)
+
+    async def discover(self) -> Sequence[Device]:
+        """Every simulated device in the order of the ids, with the settings it keeps among its facts."""
+        self._store.refresh()
+        return roster(self.settings.devices, self.settings.layout, self._kept_settings)
+
+    def plain(self, device: Device) -> bool:
+        """A device has a conversation to open only where a fault can refuse it."""
+        fault = self._faults.of(_number(device))
+        return fault is None or fault.kind not in ("disconnect", "flapping")
+
+    async def open(self, device: Device) -> None:
+        """Raises ConnectionError where a fault refuses the conversation."""
+        self._refuse(device, self._faults.of(_number(device)))
+
+    async def shutdown(self) -> None:
+        """Finish what is being written."""
+        await self._store.close()
+        self._wire.close()
+
+    async def read(
+        self, device: Device, registers: Sequence[Register], span: Span | None = None
+    ) -> Sequence[Answer]:
+        """The registers now; with a span the bytes of it, little-endian; an unknown register is an error."""
+        await self._suffer(device)
+        self._store.refresh()
+        state = self._state(device, self._moment())
+        if span is not None:
+            return [self._part(device, register, state, span) for register in registers]
+        return _picker(registers)(state)
+
+    async def read_many(
+        self, wanted: Sequence[tuple[Device, Sequence[Register]]]
+    ) -> Sequence[Sequence[Answer] | None]:
+        """The registers of many devices now; None for a device that a fault makes wait or fail."""
+        self._store.refresh()
+        moment = self._moment()
+        answers: list[Sequence[Answer] | None] = []
+        asked: Sequence[Register] | None = None
+        pick: Pick = _picker(())
+        for device, registers in wanted:
+            if self._faults and self._waits(device):
+                answers.append(None)
+                continue
+            if registers is not asked:
+                asked, pick = registers, _picker(registers)
+            answers.append(pick(self._state(device, moment)))
+        return answers
+
+    async def write(self, device: Device, register: Register, value: Value) -> None:
+        """Keep a value of CONFIG or DATA; raises InvalidParameter for any other register or value."""
+        if register.name not in ("CONFIG", "DATA"):
+            message = f"{register.name} of {device.shown_id} is read-only"
+            raise InvalidParameter(message, hint="CONFIG and DATA can be written", target=register.name)
+        register.check(value)
+        await self._suffer(device)
+        self._wire.note([(_number(device), register.name, value)])
+        await self._keep(device, edit(self.context.clock.now(), **{register.name.lower(): value}))
+
+    async def command(self, device: Device, name: str, arguments: Mapping[str, Value]) -> Value | None:
+        """Carry out one of the commands; `identify` returns the device's name, `configure` its settings."""
+        known = _require_command(name, arguments)
+        await self._suffer(device)
+        if known == "identify":
+            return f"{device.shown_id} {device.name}"
+        self._wire.note([(_number(device), name, dict(arguments))])
+        now = self.context.clock.now()
+        edits = {
+            "configure": configured(now, dict(arguments)),
+            "activate": activated(now),
+            "deactivate": edit(now, active=False),
+            "reset": cleared,
+        }
+        await self._keep(device, edits[name])
+        if known != "configure":
+            return None
+        return " ".join(f"{key}={value}" for key, value in self._kept_settings(_number(device)))
+
+    async def reset(self, device: Device) -> None:
+        """Forget everything written to the device."""
+        await self.command(device, "reset", {})
+
+    async def safe_state(self, device: Device) -> None:
+        """Maintenance mode and DATA 0."""
+        await self._suffer(device)
+        await self._make_safe([device])
+
+    async def safe_many(self, devices: Sequence[Device]) -> Sequence[DSMILError | bool | None]:
+        """Safe state of many devices with one write of the store; None where a fault makes wait or fail."""
+        waits = [self._waits(device) for device in devices]
+        await self._make_safe([device for device, wait in zip(devices, waits, strict=True) if not wait])
+        return [None if wait else True for wait in waits]
+
+    async def forget(self) -> int:
+        """Drop everything ever written to simulated devices; how many kept something."""
+        await self._store.close()
+        count = forget(self.context.state_folder) if self.settings.persist else 0
+        self._store.refresh()
+        return count
+
+    async def _make_safe(self, devices: Sequence[Device]) -> None:
+        for register in ("CONFIG", "DATA"):
+            value = MAINTENANCE if register == "CONFIG" else 0
+            self._wire.note((_number(device), register, value) for device in devices)
+        safe = edit(self.context.clock.now(), config=MAINTENANCE, data=0)
+        await self._store.put((_number(device), safe) for device in devices)
+        self._signals.changed()
+
+    async def _keep(self, device: Device, change: Any) -> None:
+        await self._store.put([(_number(device), change)])
+        self._signals.changed(_number(device))
+
+    def _moment(self) -> float:
+        return self.context.clock.now() / NANOSECONDS
+
+    def _state(self, device: Device, moment: float) -> State:
+        number = _number(device)
+        state = self._signals.state(number, moment, self._store.get(number))
+        fault = self._faults.of(number) if self._faults else None
+        return _wrong(state) if fault is not None and fault.kind == "wrong" else state
+
+    def _part(self, device: Device, register: Register, state: State, span: Span) -> Answer:
+        position = POSITIONS.get(register.name)
+        if position is None:
+            return unknown_register(register.name)
+        require_inside(register.name, span)
+        block = state[position].to_bytes(WORD, "little")
+        if span.offset + span.length > WORD:
+            words = (
+                self._signals.word(_number(device), register.address, at) for at in range(WORD, 64, WORD)
+            )
+            block += b"".join(word.to_bytes(WORD, "little") for word in words)
+        return int.from_bytes(block[span.offset : span.offset + span.length], "little")
+
+    def _kept_settings(self, device_id: int) -> Facts:
+        kept = self._store.get(device_id)
+        return tuple((key, str(value)) for key, value in kept.settings.items()) if kept else ()
+
+    def _waits(self, device: Device) -> bool:
+        """Whether the device has to be asked on its own, because its fault takes time or fails."""
+        fault = self._faults.of(_number(device))
+        return fault is not None and (fault.kind in ("silent", "slow") or self._refused(fault))
+
+    async def _suffer(self, device: Device) -> None:
+        """Wait or fail as the device's fault wants."""
+        fault = self._faults.of(_number(device))
+        if fault is None:
+            return
+        self._refuse(device, fault)
+        if fault.kind == "silent":
+            await asyncio.Event().wait()
+        if fault.kind == "slow":
+            await asyncio.sleep(fault.argument)
+
+    def _refuse(self, device: Device, fault: Fault | None) -> None:
+        if fault is not None and self._refused(fault):
+            raise ConnectionError(f"connection to {device.shown_id} refused (simulated)")
+
+    def _refused(self, fault: Fault) -> bool:
+        if fault.kind == "flapping":
+            return int(self._moment() / fault.argument) % 2 == 0
+        return fault.kind == "disconnect"
+
+
+def _number(device: Device) -> int:
+    if isinstance(device.device_id, int):
+        return device.device_id
+    raise InvalidParameter(f"{show_id(device.device_id)} is not a simulated device", target=device.device_id)
+
+
+def _picker(registers: Sequence[Register]) -> Pick:
+    positions = [POSITIONS.get(register.name) for register in registers]
+    if len(positions) > 1 and None not in positions:
+        return itemgetter(*positions)
+    return lambda state: [
+        unknown_register(register.name) if position is None else state[position]
+        for register, position in zip(registers, positions, strict=True)
+    ]
+
+
+def _wrong(state: State) -> State:
+    """A state that cannot be: failed sensors, and an error that says so."""
+    status, config, data, temperature, voltage, _ = state
+    return status | ERROR_BIT, config, data, temperature | ERROR_BIT, voltage | ERROR_BIT, SENSOR_FAILED
+
+
+def _require_command(name: str, arguments: Mapping[str, Value]) -> str:
+    command = SimDriver.commands.get(name)
+    if command is None:
+        hint = nearest(name, SimDriver.commands) or f"commands: {', '.join(SimDriver.commands)}"
+        raise InvalidParameter(f"the simulator has no command {name!r}", hint=hint, target=name)
+    if arguments and not command.any_parameter:
+        unknown = ", ".join(arguments)
+        raise InvalidParameter(f"{name} takes no parameters, but was given {unknown}", target=name)
+    return name
