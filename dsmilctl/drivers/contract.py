@@ -110,6 +110,15 @@ class Driver:
         """Every device that the driver can see, in a stable order."""
         raise NotImplementedError
 
+    def plain(self, device: Device) -> bool:
+        """Whether `initialize`, `open` and `close` have nothing to do for a device, so that it counts as open.
+
+        By default so when the driver implements none of them.
+        """
+        del device
+        own = type(self)
+        return all(getattr(own, name) is getattr(Driver, name) for name in ("initialize", "open", "close"))
+
     async def initialize(self, device: Device) -> None:
         """Prepare a discovered device; called once before the first `open` and after `cleanup`."""
 

@@ -64,9 +64,7 @@ class Managed:
         self.failures = 0
         self.retry_at = 0.0
         self.statistics = Statistics()
-        self.plain = all(
-            getattr(type(driver), name) is getattr(Driver, name) for name in ("initialize", "open", "close")
-        )
+        self.plain = driver.plain(device)
         self._lock: asyncio.Lock | None = None
 
     @property

@@ -51,6 +51,7 @@ class SimDriver(Driver):
     name = "sim"
     summary = "simulated DSMIL devices: deterministic signals, faults on demand"
     options = SimOptions
+    policy = "dsmil"
     capabilities = frozenset(
         {
             Capability.DISCOVER,
