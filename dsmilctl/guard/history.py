@@ -1,0 +1,94 @@
+"""History of emergency stops: one file each, with what every device answered, as well as the disk allows."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from dsmilctl.guard.files import plain_name, write_durably
+from dsmilctl.model.emergency import Stop
+
+LOGGER = logging.getLogger("dsmilctl.guard")
+KEPT = 1000
+"""Older stops than this many are forgotten; the journal still has them."""
+
+_decoder = msgspec.json.Decoder(Stop)
+_encoder = msgspec.json.Encoder()
+
+
+class History:
+    """The stops of one fleet, in the first of several folders that can be written."""
+
+    def __init__(self, folders: list[Path]) -> None:
+        self._folders = folders
+
+    def keep(self, stop: Stop) -> None:
+        """Write the stop down, in place of what was known of it; a full disk is no reason to fail."""
+        for folder in self._folders:
+            try:
+                write_durably(folder / _file_name(stop), _encoder.encode(stop))
+            except OSError as error:
+                LOGGER.warning("The history of stop %s cannot be written: %s", stop.stop_id, error)
+                continue
+            self._forget(folder)
+            return
+
+    def completed(self, stop: Stop) -> Stop:
+        """The stop with what has become known of it since it was latched."""
+        for folder in self._folders:
+            kept = _read(folder / _file_name(stop))
+            if kept is not None and kept.stop_id == stop.stop_id:
+                return msgspec.structs.replace(
+                    stop,
+                    confirmations=kept.confirmations,
+                    latched_ms=kept.latched_ms,
+                    latch_error=kept.latch_error,
+                )
+        return stop
+
+    def newest(self, limit: int) -> list[Stop]:
+        """The newest stops, newest first."""
+        found: list[Stop] = []
+        for path in self._paths():
+            if len(found) >= limit:
+                break
+            stop = _read(path)
+            if stop is not None:
+                found.append(stop)
+        return found
+
+    def _paths(self) -> Iterator[Path]:
+        """Every file once, the newest stop first; the names begin with the time."""
+        paths: dict[str, Path] = {}
+        for folder in self._folders:
+            for name in _names(folder):
+                paths.setdefault(name, folder / name)
+        for name in sorted(paths, reverse=True):
+            yield paths[name]
+
+    @staticmethod
+    def _forget(folder: Path) -> None:
+        for name in sorted(_names(folder), reverse=True)[KEPT:]:
+            (folder / name).unlink(missing_ok=True)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if name.endswith(".json")]  # noqa: PTH208 - names are wanted
+    except OSError:
+        return []
+
+
+def _file_name(stop: Stop) -> str:
+    return f"{stop.triggered_at:020d}-{plain_name(stop.stop_id)}.json"
+
+
+def _read(path: Path) -> Stop | None:
+    try:
+        return _decoder.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None

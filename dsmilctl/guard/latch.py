@@ -1,0 +1,203 @@
+"""Latch: the emergency stops in force, one small file each, so that a stop outlives the process it came from.
+
+A stop is in force as long as its file lies in the fleet's folder; a file that cannot be read counts as a stop
+of everything.  Engaging is one atomic rename and waits for no lock.  What devices answered lies beside it, in
+the history, so that the file that is read before every write stays small.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from dsmilctl.clock import SYSTEM, Clock
+from dsmilctl.errors import NotFound, StateUnavailable
+from dsmilctl.guard.chain import canonical, seal, unseal
+from dsmilctl.guard.files import (
+    is_temporary,
+    plain_name,
+    private_folder,
+    sync_folder,
+    unavailable,
+    write_durably,
+)
+from dsmilctl.guard.history import History
+from dsmilctl.model.device import DeviceId
+from dsmilctl.model.emergency import Stop
+
+UNREADABLE = "UNREADABLE"
+_decoder = msgspec.json.Decoder(Stop)
+
+_Mark = tuple[str, int, int, int]
+"""Name, inode, size and modification time of a file: another one means another content."""
+
+
+class _Held(msgspec.Struct, frozen=True):
+    """A stop as it was read from a file, its devices ready to be asked for."""
+
+    stop: Stop
+    devices: frozenset[DeviceId]
+    path: Path
+
+    def covers(self, device_id: DeviceId) -> bool:
+        return not self.devices or device_id in self.devices
+
+
+class Latch:
+    """The stops of one fleet.
+
+    They lie in `folder`/`fleet`, or in `fallback`/`fleet` (a runtime folder in memory) when the first cannot
+    be written; both are looked at.
+    """
+
+    def __init__(self, folder: Path, fleet: str, fallback: Path | None = None, clock: Clock = SYSTEM) -> None:
+        name = plain_name(fleet)
+        self._places = [folder / name] + ([fallback / name] if fallback is not None else [])
+        self._clock = clock
+        self._history = History([place.with_name(f"{name}.history") for place in self._places])
+        self._seen: dict[Path, tuple[list[_Mark], list[_Held]]] = {}
+
+    def stops(self) -> tuple[Stop, ...]:
+        """Every stop in force, oldest first, with what is known of its devices.
+
+        What cannot be read is among them as a stop of everything with the id UNREADABLE.
+        """
+        found = {held.stop.stop_id: self._history.completed(held.stop) for held in self._held()}
+        return tuple(sorted(found.values(), key=lambda stop: stop.triggered_at))
+
+    def holding(self, device_id: DeviceId) -> Stop | None:
+        """The stop that holds this device, if any; sees at once what another process has done."""
+        for held in self._held():
+            if held.covers(device_id):
+                return held.stop
+        return None
+
+    def engage(self, stop: Stop) -> str:
+        """Put the stop in force; when this returns it outlives everything but a release.
+
+        Answers why it had to go to the fallback (empty: it did not).  Raises StateUnavailable if it could be
+        written nowhere.
+        """
+        content = seal(canonical(msgspec.structs.replace(stop, confirmations=())))[0]
+        errors: list[StateUnavailable] = []
+        for place in self._places:
+            path = place / f"{plain_name(stop.stop_id)}.json"
+            try:
+                write_durably(path, content)
+            except OSError as error:
+                errors.append(unavailable(f"The emergency stop cannot be latched in {place}", error, path))
+                continue
+            return errors[0].message if errors else ""
+        raise errors[0]
+
+    def update(self, stop: Stop) -> None:
+        """Keep what has become known of a stop; never puts one in force or out of it."""
+        self._history.keep(stop)
+
+    def release(self, stop_id: str, by: str) -> list[Stop]:
+        """End one stop, or all when `stop_id` is empty; the stops that ended, which are in the history then.
+
+        A file that could not be read is moved aside as evidence.  Raises NotFound for an id that is not in
+        force and StateUnavailable if a file cannot be removed; what has not ended then is still in force.
+        """
+        wanted = [held for held in self._held() if stop_id in ("", held.stop.stop_id)]
+        if stop_id and not wanted:
+            known = ", ".join(stop.stop_id for stop in self.stops()) or "none"
+            raise NotFound(
+                f"No emergency stop {stop_id} is in force.", hint=f"In force: {known}.", target=stop_id
+            )
+        now = self._clock.now()
+        released: dict[str, Stop] = {}
+        for held in wanted:
+            complete = self._history.completed(held.stop)
+            self._remove(held)
+            ended = msgspec.structs.replace(complete, released_by=by, released_at=now)
+            self._history.keep(ended)
+            released[f"{ended.stop_id} {held.path if ended.stop_id == UNREADABLE else ''}"] = ended
+        return list(released.values())
+
+    def history(self, limit: int) -> list[Stop]:
+        """The newest stops, newest first, `limit` at most: released ones too."""
+        found = {stop.stop_id: stop for stop in self.stops() if stop.stop_id != UNREADABLE}
+        found |= {stop.stop_id: stop for stop in self._history.newest(limit)}
+        return sorted(found.values(), key=lambda stop: stop.triggered_at, reverse=True)[:limit]
+
+    def _held(self) -> list[_Held]:
+        return [held for place in self._places for held in self._in(place)]
+
+    def _in(self, place: Path) -> list[_Held]:
+        """The stops in one folder; its files are read again only when one of them is another than before."""
+        try:
+            marks = _marks(place)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            return [_unreadable(place, error.strerror or str(error))]
+        marked, held = self._seen.get(place, ([], []))
+        if marks != marked:
+            held = [found for mark in marks if (found := _read(place / mark[0])) is not None]
+            self._seen[place] = (marks, held)
+        return held
+
+    def _remove(self, held: _Held) -> None:
+        try:
+            if held.stop.stop_id == UNREADABLE:
+                _set_aside(held.path, self._places)
+            else:
+                held.path.unlink(missing_ok=True)
+            sync_folder(held.path.parent)
+        except OSError as error:
+            raise unavailable("The emergency stop cannot be released", error, held.path) from error
+
+
+def _marks(place: Path) -> list[_Mark]:
+    """Every file that counts in a folder.  One that vanishes meanwhile has been released."""
+    marks: list[_Mark] = []
+    with os.scandir(place) as entries:
+        for entry in entries:
+            if not is_temporary(entry.name):
+                with suppress(FileNotFoundError):
+                    found = entry.stat(follow_symlinks=False)
+                    marks.append((entry.name, found.st_ino, found.st_size, found.st_mtime_ns))
+    return sorted(marks)
+
+
+def _read(path: Path) -> _Held | None:
+    """The stop in a file, nothing if it was released meanwhile."""
+    try:
+        content = unseal(path.read_bytes().removesuffix(b"\n"))
+        if content is None:
+            return _unreadable(path, "its content is cut short or was changed")
+        stop = _decoder.decode(content)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return _unreadable(path, error.strerror or str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _unreadable(path, str(error))
+    return _Held(stop, frozenset(stop.devices), path)
+
+
+def _unreadable(path: Path, why: str) -> _Held:
+    try:
+        since = path.lstat().st_mtime_ns
+    except OSError:
+        since = 0
+    reason = f"the latch {path} cannot be read, so everything counts as stopped: {why}"
+    stop = Stop(stop_id=UNREADABLE, scope="all", reason=reason, triggered_by="", triggered_at=since)
+    return _Held(stop, frozenset(), path)
+
+
+def _set_aside(path: Path, places: list[Path]) -> None:
+    """Move what cannot be read out of the latch, beside it, under a name that is free."""
+    place = path if path in places else path.parent
+    aside = place.with_name(f"{place.name}.unreadable")
+    private_folder(aside)
+    count = 1
+    while (target := aside / f"{path.name}-{count}").exists():
+        count += 1
+    with suppress(FileNotFoundError):
+        path.rename(target)

@@ -1,0 +1,190 @@
+"""Verification: the whole journal checked line by line, and the first bad record named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from dsmilctl.guard.chain import GENESIS, TRAILER, Fragment, judge
+from dsmilctl.guard.files import unavailable
+from dsmilctl.guard.segments import segment_path, segments
+from dsmilctl.model.audit import AuditVerdict
+
+_BLOCK = 1 << 20
+
+
+class _Bond(msgspec.Struct, frozen=True, gc=False):
+    """What of a line its neighbours depend on."""
+
+    sequence: int
+    previous: str
+    hash: str
+    outcome: str
+    operation_id: str
+
+
+_decoder = msgspec.json.Decoder(_Bond)
+
+
+class Verification:
+    """One walk over all segments; `verdict` says how it ended."""
+
+    def __init__(self, anchor: str = "") -> None:
+        number, _, digest = anchor.strip().rpartition(":")
+        self._anchor = digest.lower()
+        self._anchor_sequence = int(number) if number.isdecimal() else None
+        self._anchor_seen = not digest
+        self._sequence = 0
+        self._hash = GENESIS
+        self._records = 0
+        self._files: list[str] = []
+        self._open: dict[str, None] = {}
+        self._first_bad: int | None = None
+        self._place: tuple[str, int | None] = ("", None)
+        self._problem = ""
+        self._intact = True
+
+    def walk(self, folder: Path) -> None:
+        """Check every segment of the folder in order.  Raises OSError if one cannot be read."""
+        expected = 1
+        found = segments(folder)
+        for number, path in found:
+            if number != expected:
+                self._fail(segment_path(folder, expected), None, "this segment is missing")
+            expected = number + 1
+            self._files.append(str(path))
+            self._segment(path, newest=number == found[-1][0])
+
+    def verdict(self) -> AuditVerdict:
+        """What was found, the anchor included."""
+        if self._intact and not self._anchor_seen:
+            last = Path(self._files[-1]) if self._files else Path()
+            self._sequence = (self._anchor_sequence or self._sequence + 1) - 1
+            self._fail(
+                last, None, "the anchor is not in the journal: its end was cut off, or an older copy put here"
+            )
+        file, line = self._place
+        return AuditVerdict(
+            intact=self._intact,
+            records=self._records,
+            files=tuple(self._files),
+            first_bad=self._first_bad,
+            file=file,
+            line=line,
+            problem=self._problem,
+            last_hash=self._hash if self._sequence else "",
+            unfinished=tuple(self._open),
+        )
+
+    def _segment(self, path: Path, *, newest: bool) -> None:
+        line, rest = 1, b""
+        for block in _blocks(path):
+            whole, feed, rest = (rest + block).rpartition(b"\n")
+            if feed:
+                line += self._lines(path, line, whole)
+        if rest:
+            self._fragment(path, line, rest, newest=newest)
+
+    def _lines(self, path: Path, first: int, block: bytes) -> int:
+        """Check the lines of a block; how many there are."""
+        lines = block.split(b"\n")
+        self._records += len(lines)
+        if not self._intact:
+            return len(lines)
+        try:
+            bonds = _decoder.decode_lines(block)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            bonds = []
+        good = self._follow(lines, bonds) if len(bonds) == len(lines) else 0
+        for offset in range(good, len(lines)):
+            problem = self._check(lines[offset])
+            if problem:
+                self._fail(path, first + offset, problem)
+                break
+        return len(lines)
+
+    def _follow(self, lines: list[bytes], bonds: list[_Bond]) -> int:
+        """Go along the chain as long as it holds; how far that was.  The loop that every record passes."""
+        sequence, previous, good = self._sequence, self._hash, 0
+        for line, bond in zip(lines, bonds, strict=True):
+            digest = bond.hash
+            if (
+                bond.previous != previous
+                or bond.sequence != sequence + 1
+                or sha256(line[:-TRAILER] + b"}").hexdigest() != digest
+            ):
+                break
+            sequence += 1
+            previous = digest
+            good += 1
+            if digest == self._anchor:
+                self._anchor_seen = True
+            if bond.outcome == "INTENT":
+                self._open[bond.operation_id] = None
+            elif bond.operation_id in self._open:
+                del self._open[bond.operation_id]
+        self._sequence, self._hash = sequence, previous
+        return good
+
+    def _check(self, line: bytes) -> str:
+        """What is wrong with the next line; nothing if it continues the chain."""
+        try:
+            bond = _decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return "this line is not a record"
+        if self._follow([line], [bond]):
+            return ""
+        if sha256(line[:-TRAILER] + b"}").hexdigest() != bond.hash:
+            return "the record does not fit its hash: it was changed"
+        wanted = self._sequence + 1
+        if bond.sequence > wanted:
+            return f"record {wanted} is missing here, record {bond.sequence} follows: removed or out of order"
+        if bond.sequence < wanted:
+            return (
+                f"record {bond.sequence} stands here, record {wanted} belongs here: inserted or out of order"
+            )
+        return "the record does not continue the one before it: inserted or exchanged"
+
+    def _fragment(self, path: Path, line: int, text: bytes, *, newest: bool) -> None:
+        """Judge what follows the last line feed.  Of a write that was cut off only a note is taken."""
+        kind = judge(text) if newest else Fragment.DAMAGED
+        if kind is Fragment.DAMAGED:
+            self._fail(path, line, "the last line is neither a record nor the beginning of one")
+        elif kind is Fragment.TORN:
+            note = (
+                f"the last line is torn ({len(text)} bytes of a write that was cut off and never confirmed)"
+            )
+            self._note(path, line, note)
+        else:
+            self._lines(path, line, text)
+            self._note(path, line, "the last record lacks its line feed")
+
+    def _note(self, path: Path, line: int, problem: str) -> None:
+        if self._intact:
+            self._place, self._problem = (str(path), line), problem
+
+    def _fail(self, path: Path, line: int | None, problem: str) -> None:
+        if self._intact:
+            self._intact = False
+            self._first_bad = self._sequence + 1
+            self._place, self._problem = (str(path), line), problem
+
+
+def verify(folder: Path, anchor: str = "") -> AuditVerdict:
+    """Check the journal in a folder.  Raises StateUnavailable if a file of it cannot be read."""
+    verification = Verification(anchor)
+    try:
+        verification.walk(folder)
+    except OSError as error:
+        raise unavailable("The journal cannot be read", error, folder) from error
+    return verification.verdict()
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while block := os.read(file.fileno(), _BLOCK):
+            yield block
