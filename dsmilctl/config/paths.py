@@ -1,0 +1,213 @@
+"""Paths: the only module that knows where anything of dsmilctl lies.
+
+The folders are those of the XDG base directory specification (on macOS those of platformdirs), worked out
+here without an import because every command needs them.  `DSMIL_HOME` puts all of them below one folder.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import msgspec
+
+HOME = "DSMIL_HOME"
+"""The environment variable that names one folder for everything: for tests, demos and throw-away homes."""
+
+NAME = "dsmilctl"
+PROJECT_FILE = ".dsmilctl.toml"
+DOTENV_FILE = ".env"
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """The folders of one user; none of them has to exist.
+
+    `config` holds what people write, `state` what must survive (journal, latch, tokens), `data` archives and
+    backups, `cache` what can be worked out again, `runtime` sockets and locks, `system` what the machine's
+    owner has set for everybody.
+    """
+
+    config: Path
+    state: Path
+    data: Path
+    cache: Path
+    runtime: Path
+    system: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """The user's settings."""
+        return self.config / "config.toml"
+
+    @property
+    def system_settings_file(self) -> Path:
+        """The settings of everybody on this machine."""
+        return self.system / "config.toml"
+
+    @property
+    def contexts_file(self) -> Path:
+        """The user's contexts."""
+        return self.config / "contexts.toml"
+
+    @property
+    def policy_file(self) -> Path:
+        """The user's guard policy."""
+        return self.config / "policy.yaml"
+
+    @property
+    def current_context_file(self) -> Path:
+        """Which context was chosen, and which one before."""
+        return self.state / "current-context.json"
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where the `journal*.jsonl` files are."""
+        return self.state
+
+    @property
+    def latch_folder(self) -> Path:
+        """Where the emergency latch of each fleet is."""
+        return self.state / "latch"
+
+    @property
+    def driver_switches_file(self) -> Path:
+        """Which drivers are disabled, why and since when."""
+        return self.state / "drivers.json"
+
+    @property
+    def tokens_folder(self) -> Path:
+        """Where secrets are kept, one file each."""
+        return self.state / "tokens"
+
+    @property
+    def log_file(self) -> Path:
+        """Where a program that runs long logs when asked for a file without a name."""
+        return self.state / "dsmilctl.log"
+
+    @property
+    def backup_folder(self) -> Path:
+        """Where backups of the archives are."""
+        return self.data / "backups"
+
+    @property
+    def settings_cache(self) -> Path:
+        """The folder of validated settings."""
+        return self.cache / "settings"
+
+    @property
+    def entry_point_cache(self) -> Path:
+        """Which drivers are installed."""
+        return self.cache / "entry-points.json"
+
+    @property
+    def completion_cache(self) -> Path:
+        """The folder of the words that TAB offers without asking a device."""
+        return self.cache / "completion"
+
+    def driver_state(self, fleet: str, driver: str) -> Path:
+        """The folder in which a driver keeps state for one fleet; the names cannot lead out of it."""
+        return self.state / "drivers" / file_name(fleet) / file_name(driver)
+
+
+def paths() -> Paths:
+    """The folders as the environment says now."""
+    home = os.environ.get(HOME, "").strip()
+    if home:
+        return _below(Path(home).expanduser().absolute())
+    return _linux() if sys.platform.startswith("linux") else _platform()
+
+
+def _below(home: Path) -> Paths:
+    return Paths(
+        config=home / "config",
+        state=home / "state",
+        data=home / "data",
+        cache=home / "cache",
+        runtime=home / "run",
+        system=home / "system",
+    )
+
+
+def _linux() -> Paths:
+    state = _xdg("XDG_STATE_HOME", "~/.local/state")
+    return Paths(
+        config=_xdg("XDG_CONFIG_HOME", "~/.config"),
+        state=state,
+        data=_xdg("XDG_DATA_HOME", "~/.local/share"),
+        cache=_xdg("XDG_CACHE_HOME", "~/.cache"),
+        runtime=_runtime(state),
+        system=_system(),
+    )
+
+
+def _xdg(variable: str, default: str) -> Path:
+    """A base folder; the specification has relative paths ignored."""
+    value = os.environ.get(variable, "").strip()
+    if value.startswith("~"):
+        value = os.path.expanduser(value)  # noqa: PTH111 - keeps an unknown ~user instead of raising
+    return Path(value if value.startswith("/") else default).expanduser() / NAME
+
+
+def _system() -> Path:
+    for folder in os.environ.get("XDG_CONFIG_DIRS", "").split(":"):
+        if folder.strip().startswith("/"):
+            return Path(folder.strip()) / NAME
+    return Path("/etc/xdg") / NAME
+
+
+def _runtime(state: Path) -> Path:
+    """The user's own runtime folder; without one the state folder, as a name in /tmp could be anybody's."""
+    for folder in (os.environ.get("XDG_RUNTIME_DIR", "").strip(), f"/run/user/{os.geteuid()}"):
+        if folder.startswith("/") and _own(folder):
+            return Path(folder) / NAME
+    return state / "run"
+
+
+def _own(folder: str) -> bool:
+    try:
+        found = os.lstat(folder)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+
+
+def _platform() -> Paths:
+    from platformdirs import PlatformDirs
+
+    folders = PlatformDirs(NAME, appauthor=False)
+    return Paths(
+        config=folders.user_config_path,
+        state=folders.user_state_path,
+        data=folders.user_data_path,
+        cache=folders.user_cache_path,
+        runtime=folders.user_runtime_path,
+        system=folders.site_config_path,
+    )
+
+
+def file_name(name: str) -> str:
+    """A name as one component of a path: what is not a plain letter, digit, `_`, `-` or `.` becomes `%XX`."""
+    plain = "".join(
+        character
+        if character.isascii() and (character.isalnum() or character in "_-.")
+        else _escaped(character)
+        for character in name
+    )
+    return f"%2E{plain[1:]}" if plain.startswith(".") else plain or "%"
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def name_of(file: str) -> str:
+    """The name that `file_name` was given."""
+    plain, *escaped = file.split("%")
+    octets = plain.encode() + b"".join(_octets(part) for part in escaped if part)
+    return octets.decode("utf-8", "surrogatepass")
+
+
+def _octets(part: str) -> bytes:
+    return bytes.fromhex(part[:2]) + part[2:].encode()

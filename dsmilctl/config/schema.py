@@ -1,0 +1,131 @@
+"""Schema: every setting with its meaning, unit and limits; the one authority on what settings are valid.
+
+Precedence: flags, environment, `.env`, project file, user file, system file, defaults.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+def _unit(name: str) -> dict[str, Any]:
+    return {"unit": name}
+
+
+class ReconnectSettings(BaseModel):
+    """When a device that failed is tried again: exponential backoff with jitter."""
+
+    model_config = STRICT
+
+    first: float = Field(default=0.5, gt=0, le=3600, json_schema_extra=_unit("seconds"))
+    """The pause before the first new attempt; it doubles with every failure."""
+
+    cap: float = Field(default=30.0, gt=0, le=86400, json_schema_extra=_unit("seconds"))
+    """The longest pause."""
+
+    jitter: float = Field(default=0.2, ge=0, le=1, json_schema_extra=_unit("parts of one"))
+    """How much of a pause is drawn by chance, so that many devices do not come back at once."""
+
+    give_up: int = Field(default=0, ge=0, le=1_000_000, json_schema_extra=_unit("failures in a row"))
+    """After how many failures only an order connects the device again; 0 never gives up."""
+
+
+class SettingsSchema(BaseModel):
+    """Every setting of dsmilctl."""
+
+    model_config = STRICT
+
+    context: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$")
+    """The context to talk to; empty: the one chosen with `context use`, else `local`."""
+
+    output: Literal["table", "wide", "json", "ndjson", "csv", "plain"] = "table"
+    """How results are printed when no `-o` says otherwise."""
+
+    color: Literal["auto", "always", "never"] = "auto"
+    """Whether to use colour; `auto` asks the terminal and `NO_COLOR`."""
+
+    timeout: float = Field(default=2.0, gt=0, le=3600, json_schema_extra=_unit("seconds"))
+    """How long one attempt to reach one device may take."""
+
+    deadline: float = Field(default=0.0, ge=0, le=604800, json_schema_extra=_unit("seconds"))
+    """How long a command may take in all; 0 is no limit."""
+
+    retry: int = Field(default=0, ge=0, le=100, json_schema_extra=_unit("attempts"))
+    """How often a failed read is tried again; a change is never repeated."""
+
+    concurrency: int = Field(default=0, ge=0, le=100_000, json_schema_extra=_unit("devices"))
+    """How many devices a bulk asks at once; 0 is all of them."""
+
+    read_only: bool = False
+    """Whether every change is refused, in every context."""
+
+    stop_deadline: float = Field(default=2.0, gt=0, le=3600, json_schema_extra=_unit("seconds"))
+    """How long an emergency stop waits for devices to confirm."""
+
+    keyring: bool = False
+    """Whether secrets are kept in the system keyring instead of files of mode 0600."""
+
+    log_level: LogLevel = "warning"
+    """The least severe messages that are logged."""
+
+    log_levels: dict[str, LogLevel] = Field(default_factory=dict)
+    """Levels of single parts of the program, such as `drivers.host` or `guard`."""
+
+    log_file: str = ""
+    """A file to log to as well; it is rotated at 10 MB and five old ones are kept."""
+
+    log_format: Literal["text", "json"] = "text"
+    """How the log is written."""
+
+    refresh: float = Field(default=1.0, ge=0.05, le=3600, json_schema_extra=_unit("seconds"))
+    """How often the dashboard and `--watch` ask the devices."""
+
+    theme: Literal["dark", "light", "ansi"] = "dark"
+    """The colours of the dashboard; `ansi` are the terminal's own."""
+
+    arm_seconds: float = Field(default=60.0, gt=0, le=3600, json_schema_extra=_unit("seconds"))
+    """How long writes stay armed in the dashboard."""
+
+    low_bandwidth: bool = False
+    """Whether the dashboard draws less, for a slow line."""
+
+    reconnect: ReconnectSettings = Field(default_factory=ReconnectSettings)
+    """When a device that failed is tried again."""
+
+
+class LayerSource(PydanticBaseSettingsSource):
+    """One layer of values as a source of pydantic-settings."""
+
+    def __init__(self, model: type[BaseSettings], values: dict[str, Any]) -> None:
+        super().__init__(model)
+        self._values = values
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """One value; the layers are asked as a whole, so this is only here for the contract."""
+        return self._values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """All values of the layer."""
+        return self._values
+
+
+def merge(layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """The settings in force from layers, strongest first; raises pydantic's ValidationError."""
+
+    class LayeredSettings(BaseSettings, SettingsSchema):
+        model_config = STRICT  # type: ignore[assignment]  # a plain ConfigDict is what pydantic-settings extends
+
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return tuple(LayerSource(settings_cls, values) for values in layers)
+
+    return LayeredSettings().model_dump()
