@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from dsmilctl.clock import SYSTEM, Clock
-from dsmilctl.errors import DSMILError
+from dsmilctl.errors import DSMILError, InvalidParameter
 from dsmilctl.model.device import Device
 from dsmilctl.model.operation import OperationType
 from dsmilctl.model.reading import Span
@@ -111,7 +111,7 @@ class Driver:
         raise NotImplementedError
 
     def plain(self, device: Device) -> bool:
-        """Whether `initialize`, `open` and `close` have nothing to do for a device, so that it counts as open.
+        """Whether `initialize`, `open` and `close` have nothing to do for a device.
 
         By default so when the driver implements none of them.
         """
@@ -123,7 +123,7 @@ class Driver:
         """Prepare a discovered device; called once before the first `open` and after `cleanup`."""
 
     async def open(self, device: Device) -> None:
-        """Begin the conversation with a device.  May be called again after `close`."""
+        """Begin the conversation with a device.  Called again after `close`, which follows a failure too."""
 
     async def close(self, device: Device) -> None:
         """End the conversation with a device; must not fail when it is already over."""
@@ -178,3 +178,13 @@ class Driver:
     async def forget(self) -> int:
         """Drop what the driver keeps of its devices in its state folder; for how many devices."""
         return 0
+
+
+def require_span(driver: Driver, span: Span | None) -> None:
+    """Raise InvalidParameter when a part of a register is asked of a driver that reads whole ones."""
+    if span is not None and Capability.SPAN not in driver.capabilities:
+        raise InvalidParameter(
+            f"driver {driver.name} reads whole registers",
+            hint="leave --offset and --length out",
+            target="--offset",
+        )

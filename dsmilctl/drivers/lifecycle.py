@@ -7,23 +7,45 @@ Nothing else calls a driver's `write`, `command`, `reset` or safe state, and onl
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from dsmilctl.clock import SYSTEM, Clock
-from dsmilctl.drivers.contract import Answer, Capability, Driver
+from dsmilctl.drivers.answers import Numbering, nothing_read
+from dsmilctl.drivers.contract import Answer, Capability, require_span
 from dsmilctl.drivers.managed import Managed, Reconnect, failure_of
 from dsmilctl.drivers.transitions import require
-from dsmilctl.errors import DeviceBusy, DSMILError, HardwareError, InvalidParameter, UsageError
-from dsmilctl.model.device import DeviceState
+from dsmilctl.errors import (
+    Conflict,
+    DeviceBusy,
+    DSMILError,
+    HardwareError,
+    InvalidParameter,
+    Refused,
+    UsageError,
+)
+from dsmilctl.model.device import Device, DeviceState
 from dsmilctl.model.event import Event, Severity
-from dsmilctl.model.reading import Quality, Reading, Span, judge
+from dsmilctl.model.reading import Reading, Span
 from dsmilctl.model.register import Register, Value
 
+LOGGER = logging.getLogger("dsmilctl.lifecycle")
+
 T = TypeVar("T")
+Before = Callable[[Device], None]
+Target = tuple[Managed, Sequence[Register]]
+
+NOT_THE_DEVICE = (UsageError, Refused, DeviceBusy, Conflict)
+"""Errors that tell nothing of the device's health: a wrong question, a refusal, somebody else's turn."""
 
 DEADLINE = 2.0
 """Seconds that one call of a driver may take where nobody said otherwise."""
+
+
+def allow(device: Device) -> None:
+    """Let a change through; the guard puts its latch here."""
+    del device
 
 
 class Lifecycle:
@@ -39,7 +61,7 @@ class Lifecycle:
         self._clock = clock
         self._reconnect = reconnect or Reconnect()
         self._announce = announce or (lambda event: None)
-        self._sequence = 0
+        self._numbering = Numbering()
 
     def move(self, managed: Managed, state: DeviceState, reason: str = "") -> None:
         """Change the state of a device; raises DeviceBusy where the table does not allow it."""
@@ -48,23 +70,8 @@ class Lifecycle:
 
     async def connect(self, managed: Managed, deadline: float = DEADLINE) -> None:
         """Bring a device to CONNECTED, through every state between; nothing when it is there already."""
-        if managed.connected:
-            return
-        async with managed.lock:
-            if managed.connected:
-                return
-            await self._guarded(managed, self._open(managed), deadline)
-
-    async def _open(self, managed: Managed) -> None:
-        if managed.state is DeviceState.ERROR:
-            self.move(managed, DeviceState.DISCONNECTED, managed.reason)
-        if managed.state in (DeviceState.DISCOVERED, DeviceState.DISCONNECTED):
-            self.move(managed, DeviceState.INITIALIZED)
-            if not managed.initialized:
-                await managed.driver.initialize(managed.device)
-                managed.initialized = True
-        await managed.driver.open(managed.device)
-        self.move(managed, DeviceState.CONNECTED)
+        if not managed.connected:
+            await self._exchange(managed, _nothing, deadline)
 
     def connect_quickly(self, managed: Managed) -> bool:
         """Connect a device whose driver has nothing to do for it, without a task; False when it has."""
@@ -79,26 +86,59 @@ class Lifecycle:
 
     async def initialize(self, managed: Managed, deadline: float = DEADLINE) -> None:
         """Bring a discovered or disconnected device to INITIALIZED."""
-        self.move(managed, DeviceState.INITIALIZED)
-        if not managed.initialized:
-            await self._guarded(managed, managed.driver.initialize(managed.device), deadline)
-            managed.initialized = True
+        await self._take(managed, deadline)
+        try:
+            self.move(managed, DeviceState.INITIALIZED)
+            await self._guarded(managed, self._prepare(managed), deadline)
+        finally:
+            managed.lock.release()
 
     async def disconnect(self, managed: Managed, deadline: float = DEADLINE) -> None:
-        """Close a device; an ACTIVE one leaves its activity first."""
-        if managed.state is DeviceState.ACTIVE:
-            self.move(managed, DeviceState.CONNECTED)
-        was_open = managed.state is DeviceState.CONNECTED
-        self.move(managed, DeviceState.DISCONNECTED)
-        if was_open and not managed.plain:
-            async with managed.lock, asyncio.timeout(deadline):
-                await managed.driver.close(managed.device)
+        """Close a device; an ACTIVE one leaves its activity first.  How closing failed is in the reason."""
+        await self._take(managed, deadline)
+        try:
+            if managed.state is DeviceState.ACTIVE:
+                self.move(managed, DeviceState.CONNECTED)
+            self.move(managed, DeviceState.DISCONNECTED)
+            managed.reason = await self._close(managed, deadline)
+        finally:
+            managed.lock.release()
 
     async def cleanup(self, managed: Managed, deadline: float = DEADLINE) -> None:
         """Close a device if it is open and forget that it was initialised."""
         if managed.state not in (DeviceState.DISCONNECTED, DeviceState.DISCOVERED):
             await self.disconnect(managed, deadline)
         managed.initialized = False
+
+    async def _open(self, managed: Managed) -> None:
+        """Walk to CONNECTED.  Safe to be under way twice: an emergency stop does not wait for the lock."""
+        if managed.state is DeviceState.ERROR:
+            self.move(managed, DeviceState.DISCONNECTED, managed.reason)
+            await self._close(managed, DEADLINE)
+        if managed.state in (DeviceState.DISCOVERED, DeviceState.DISCONNECTED):
+            self.move(managed, DeviceState.INITIALIZED)
+        await self._prepare(managed)
+        managed.opened = True
+        await managed.driver.open(managed.device)
+        if not managed.connected:
+            self.move(managed, DeviceState.CONNECTED)
+
+    async def _prepare(self, managed: Managed) -> None:
+        if not managed.initialized:
+            await managed.driver.initialize(managed.device)
+            managed.initialized = True
+
+    async def _close(self, managed: Managed, deadline: float) -> str:
+        """End the conversation, if one was begun; what went wrong, for nobody can do anything about it."""
+        if not managed.opened or managed.plain:
+            return ""
+        managed.opened = False
+        try:
+            async with asyncio.timeout(deadline):
+                await managed.driver.close(managed.device)
+        except Exception as error:  # a conversation that is over anyway; the caller goes on without it
+            return f"closing failed: {failure_of(managed, error, deadline).message}"
+        return ""
 
     async def read(
         self,
@@ -112,28 +152,20 @@ class Lifecycle:
         begun = self._clock.monotonic()
         try:
             require_span(managed.driver, span)
-            await self.connect(managed, deadline)
-            async with managed.lock:
-                answers = await self._guarded(
-                    managed, managed.driver.read(managed.device, registers, span), deadline
-                )
+            answers = await self._exchange(
+                managed, lambda: managed.driver.read(managed.device, registers, span), deadline
+            )
         except DSMILError as error:
             return self.failed_readings(managed, registers, error, begun)
         return self.readings(managed, registers, answers, begun)
 
-    async def read_many(
-        self, wanted: Sequence[tuple[Managed, Sequence[Register]]], *, deadline: float = DEADLINE
-    ) -> list[list[Reading]]:
+    async def read_many(self, wanted: Sequence[Target], *, deadline: float = DEADLINE) -> list[list[Reading]]:
         """Readings of many devices of one driver; no device waits for another one."""
         begun = self._clock.monotonic()
-        driver = wanted[0][0].driver
-        quick = [self.connect_quickly(managed) for managed, _ in wanted]
-        answers: Sequence[Sequence[Answer] | None] = [None] * len(wanted)
-        if Capability.BATCH in driver.capabilities:
-            answers = await driver.read_many([(managed.device, registers) for managed, registers in wanted])
-        results: list[list[Reading] | None] = [
-            self.readings(managed, registers, answer, begun) if answer is not None and ready else None
-            for (managed, registers), answer, ready in zip(wanted, answers, quick, strict=True)
+        answers = await self.ask_many(wanted, deadline=deadline)
+        results = [
+            None if answer is None else self.readings(managed, registers, answer, begun)
+            for (managed, registers), answer in zip(wanted, answers, strict=True)
         ]
         alone = [index for index, result in enumerate(results) if result is None]
         asked = await asyncio.gather(*(self.read(*wanted[index], deadline=deadline) for index in alone))
@@ -141,132 +173,197 @@ class Lifecycle:
             results[index] = result
         return [result for result in results if result is not None]
 
+    async def ask_many(
+        self, wanted: Sequence[Target], *, deadline: float = DEADLINE
+    ) -> list[Sequence[Answer] | None]:
+        """The raw answers of many devices of one driver; None for each that has to be asked on its own.
+
+        A batch that fails as a whole is no device's fault: each is asked on its own then.
+        """
+        answers: list[Sequence[Answer] | None] = [None] * len(wanted)
+        if not wanted or Capability.BATCH not in wanted[0][0].driver.capabilities:
+            return answers
+        ready = [index for index, (managed, _) in enumerate(wanted) if self.connect_quickly(managed)]
+        batch = [(wanted[index][0].device, wanted[index][1]) for index in ready]
+        try:
+            async with asyncio.timeout(deadline):
+                given = await wanted[0][0].driver.read_many(batch)
+        except Exception as error:  # whatever it was, the devices are asked one by one and tell it each
+            LOGGER.warning("driver %s failed on a batch of reads: %r", wanted[0][0].driver.name, error)
+            return answers
+        for index, answer in zip(ready, given, strict=True):
+            answers[index] = answer
+        return answers
+
     def readings(
         self, managed: Managed, registers: Sequence[Register], answers: Sequence[Answer], begun: float
     ) -> list[Reading]:
         """Answers of a driver as readings, each with its quality."""
-        now, latency = self._clock.now(), (self._clock.monotonic() - begun) * 1000
-        self._answered(managed, now, latency)
         if len(answers) != len(registers):
             error = HardwareError(
                 f"{managed.device.shown_id} gave {len(answers)} answers to {len(registers)} questions",
                 device_id=managed.device.device_id,
             )
+            self.fail(managed, error)
             return self.failed_readings(managed, registers, error, begun)
-        return [
-            self._reading(managed, register, answer, now, latency)
-            for register, answer in zip(registers, answers, strict=True)
-        ]
+        now, latency = self._clock.now(), (self._clock.monotonic() - begun) * 1000
+        problem = nothing_read(answers)
+        if problem is None:
+            self._answered(managed, now)
+            managed.statistics.reads += 1
+            managed.statistics.last_latency_ms = latency
+        else:
+            self.fail(managed, problem)
+        return self._numbering.readings(managed.device, registers, answers, now, latency)
 
-    def _answered(self, managed: Managed, now: int, latency: float) -> None:
+    def _answered(self, managed: Managed, now: int) -> None:
         if managed.failures:
             times = f"{managed.failures} failure{'s' if managed.failures > 1 else ''}"
             self._event(managed, Severity.INFO, f"{managed.device.shown_id} answers again after {times}")
-        managed.answered(now, latency)
-
-    def _reading(
-        self, managed: Managed, register: Register, answer: Answer, now: int, latency: float
-    ) -> Reading:
-        self._sequence += 1
-        if isinstance(answer, DSMILError):
-            return self._bad(managed, register, answer, now, latency)
-        quality, why = judge(register, answer)
-        return Reading(
-            managed.device.device_id, register.name, answer, now, register.unit, quality,
-            None, latency, why, "", self._sequence,
-        )  # fmt: skip
+        managed.failures = 0
+        managed.last_seen = now
 
     def failed_readings(
         self, managed: Managed, registers: Sequence[Register], error: DSMILError, begun: float
     ) -> list[Reading]:
         """A bad reading per register that carries the error."""
         now, latency = self._clock.now(), (self._clock.monotonic() - begun) * 1000
-        return [self._bad(managed, register, error, now, latency) for register in registers]
-
-    def _bad(
-        self, managed: Managed, register: Register, error: DSMILError, now: int, latency: float
-    ) -> Reading:
-        self._sequence += 1
-        return Reading(
-            device_id=managed.device.device_id,
-            register=register.name,
-            value=None,
-            timestamp=now,
-            unit=register.unit,
-            quality=Quality.BAD,
-            latency_ms=latency,
-            error=error.message,
-            error_code=error.code,
-            sequence=self._sequence,
-        )
+        return self._numbering.readings(managed.device, registers, [error] * len(registers), now, latency)
 
     async def apply_write(
-        self, managed: Managed, register: Register, value: Value, deadline: float = DEADLINE
+        self,
+        managed: Managed,
+        register: Register,
+        value: Value,
+        deadline: float = DEADLINE,
+        *,
+        before: Before = allow,
     ) -> None:
-        """Write one register.  For the guard alone."""
-        await self.connect(managed, deadline)
-        async with managed.lock:
-            await self._guarded(managed, managed.driver.write(managed.device, register, value), deadline)
-        managed.statistics.writes += 1
+        """Write one register.  For the guard alone; `before` is its last look before the wire."""
+
+        async def write() -> None:
+            before(managed.device)
+            await managed.driver.write(managed.device, register, value)
+
+        await self._apply(managed, write, deadline)
 
     async def apply_command(
-        self, managed: Managed, name: str, arguments: Mapping[str, Value], deadline: float = DEADLINE
+        self,
+        managed: Managed,
+        name: str,
+        arguments: Mapping[str, Value],
+        deadline: float = DEADLINE,
+        *,
+        before: Before = allow,
     ) -> Value | None:
-        """Carry out a command of the driver.  For the guard alone."""
-        await self.connect(managed, deadline)
-        async with managed.lock:
-            return await self._guarded(
-                managed, managed.driver.command(managed.device, name, arguments), deadline
-            )
+        """Carry out a command of the driver.  For the guard alone; `before` is its last look."""
 
-    async def apply_reset(self, managed: Managed, deadline: float = DEADLINE) -> None:
-        """Reset a device.  For the guard alone."""
-        await self.connect(managed, deadline)
-        async with managed.lock:
-            await self._guarded(managed, managed.driver.reset(managed.device), deadline)
+        async def command() -> Value | None:
+            before(managed.device)
+            return await managed.driver.command(managed.device, name, arguments)
+
+        return await self._apply(managed, command, deadline)
+
+    async def apply_reset(
+        self, managed: Managed, deadline: float = DEADLINE, *, before: Before = allow
+    ) -> None:
+        """Reset a device.  For the guard alone; `before` is its last look before the wire."""
+
+        async def reset() -> None:
+            before(managed.device)
+            await managed.driver.reset(managed.device)
+
+        await self._apply(managed, reset, deadline)
+
+    async def _apply(self, managed: Managed, call: Callable[[], Awaitable[T]], deadline: float) -> T:
+        result = await self._exchange(managed, call, deadline)
+        self._answered(managed, self._clock.now())
+        managed.statistics.writes += 1
+        return result
 
     async def apply_safe_state(self, managed: Managed, deadline: float = DEADLINE) -> None:
         """Drive a device to its safe state, past whoever holds its lock.  For the guard alone."""
-        if not managed.connected:
-            await self._guarded(managed, self._open(managed), deadline)
-        await self._guarded(managed, managed.driver.safe_state(managed.device), deadline)
+        await self._guarded(
+            managed, self._talk(managed, lambda: managed.driver.safe_state(managed.device)), deadline
+        )
+        self._answered(managed, self._clock.now())
 
-    async def apply_safe_many(self, devices: Sequence[Managed]) -> list[DSMILError | bool | None]:
+    async def apply_safe_many(
+        self, devices: Sequence[Managed], deadline: float = DEADLINE
+    ) -> list[DSMILError | bool | None]:
         """Safe state of many devices of one driver; None for those to be driven on their own."""
-        driver = devices[0].driver
-        if Capability.BATCH not in driver.capabilities:
-            return [None] * len(devices)
-        quick = [self.connect_quickly(managed) for managed in devices]
-        answers = await driver.safe_many([managed.device for managed in devices])
-        return [answer if ready else None for answer, ready in zip(answers, quick, strict=True)]
+        answers: list[DSMILError | bool | None] = [None] * len(devices)
+        if not devices or Capability.BATCH not in devices[0].driver.capabilities:
+            return answers
+        ready = [index for index, managed in enumerate(devices) if self.connect_quickly(managed)]
+        try:
+            async with asyncio.timeout(deadline):
+                given = await devices[0].driver.safe_many([devices[index].device for index in ready])
+        except Exception as error:  # whatever it was, a stop goes on with every device on its own
+            LOGGER.warning("driver %s failed on a batch stop: %r", devices[0].driver.name, error)
+            return answers
+        for index, answer in zip(ready, given, strict=True):
+            answers[index] = answer
+        return answers
+
+    async def _exchange(self, managed: Managed, call: Callable[[], Awaitable[T]], deadline: float) -> T:
+        """Await one call of the driver on a connected device, while nobody else speaks to it."""
+        await self._take(managed, deadline)
+        try:
+            return await self._guarded(managed, self._talk(managed, call), deadline)
+        finally:
+            managed.lock.release()
+
+    async def _take(self, managed: Managed, deadline: float) -> None:
+        """Take the device's lock; raises DeviceBusy when it is not free within the deadline."""
+        if not managed.waiting and not managed.lock.locked():
+            await managed.lock.acquire()
+            return
+        managed.waiting += 1
+        try:
+            async with asyncio.timeout(deadline):
+                await managed.lock.acquire()
+        except TimeoutError:
+            message = f"{managed.device.shown_id} is busy: others spoke to it for {deadline:g} s"
+            hint = "try again, or with a longer --timeout"
+            raise DeviceBusy(message, device_id=managed.device.device_id, hint=hint) from None
+        finally:
+            managed.waiting -= 1
+
+    async def _talk(self, managed: Managed, call: Callable[[], Awaitable[T]]) -> T:
+        if not managed.connected:
+            await self._open(managed)
+        return await call()
 
     async def _guarded(self, managed: Managed, call: Awaitable[T], deadline: float) -> T:
         """Await a driver's call under a deadline; an I/O failure moves the device to ERROR."""
         try:
             async with asyncio.timeout(deadline):
                 return await call
-        except UsageError:
+        except NOT_THE_DEVICE:
             raise
         except Exception as error:  # whatever a driver raises becomes one of our errors
-            managed.statistics.errors += 1
             problem = failure_of(managed, error, deadline)
             self.fail(managed, problem)
             raise problem from error
 
     def fail(self, managed: Managed, error: DSMILError) -> None:
         """Note a failure: the device goes to ERROR and is tried again after a backoff."""
+        managed.statistics.errors += 1
         managed.failures += 1
         if managed.failures == 1:
             self._event(managed, Severity.ERROR, error.message)
         managed.retry_at = self._clock.monotonic() + self._reconnect.delay(managed.failures)
         if managed.state in (DeviceState.INITIALIZED, DeviceState.CONNECTED, DeviceState.ACTIVE):
             self.move(managed, DeviceState.ERROR, error.message)
+        else:
+            managed.reason = error.message
 
     def may_retry(self, managed: Managed) -> bool:
         """Whether a device is due: not in ERROR, or in ERROR with its backoff over."""
         if managed.state is not DeviceState.ERROR:
             return True
-        if self._reconnect.given_up(managed.failures):
+        if self._reconnect.given_up(managed.failures) and not self._reconnect.cool_down:
             return False
         return self._clock.monotonic() >= managed.retry_at
 
@@ -275,14 +372,8 @@ class Lifecycle:
         self._announce(event)
 
 
-def require_span(driver: Driver, span: Span | None) -> None:
-    """Raise InvalidParameter when a part of a register is asked of a driver that reads whole ones."""
-    if span is not None and Capability.SPAN not in driver.capabilities:
-        raise InvalidParameter(
-            f"driver {driver.name} reads whole registers",
-            hint="leave --offset and --length out",
-            target="--offset",
-        )
+async def _nothing() -> None:
+    """What there is to say to a device that is only to be connected."""
 
 
 def require_command(managed: Managed, name: str) -> None:

@@ -17,16 +17,20 @@ class Reconnect(msgspec.Struct, frozen=True):
     """When a failed device is tried again: exponential backoff with jitter.
 
     `first` and `cap` are seconds, `jitter` the part of a delay that is drawn by chance, `give_up` the number
-    of failures in a row after which only an order connects the device again (0: never give up).
+    of failures in a row after which the device is left alone (0: never) for `cool_down` seconds (0: until
+    somebody orders it to connect).
     """
 
     first: float = 0.5
     cap: float = 30.0
     jitter: float = 0.2
     give_up: int = 0
+    cool_down: float = 0.0
 
     def delay(self, failures: int) -> float:
         """Seconds to wait after that many failures in a row."""
+        if self.given_up(failures) and self.cool_down:
+            return self.cool_down
         plain = min(self.cap, self.first * 2.0 ** min(failures - 1, 16))
         return plain * (1 + self.jitter * (random.random() - 0.5))
 
@@ -45,12 +49,14 @@ class Managed:
         "failures",
         "initialized",
         "last_seen",
+        "opened",
         "plain",
         "reason",
         "retry_at",
         "since",
         "state",
         "statistics",
+        "waiting",
     )
 
     def __init__(self, device: Device, driver: Driver, since: int) -> None:
@@ -61,6 +67,8 @@ class Managed:
         self.since = since
         self.last_seen: int | None = None
         self.initialized = False
+        self.opened = False
+        self.waiting = 0
         self.failures = 0
         self.retry_at = 0.0
         self.statistics = Statistics()
@@ -91,25 +99,25 @@ class Managed:
         """The device's state as a value."""
         return DeviceStatus(self.device.device_id, self.state, self.reason, self.since, self.last_seen)
 
-    def answered(self, now: int, latency_ms: float) -> None:
-        """Note a good answer."""
-        self.last_seen = now
-        self.failures = 0
-        self.statistics.reads += 1
-        self.statistics.last_latency_ms = latency_ms
-
 
 def failure_of(managed: Managed, error: Exception, deadline: float) -> DSMILError:
-    """Whatever a driver raised, as one of our errors that names the device."""
+    """Whatever a driver raised, as one of our errors that names the device.
+
+    A deadline that passed while the device was not even connected is a NetworkError: nothing was asked of it.
+    """
     device = managed.device
     if isinstance(error, DSMILError):
         return error
+    if isinstance(error, TimeoutError) and not managed.connected:
+        message = f"{device.shown_id} could not be reached within {deadline:g} s"
+        return NetworkError(message, hint="dsmilctl doctor, or a longer --timeout", target=device.shown_id)
     if isinstance(error, TimeoutError):
         message = f"{device.shown_id} did not answer within {deadline:g} s"
         return OperationTimeout(
             message, device_id=device.device_id, hint="dsmilctl doctor, or a longer --timeout"
         )
     if isinstance(error, OSError):
-        return NetworkError(f"{device.shown_id}: {error}", target=device.shown_id)
+        what = str(error) or type(error).__name__
+        return NetworkError(f"{device.shown_id}: {what}", target=device.shown_id)
     message = f"driver {device.driver} failed on {device.shown_id}: {type(error).__name__}: {error}"
     return HardwareError(message, device_id=device.device_id, hint="run again with --debug for the traceback")
