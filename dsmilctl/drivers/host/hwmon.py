@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -57,7 +58,7 @@ class Chip(msgspec.Struct, frozen=True):
 
 def find_chips(machine: Machine) -> Iterable[Part]:
     """One device per sensor chip that has a sensor."""
-    for chip in chips(machine):
+    for chip in machine.once(chips):
         part = _part(chip)
         if part.device.registers:
             yield part
@@ -118,7 +119,7 @@ def measuring(
         description=_description(kind, label, source, files),
     )  # fmt: skip
     steps = KINDS[kind].steps
-    return [(register, Sensor(source, lambda field: scaled(field, steps), files.get("fault")))]
+    return [(register, Sensor(source, partial(scaled, steps), files.get("fault")))]
 
 
 def _description(kind: str, label: str, source: Path, files: Mapping[str, Path]) -> str:
@@ -153,16 +154,15 @@ def _limit(kind: Kind, path: Path | None) -> float | None:
     if path is None:
         return None
     try:
-        value = float(scaled(line(path), kind.steps))
+        value = float(scaled(kind.steps, line(path)))
     except Nonsense:
         return None
-    beyond = (kind.minimum is not None and value <= kind.minimum) or (
-        kind.maximum is not None and value >= kind.maximum
-    )
+    low, high = kind.minimum, kind.maximum
+    beyond = (low is not None and value <= low) or (high is not None and value >= high)
     return None if beyond else value
 
 
-def scaled(field: str, steps: int) -> int | float:
+def scaled(steps: int, field: str) -> int | float:
     """A file's whole number in the sensor's unit; raises Nonsense."""
     return whole(field) / steps if steps > 1 else whole(field)
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeVar
+
+from dsmilctl.clock import SYSTEM, Clock
+from dsmilctl.drivers.host.options import HostOptions
+
+T = TypeVar("T")
 
 LIMIT = 4 * 1024 * 1024
 """Bytes that are read of one file at most; no file of the kernel that is read here comes near it."""
@@ -19,11 +25,25 @@ class Nonsense(ValueError):
     """A file of the kernel holds something that is not what its manual promises."""
 
 
-class Machine:
-    """The `proc`, `sys` and `dev` folders below `root`; tests make a machine of their own there."""
+class Absent(Exception):
+    """A kind of part is not there; the message says how that was found out."""
 
-    def __init__(self, root: str = "/") -> None:
-        self.root = Path(root)
+
+class Machine:
+    """The `proc`, `sys` and `dev` folders below a root, as one search for parts sees them."""
+
+    def __init__(self, options: HostOptions, clock: Clock = SYSTEM) -> None:
+        self.options = options
+        self.clock = clock
+        self.root = Path(options.root)
+        self._found: dict[object, Any] = {}
+
+    def once(self, find: Callable[[Machine], T]) -> T:
+        """What `find` finds here, looked for once."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        found: T = self._found[find]
+        return found
 
     @property
     def real(self) -> bool:

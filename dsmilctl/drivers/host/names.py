@@ -37,4 +37,4 @@ def id_of(kind: str, name: str) -> str:
 def register_of(label: str, otherwise: str) -> str:
     """A register name like `package_id_0` out of a label, or `otherwise` where nothing of it remains."""
     clean = _AWKWARD_REGISTER.sub("_", printable(label, LONGEST)).strip("_").lower()
-    return clean if clean and not clean[0].isdigit() else otherwise
+    return f"{otherwise}_{clean}" if clean[:1].isdigit() else clean or otherwise

@@ -54,12 +54,16 @@ def find_interfaces(machine: Machine) -> Iterable[Part]:
         here = set(names(folder))
         links = [LINK["state"]] if "operstate" in here else []
         links += [LINK[link] for link in ("carrier", "speed") if link in here and "device" in here]
-        device = Device(
-            given.take(id_of("net", name)), printable(name), "host",
-            numbered([*COUNTERS, *links]), group="network",
-            default_register="rx_bytes", key_registers=("rx_bytes", "tx_bytes"),
-        )  # fmt: skip
+        device = interface_device(given.take(id_of("net", name)), name, [*COUNTERS, *links])
         yield Interface(device, table, name, folder)
+
+
+def interface_device(device_id: str, name: str, registers: Sequence[Register]) -> Device:
+    """The device of one interface."""
+    return Device(
+        device_id, printable(name), "host", numbered(registers), group="network",
+        default_register="rx_bytes", key_registers=("rx_bytes", "tx_bytes"),
+    )  # fmt: skip
 
 
 class Interface(Part):

@@ -130,6 +130,12 @@ class Sensor(msgspec.Struct, frozen=True):
     convert: Callable[[str], Answer]
     fault: Path | None = None
 
+    def value(self) -> Answer:
+        """The value now; raises OSError or Nonsense."""
+        if self.fault is not None and line(self.fault) == "1":
+            raise Nonsense("the sensor reports a fault")
+        return self.convert(text(self.path, 4096).strip())
+
 
 class SensorPart(Part):
     """A part whose registers are one file each, so that one that fails leaves the others good."""
@@ -140,18 +146,13 @@ class SensorPart(Part):
         super().__init__(device, anchor)
         self._sensors = sensors
 
-    def measure(self, wanted: Sequence[Register]) -> Mapping[str, Answer]:
+    def measure(self, wanted: Sequence[Register]) -> Mapping[str, Answer | None]:
         """One answer per file."""
         return {
-            register.name: self._sense(register.name, self._sensors[register.name])
+            register.name: self.attempt(register.name, sensor.path, sensor.value)
             for register in wanted
-            if register.name in self._sensors
+            if (sensor := self._sensors.get(register.name)) is not None
         }
-
-    def _sense(self, name: str, sensor: Sensor) -> Answer:
-        if sensor.fault is not None and line(sensor.fault) == "1":
-            return self.failure(name, sensor.fault, Nonsense("the sensor reports a fault"))
-        return self.attempt(name, sensor.path, lambda: sensor.convert(text(sensor.path, 4096).strip()))
 
 
 def numbered(registers: Sequence[Register]) -> tuple[Register, ...]:

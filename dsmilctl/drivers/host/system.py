@@ -27,11 +27,15 @@ def find_load(machine: Machine) -> Iterable[Part]:
     """The device `load`.  Source: proc_loadavg(5)."""
     anchor = machine.path("proc/loadavg")
     if anchor.is_file():
-        device = Device(
-            "load", "load average", "host", LOAD, group="system",
-            default_register="load1", key_registers=("load1", "load5", "load15"),
-        )  # fmt: skip
-        yield Load(device, anchor)
+        yield Load(load_device(LOAD), anchor)
+
+
+def load_device(registers: tuple[Register, ...]) -> Device:
+    """The device `load`."""
+    return Device(
+        "load", "load average", "host", registers, group="system", default_register="load1",
+        key_registers=("load1", "load5", "load15"),
+    )  # fmt: skip
 
 
 class Load(Part):
@@ -74,11 +78,15 @@ def find_memory(machine: Machine) -> Iterable[Part]:
     """The device `memory`.  Source: proc_meminfo(5)."""
     anchor = machine.path("proc/meminfo")
     if anchor.is_file():
-        device = Device(
-            "memory", "memory", "host", MEMORY, group="system",
-            default_register="used_percent", key_registers=("used_percent", "available"),
-        )  # fmt: skip
-        yield Memory(device, anchor)
+        yield Memory(memory_device(MEMORY), anchor)
+
+
+def memory_device(registers: tuple[Register, ...]) -> Device:
+    """The device `memory`."""
+    return Device(
+        "memory", "memory", "host", registers, group="system", default_register="used_percent",
+        key_registers=("used_percent", "available"),
+    )  # fmt: skip
 
 
 class Memory(Part):
@@ -130,11 +138,15 @@ def find_processes(machine: Machine) -> Iterable[Part]:
     """The device `processes`.  Source: proc(5), proc_stat(5), proc_uptime(5)."""
     anchor = machine.path("proc")
     if (anchor / "stat").is_file():
-        device = Device(
-            "processes", "processes", "host", PROCESSES, group="system",
-            default_register="count", key_registers=("count", "running", "uptime"),
-        )  # fmt: skip
-        yield Processes(device, anchor)
+        yield Processes(processes_device(PROCESSES), anchor)
+
+
+def processes_device(registers: tuple[Register, ...]) -> Device:
+    """The device `processes`."""
+    return Device(
+        "processes", "processes", "host", registers, group="system", default_register="count",
+        key_registers=("count", "running", "uptime"),
+    )  # fmt: skip
 
 
 class Processes(Part):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from dsmilctl.drivers.host.hwmon import KINDS, chips, measuring, scaled
+from dsmilctl.drivers.host.hwmon import SOURCE as HWMON_SOURCE
 from dsmilctl.drivers.host.machine import Machine, Nonsense, line, names, printable, whole
 from dsmilctl.drivers.host.names import Names, id_of, register_of
 from dsmilctl.drivers.host.part import Part, Sensor, SensorPart, numbered
@@ -40,7 +44,7 @@ def _zone(device_id: str, kind: str, folder: Path) -> SensorPart:
         device_id, kind, "host", (register,), group="sensors", default_register="temp",
         key_registers=("temp",), facts=(("path", str(folder)),),
     )  # fmt: skip
-    return SensorPart(device, folder, {"temp": Sensor(folder / "temp", lambda field: scaled(field, 1000))})
+    return SensorPart(device, folder, {"temp": Sensor(folder / "temp", partial(scaled, 1000))})
 
 
 def trip_points(folder: Path) -> list[tuple[str, float]]:
@@ -60,7 +64,7 @@ def trip_points(folder: Path) -> list[tuple[str, float]]:
 def find_fans(machine: Machine) -> Iterable[Part]:
     """One device per fan of a sensor chip: `speed` and, where the chip drives it, `duty`."""
     given = Names()
-    for chip in chips(machine):
+    for chip in machine.once(chips):
         for (kind, number), files in chip.files.items():
             if kind == "fan" and (found := measuring("fan", number, files, Names("_"))):
                 label = printable(line(files["label"])) if "label" in files else f"{chip.name}-fan{number}"
@@ -68,14 +72,12 @@ def find_fans(machine: Machine) -> Iterable[Part]:
 
 
 def _fan(device_id: str, label: str, folder: Path, number: int, found: tuple[Register, Sensor]) -> SensorPart:
-    import msgspec
-
     register, sensor = found
     registers = [msgspec.structs.replace(register, name="speed")]
     sensors = {"speed": sensor}
     pwm = folder / f"pwm{number}"
     if pwm.exists():
-        what = f"how hard the chip drives the fan (pwm{number} of 255). {register.description[-48:]}"
+        what = f"how hard the chip drives the fan (pwm{number} of 255). {HWMON_SOURCE}"
         registers.append(Register("duty", type="f64", unit="%", minimum=0, maximum=100, description=what))
         sensors["duty"] = Sensor(pwm, lambda field: whole(field) * 100 / 255)
     device = Device(
