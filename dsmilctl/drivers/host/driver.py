@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from dsmilctl.drivers.contract import Answer, Capability, Driver, DriverContext
-from dsmilctl.drivers.host.machine import Absent, Machine
+from dsmilctl.drivers.host.machine import Absent, Machine, names
 from dsmilctl.drivers.host.options import HostOptions
 from dsmilctl.drivers.host.part import Part
 from dsmilctl.drivers.host.rooms import Room, rooms
