@@ -91,6 +91,11 @@ class Fleet:
             await driver.shutdown()
         self.bus.close()
 
+    @property
+    def discovered(self) -> bool:
+        """Whether the drivers were asked for their devices."""
+        return self._devices is not None
+
     async def all(self) -> dict[DeviceId, Managed]:
         """Every device by id; the first call asks the drivers."""
         if self._devices is None:

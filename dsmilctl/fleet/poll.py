@@ -74,6 +74,10 @@ class Poll:
             for task in self._asking.values():
                 task.cancel()
 
+    def forget(self) -> None:
+        """Hand out everything at the next tick, not only what changed."""
+        self._answers.clear()
+
     async def _tick(self) -> None:
         begun, readings = self._clock.monotonic(), list[Reading]()
         failed, pending = list[DeviceId](), list[DeviceId]()

@@ -1,0 +1,64 @@
+"""Targets: the selectors of a command line, also a list on stdin."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from dsmilctl.client.interface import Client
+from dsmilctl.errors import InvalidParameter
+from dsmilctl.model.device import Device
+from dsmilctl.model.selector import EVERYTHING, Selector, parse_selector
+
+Targets = Annotated[
+    str,
+    typer.Argument(
+        metavar="SEL", help="devices: 0x8000, 0x8000-0x800F, 'boiler-*', @group, risk=HIGH, - (stdin)"
+    ),
+]
+OptionalTargets = Annotated[
+    str,
+    typer.Argument(metavar="[SEL]", help="devices; without it all of them"),
+]
+OneDevice = Annotated[str, typer.Argument(metavar="DEV", help="one device: 0x8000, 32768 or its name")]
+Registers = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[REGISTER]...", help="registers; without one each device's default"),
+]
+Justification = Annotated[str, typer.Option(metavar="TEXT", help="why; the policy may ask for it")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="go through every check, change nothing")]
+Approval = Annotated[str, typer.Option(metavar="ID", help="the approval of a second person")]
+
+
+def selector_of(text: str) -> Selector:
+    """The selector that a command line means: nothing is everything, `-` is a list on stdin."""
+    if not text:
+        return EVERYTHING
+    if text == "-":
+        words = sys.stdin.read().replace(",", " ").split()
+        if not words:
+            raise InvalidParameter("no device on stdin", hint="one device per line", target="-")
+        text = ",".join(words)
+    return parse_selector(text)
+
+
+async def one_device(client: Client, text: str) -> Device:
+    """The one device that is named; raises InvalidParameter where a selector names several."""
+    found = await client.devices(selector_of(text), quarantined=True)
+    if len(found) != 1:
+        hint = "name one device, or use the command's bulk form"
+        raise InvalidParameter(f"{text} names {len(found)} devices, not one", hint=hint, target=text)
+    return found[0]
+
+
+def noted(client: Client, devices: Sequence[Device]) -> Sequence[Device]:
+    """The same devices, kept for TAB where the whole fleet was listed."""
+    from dsmilctl.config.completion import CompletionWords
+    from dsmilctl.config.paths import paths
+
+    CompletionWords(paths().completion_cache).keep_fleet(client.context.name, devices)
+    return devices

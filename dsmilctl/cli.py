@@ -1,0 +1,80 @@
+"""The command `dsmilctl`: which noun lives in which module.  What needs no parsing is answered here."""
+
+from __future__ import annotations
+
+import sys
+
+from dsmilctl import __version__
+from dsmilctl.stdout import CLOSED_PIPE, abandon, flush, write
+
+NOUNS = {
+    "device": ("device", "list, read, write and control devices"),
+    "bulk": ("bulk", "read or change many devices at once, with a plan and an undo"),
+    "stream": ("stream", "follow readings and events"),
+    "emergency": ("emergency", "stop everything, see what is stopped, release it"),
+    "context": ("context", "what dsmilctl talks to: this machine, the simulator, a fleet"),
+    "system": ("system", "status, capabilities and health of the context"),
+    "driver": ("driver", "the installed drivers: what they can do, and switching them off"),
+    "audit": ("audit", "the journal of every change: show, verify, export"),
+    "sim": ("sim", "the simulated devices"),
+    "config": ("config", "settings: where each one comes from, change, validate"),
+    "doctor": ("doctor", "check this installation and say what to mend"),
+    "completion": ("completion", "completion scripts for bash, zsh and fish"),
+    "tui": ("tui", "the dashboard"),
+    "demo": ("demo", "a tour of everything in a throw-away folder"),
+}
+"""Noun → (module of dsmilctl.commands, what it is about), in the order of the help page."""
+
+GLOBAL_OPTIONS = (
+    ("-C, --context NAME", "the context to work on (default: see `context list`)"),
+    ("-o FORMAT", "table, wide, json, ndjson, csv or plain; --json is -o json"),
+    ("--fields A,B", "only these fields, in this order"),
+    ("--jq EXPRESSION", "a jq program over the JSON document"),
+    ("--read-only", "let no change through"),
+    ("--timeout SECONDS", "for one attempt on one device"),
+    ("--deadline SECONDS", "for the whole command"),
+    ("--retry N", "how often a failed read is tried again"),
+    ("--progress MODE", "auto, json or none"),
+    ("-v, -vv", "log to stderr: what happens, every detail"),
+    ("--log-file FILE", "log to a file; --log-format text or json"),
+    ("--debug", "tracebacks, and the log of every detail"),
+    ("--version", "the version"),
+    ("-h, --help", "help on dsmilctl, a noun or a verb"),
+)
+
+
+def main() -> int:
+    """Run the command line; the exit status."""
+    arguments = sys.argv[1:]
+    if arguments in (["--version"], ["-V"]):
+        return _print(f"dsmilctl {__version__}\n")
+    if arguments in ([], ["--help"], ["-h"], ["help"]):
+        return _print(root_help())
+    from dsmilctl.commands.runner import run_command_line
+
+    return run_command_line(arguments)
+
+
+def root_help() -> str:
+    """The help page of the root command."""
+    lines = ["Usage: dsmilctl [OPTIONS] NOUN VERB [TARGETS] [OPTIONS]", ""]
+    lines += ["See, steer, record and stop a fleet of register-mapped devices.", "", "Nouns:"]
+    lines += [f"  {noun:<12}{summary}" for noun, (_, summary) in NOUNS.items()]
+    lines += ["", "Global options, before or after the noun:"]
+    lines += [f"  {option:<22}{summary}" for option, summary in GLOBAL_OPTIONS]
+    lines += ["", "Examples:"]
+    lines += ["  dsmilctl -C local device list"]
+    lines += ["  dsmilctl -C sim bulk read @all TEMP -o json"]
+    lines += ["  dsmilctl -C sim emergency stop"]
+    lines += ["", "`dsmilctl NOUN --help` tells the verbs, `man dsmilctl` the rest."]
+    return "\n".join(lines) + "\n"
+
+
+def _print(text: str) -> int:
+    try:
+        write(text)
+        flush()
+    except BrokenPipeError:
+        abandon()
+        return CLOSED_PIPE
+    return 0

@@ -1,0 +1,75 @@
+"""Bulk results kept on disk, so that a bulk can be asked for and undone by a later command."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import msgspec
+
+from dsmilctl.errors import NotFound, StateUnavailable
+from dsmilctl.model.operation import BulkResult, Operation, OperationType, Request
+
+KEPT = 200
+_ID = re.compile(r"bulk-[0-9a-f]{12}")
+
+
+class Bulks:
+    """The last bulks of one context, one file each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def new_id(self) -> str:
+        """An id for a bulk that begins now."""
+        return f"bulk-{os.urandom(6).hex()}"
+
+    def keep(self, result: BulkResult) -> None:
+        """Keep a result, with what each register held before; raises StateUnavailable."""
+        path = self._folder / f"{result.id}.json"
+        partial = path.with_suffix(".partial")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            partial.write_bytes(msgspec.json.encode(result))
+            partial.replace(path)
+            self._forget_old()
+        except OSError as error:
+            raise StateUnavailable(f"{path}: {error}", target=str(path)) from error
+
+    def get(self, bulk_id: str) -> BulkResult:
+        """A kept result; raises NotFound."""
+        path = self._folder / f"{bulk_id}.json"
+        try:
+            if _ID.fullmatch(bulk_id):
+                return msgspec.json.decode(path.read_bytes(), type=BulkResult)
+        except FileNotFoundError:
+            pass  # said below
+        except (OSError, msgspec.MsgspecError) as error:
+            raise StateUnavailable(f"{path}: {error}", target=bulk_id) from error
+        hint = f"the last {KEPT} bulks of a context are kept; their ids are in: dsmilctl audit log"
+        raise NotFound(f"no bulk {bulk_id!r} in this context", hint=hint, target=bulk_id)
+
+    def undo(self, bulk_id: str) -> list[Request]:
+        """The writes that put back what a bulk changed, the last one first."""
+        return [
+            _put_back(operation, bulk_id)
+            for operation in reversed(self.get(bulk_id).results)
+            if operation.type is OperationType.WRITE and operation.success and operation.old is not None
+        ]
+
+    def _forget_old(self) -> None:
+        kept = sorted(self._folder.glob("bulk-*.json"), key=lambda path: path.stat().st_mtime_ns)
+        for path in kept[:-KEPT]:
+            path.unlink(missing_ok=True)
+
+
+def _put_back(operation: Operation, bulk_id: str) -> Request:
+    return Request(
+        device_id=operation.device_id,
+        type=OperationType.WRITE,
+        register=operation.register,
+        value=operation.old,
+        justification=f"undo of {bulk_id}",
+        origin="bulk undo",
+    )
