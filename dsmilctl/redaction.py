@@ -11,35 +11,48 @@ HIDDEN = "***"
 SHORTEST = 4
 """A registered secret of fewer characters is not searched for: it would take half the text with it."""
 
-_NAME = (
-    r"pass(?:word|wd|phrase|code)?|pwd|secret|token|credentials?|mfa|otp"
-    r"|api[_-]?key|private[_-]?key|access[_-]?key"
-)
+DEEPEST = 32
+"""Deeper nesting than this is not followed, so that a structure that contains itself ends."""
 
-_SECRET_NAME = re.compile(rf"(?:^|[_\W])(?:{_NAME})(?:$|[_\W])|(?:password|secret|token)$", re.IGNORECASE)
+_PARTS = (
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "secret",
+    "token",
+    "credential",
+    "apikey",
+    "privatekey",
+    "accesskey",
+    "authorization",
+)
+_WORDS = frozenset(
+    ("key", "keys", "pin", "pins", "mfa", "otp", "totp", "pwd", "pass", "auth", "cookie", "cookies", "bearer")
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+_NAMES = (
+    r"[\w-]{0,40}(?:password|passwd|passphrase|passcode|secret|token|credential"
+    r"|(?:api|private|access)[_-]?key)\w{0,20}|pwd|mfa|otp|totp"
+)
+_VALUE = r"(?:\\?\"(?:[^\"\\]|\\[^\"]|\\\"(?=[^\s,}]))*\\?\"|'[^']*'|[^\s,;&\"'}]+)"
 
 _RULES = (
-    # Authorization: Bearer abc, authorization: Basic abc, Proxy-Authorization
+    # Authorization: Bearer abc; Proxy-Authorization: Basic abc.  Source: RFC 9110, section 11.6.2.
     (re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?)(?:[a-z]+\s+)?[^\s\"',;]+"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic|digest)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"(?i)((?:set-)?cookie[\"']?\s*[:=]\s*[\"']?)[^\r\n\"']+"), rf"\1{HIDDEN}"),
-    # https://user:password@host
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#@\"']+@"), rf"\1{HIDDEN}@"),
-    # JSON Web Tokens, and their beginnings
+    (re.compile(r"(?i)(cookie[\"']?\s*[:=]\s*[\"']?)[^\r\n\"']+"), rf"\1{HIDDEN}"),
+    # https://user:password@host.  Source: RFC 3986, section 3.2.1.
+    (re.compile(r"(://)[^\s/?#@\"']+@"), rf"\1{HIDDEN}@"),
+    # JSON Web Tokens, also cut short.  Source: RFC 7519, section 3.
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*"), HIDDEN),
     (
-        re.compile(
-            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
-        ),
+        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S),
         HIDDEN,
     ),
-    # password=abc, "api_key": "abc def", token: abc, --password abc
-    (
-        re.compile(
-            rf"(?i)((?:\b|_)(?:{_NAME})\\?[\"']?\s*(?:[:=]|=>)\s*)(?:\\?\"(?:[^\"\\]|\\.)*\\?\"|\\?'[^']*'|[^\s,;&\"']+)"
-        ),
-        rf"\1{HIDDEN}",
-    ),
+    # password=abc, "api_key": "abc def", access_token: abc
+    (re.compile(rf"(?i)(?<![\w-])((?:{_NAMES})\\?[\"']?\s*(?:=>|[:=])\s*){_VALUE}"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)(--(?:password|token|secret|mfa|passphrase)[ =])\S+"), rf"\1{HIDDEN}"),
 )
 
@@ -47,11 +60,14 @@ _registered: set[str] = set()
 
 
 def register(secret: str) -> None:
-    """Have a secret hidden from now on, as it is and as it looks inside a URL or a JSON text."""
-    from urllib.parse import quote
+    """Have a secret hidden from now on, as it is and as it looks in a URL, in JSON and in a Python repr."""
+    import json
+    from urllib.parse import quote, quote_plus
 
     if len(secret) >= SHORTEST:
-        _registered.update({secret, quote(secret, safe=""), secret.encode("unicode_escape").decode()})
+        quoted = {quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace")}
+        written = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+        _registered.update({secret}, quoted, written)
 
 
 def forget() -> None:
@@ -69,20 +85,28 @@ def redact(text: str) -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a parameter of that name holds a secret."""
-    return bool(_SECRET_NAME.search(name))
+    """Whether a value of that name is a secret: `mfa_token`, `apiKey`, `PIN`, but not `keyboard`."""
+    folded = name.casefold().replace("_", "").replace("-", "")
+    if any(part in folded for part in _PARTS):
+        return True
+    return any(word.casefold() in _WORDS for word in _WORD.findall(name))
 
 
-def redact_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Named values with those of secret names hidden and the text in the others redacted."""
-    return {name: HIDDEN if is_secret_name(name) else _redacted(value) for name, value in values.items()}
+def redact_values(values: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+    """Named values with those of secret names hidden and the text in the others redacted, at any depth."""
+    return {
+        str(name): HIDDEN if is_secret_name(str(name)) else _redacted(value, depth + 1)
+        for name, value in values.items()
+    }
 
 
-def _redacted(value: Any) -> Any:
+def _redacted(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return redact(value)
+    if not isinstance(value, Mapping | list | tuple | set | frozenset):
+        return value
+    if depth >= DEEPEST:
+        return "..."
     if isinstance(value, Mapping):
-        return redact_values({str(name): inner for name, inner in value.items()})
-    if isinstance(value, (list, tuple)):
-        return [_redacted(inner) for inner in value]
-    return value
+        return redact_values(value, depth)
+    return [_redacted(inner, depth + 1) for inner in value]
