@@ -1,0 +1,311 @@
+"""App: one window on one context at a time; it owns the link, the stop, the arming and the snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from textual import on
+from textual.app import App
+from textual.binding import BindingType
+from textual.reactive import reactive
+
+from dsmilctl.client.interface import Client
+from dsmilctl.clock import SYSTEM, Clock
+from dsmilctl.errors import NetworkError
+from dsmilctl.model.device import Device
+from dsmilctl.tui.arming import Arming
+from dsmilctl.tui.command import Command
+from dsmilctl.tui.link import Link, LinkState
+from dsmilctl.tui.messages import StopMoved, Ticked
+from dsmilctl.tui.meter import Meter
+from dsmilctl.tui.screens.fleet import FleetPage
+from dsmilctl.tui.snapshot import Snapshot
+from dsmilctl.tui.stop import Phase, Stopper, StopProgress
+from dsmilctl.tui.store import FleetStore
+from dsmilctl.tui.terminal import STOP_KEY, Terminal
+from dsmilctl.tui.theme import THEMES
+
+T = TypeVar("T")
+TICK, SLOW_TICK = 1.0, 5.0
+SILENT_AFTER = 3.0
+"""Ticks without a batch after which everything on the screen counts as stale."""
+
+
+class DashboardApp(App[int]):
+    """The dashboard."""
+
+    CSS_PATH = "dashboard.tcss"
+    TITLE = "dsmilctl"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Command(
+            STOP_KEY,
+            "stop_everything",
+            "STOP",
+            show=False,
+            priority=True,
+            summary="Emergency stop of every device, at once, without asking",
+            twin="dsmilctl -C {context} emergency stop",
+            impact="danger",
+        ),
+        Command(
+            "ctrl+c",
+            "interrupt",
+            "quit",
+            show=False,
+            priority=True,
+            summary="Copy the selected text, or quit with exit status 130",
+        ),
+        Command("a", "arm", "arm", summary="Arm writes for a minute", impact="screen"),
+        Command(
+            "c", "contexts", "context", summary="Switch to another context", twin="dsmilctl context use NAME"
+        ),
+        Command(
+            "J",
+            "journal",
+            "journal",
+            summary="The journal of every change",
+            twin="dsmilctl -C {context} audit log",
+            impact="read",
+        ),
+        Command(
+            "E",
+            "emergency",
+            "emergency",
+            summary="What is stopped, who confirmed, and the release",
+            twin="dsmilctl -C {context} emergency status",
+            impact="read",
+        ),
+        Command(
+            "colon,ctrl+p",
+            "commands",
+            "commands",
+            summary="Every command, with the command line that does the same",
+        ),
+        Command("question_mark,f1", "help", "help", summary="Every key of every screen"),
+        Command(
+            "y",
+            "copy_twin",
+            "copy",
+            show=False,
+            summary="Copy the command line that shows the same as this screen",
+        ),
+        Command("t", "next_theme", "theme", show=False, summary="Dark, light or the terminal's own colours"),
+        Command(
+            "ctrl+s",
+            "screenshot_here",
+            "picture",
+            show=False,
+            summary="Save a picture of the screen as SVG in the current folder",
+        ),
+        Command(
+            "ctrl+r", "reconnect", "reconnect", show=False, summary="Open the context again without waiting"
+        ),
+        Command(
+            "ctrl+z",
+            "suspend_process",
+            "suspend",
+            show=False,
+            summary="Suspend the dashboard; fg brings it back",
+        ),
+        Command(
+            "q,ctrl+q", "back_or_quit", "quit", show=False, summary="Back to the fleet, and from there quit"
+        ),
+    ]
+
+    snapshot: reactive[Snapshot] = reactive(Snapshot(), init=False)
+    """What the widgets show."""
+
+    def __init__(
+        self,
+        open_client: Callable[[str], Client],
+        context: str,
+        *,
+        contexts: Sequence[str] = (),
+        read_only: bool = False,
+        low_bandwidth: bool = False,
+        clock: Clock = SYSTEM,
+        theme: str = "dark",
+    ) -> None:
+        super().__init__(driver_class=Terminal)
+        self.animation_level = "none"
+        self.open_client = open_client
+        self.context_name = context
+        self.contexts = tuple(contexts)
+        self.read_only = read_only
+        self.low_bandwidth = low_bandwidth
+        self.clock = clock
+        self.arming = Arming(clock)
+        self.meter = Meter(clock)
+        self.tick = SLOW_TICK if low_bandwidth else TICK
+        self.link: Link | None = None
+        self.stopper = Stopper(self._open_for_stop, self._stop_moved, clock)
+        self.progress: StopProgress | None = None
+        self._ticked_at = 0.0
+        for item in THEMES:
+            self.register_theme(item)
+        self.theme = theme
+
+    def _open_for_stop(self) -> Client:
+        return self.open_client(self.context_name)
+
+    def _stop_moved(self, progress: StopProgress) -> None:
+        self.post_message(StopMoved(progress))
+
+    @property
+    def store(self) -> FleetStore | None:
+        """What is known of the fleet, once it is open."""
+        return self.link.store if self.link else None
+
+    def on_mount(self) -> None:
+        """Open the context and begin to tick."""
+        self.push_screen(FleetPage(sparks=not self.low_bandwidth))
+        self.open_context(self.context_name)
+        self.set_interval(self.tick, self._time_went_by)
+
+    def on_unmount(self) -> None:
+        """Let the context go."""
+        if self.link is not None:
+            self.link.close()
+
+    def open_context(self, name: str) -> None:
+        """Leave the context that is open and open another one."""
+        if self.link is not None:
+            old = self.link
+            self.run_worker(old.close, thread=True, group="closing", exit_on_error=False)
+        self.context_name = name
+        self.arming.disarm()
+        self.link = Link(lambda: self.open_client(name), self._tell, self.clock, interval=self.tick)
+        self.link.start()
+        self.post_message(Ticked())
+
+    def _tell(self) -> None:
+        self.post_message(Ticked())
+
+    def _time_went_by(self) -> None:
+        if self.clock.monotonic() - self._ticked_at >= 0.75 * self.tick:
+            self.post_message(Ticked())
+
+    @on(Ticked)
+    def _take_snapshot(self) -> None:
+        now = self.clock.monotonic()
+        self._ticked_at = now
+        link, store = self.link, self.store
+        driver = self._driver
+        self.meter.note(driver.written if isinstance(driver, Terminal) else 0)
+        silent = 0.0
+        if store is not None and store.reached_at is not None:
+            silent = now - store.reached_at
+        self.snapshot = Snapshot(
+            number=self.snapshot.number + 1,
+            now=self.clock.now(),
+            monotonic=now,
+            context=self.context_name,
+            read_only=self.is_read_only,
+            link=link.state if link else LinkState.CONNECTING,
+            problem=str(link.problem or "") if link else "",
+            retry_in=max(0.0, link.retry_at - now) if link else 0.0,
+            silent_for=silent if silent > SILENT_AFTER * self.tick else 0.0,
+            armed_for=self.arming.left,
+            bytes_per_second=self.meter.rate,
+            stop=self.progress,
+            **_counts(store),
+        )
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the client was opened read-only, or the context is."""
+        context = self.link.context if self.link else None
+        return self.read_only or (context is not None and context.read_only)
+
+    async def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
+        """Put a question to the client, in its own thread."""
+        if self.link is None:
+            raise NetworkError("no context is open")
+        return await self.link.ask(question)
+
+    def pull_stop(self) -> None:
+        """Stop everything.  Called from any thread; waits for nothing."""
+        self.stopper.pull()
+
+    def action_stop_everything(self) -> None:
+        """The stop key, where the driver did not see it first, or a click on the footer."""
+        self.pull_stop()
+
+    @on(StopMoved)
+    def _show_stop(self, event: StopMoved) -> None:
+        self.progress = event.progress
+        self._take_snapshot()
+        if event.progress.phase is Phase.PULLED:
+            self.action_emergency()
+
+    def action_interrupt(self) -> None:
+        """Copy what is selected, else quit as after SIGINT."""
+        selected = self.screen.get_selected_text()
+        if selected:
+            self.copy_to_clipboard(selected)
+        else:
+            self.exit(130, return_code=130)
+
+    def action_back_or_quit(self) -> None:
+        """Back to the fleet; from there, quit."""
+        if isinstance(self.screen, FleetPage):
+            self.exit(0)
+        else:
+            self.pop_screen()
+
+    def action_arm(self) -> None:
+        """Arm writes, or say why not."""
+        if self.is_read_only:
+            self.notify(
+                "This session is read-only: start the dashboard without --read-only", severity="warning"
+            )
+            return
+        self.arming.arm()
+        self._take_snapshot()
+
+    def action_disarm(self) -> None:
+        """Writes off."""
+        self.arming.disarm()
+        self._take_snapshot()
+
+    def action_reconnect(self) -> None:
+        """Open again without waiting for the countdown."""
+        if self.link is not None:
+            self.link.try_now()
+
+    def action_next_theme(self) -> None:
+        """Dark, light, ANSI, and round again."""
+        names = [theme.name for theme in THEMES]
+        self.theme = names[(names.index(self.theme) + 1) % len(names)]
+
+    def open_device(self, device: Device) -> None:
+        """The screen of one device."""
+
+    def write(self, device: Device, register: str = "") -> None:
+        """The write dialog, when writes are armed."""
+
+    def operate(self, devices: Sequence[Device]) -> None:
+        """The menu of operations."""
+
+    def action_emergency(self) -> None:
+        """The emergency screen."""
+
+
+def _counts(store: FleetStore | None) -> dict[str, Any]:
+    if store is None:
+        return {}
+    failing = len(store.failing)
+    polled = len(store.devices) - store.quarantined
+    return {
+        "devices": len(store.devices),
+        "good": max(0, polled - failing) if store.reached_at is not None else 0,
+        "stale": failing,
+        "alarms": len(store.alarms),
+        "quarantined": store.quarantined,
+        "gaps": store.gaps,
+        "missed": store.missed,
+        "stops": store.stops,
+        "changed": store.drain(),
+    }

@@ -1,0 +1,197 @@
+"""Link: the client in a thread of its own, so that a slow driver never delays a key.
+
+The thread opens the client, feeds the store from its stream and events, and when the conversation breaks it
+counts down and opens again; it never gives up and never ends the dashboard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import TypeVar
+
+from dsmilctl.client.interface import Client, ContextInfo
+from dsmilctl.clock import Clock
+from dsmilctl.errors import DSMILError, NetworkError
+from dsmilctl.model.identity import Identity
+from dsmilctl.model.reading import Gap
+from dsmilctl.tui.store import FleetStore
+
+LOGGER = logging.getLogger("dsmilctl.tui")
+FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
+STOPS_EVERY = 1.0
+FIRST_STATES, STATES_EVERY = 0.2, 10.0
+T = TypeVar("T")
+
+
+class LinkState(StrEnum):
+    """How the conversation with the context is."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    LOST = "lost"
+
+
+class Link:
+    """One context, opened.  Everything here is read by the screen and written by the link's own thread."""
+
+    def __init__(
+        self,
+        open_client: Callable[[], Client],
+        tell: Callable[[], None],
+        clock: Clock,
+        *,
+        interval: float,
+    ) -> None:
+        self.state = LinkState.CONNECTING
+        self.problem: DSMILError | None = None
+        self.retry_at = 0.0
+        self.interval = interval
+        self.context: ContextInfo | None = None
+        self.identity: Identity | None = None
+        self.store: FleetStore | None = None
+        self._open_client = open_client
+        self._tell = tell
+        self._clock = clock
+        self._client: Client | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending: asyncio.Event | None = None
+        self._again: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="dsmilctl-link", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self, patience: float = 2.0) -> None:
+        """End the conversation; a driver that hangs is left behind."""
+        if self._ready.wait(patience) and self._loop is not None and self._ending is not None:
+            with contextlib.suppress(RuntimeError):  # the loop ended by itself
+                self._loop.call_soon_threadsafe(self._ending.set)
+        self._thread.join(patience)
+
+    def try_now(self) -> None:
+        """Open again without waiting for the countdown."""
+        if self._loop is not None and self._again is not None:
+            self._loop.call_soon_threadsafe(self._again.set)
+
+    async def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
+        """Put a question to the client in its own thread; raises NetworkError when there is none."""
+        client, loop = self._client, self._loop
+        if client is None or loop is None:
+            problem = str(self.problem or "the context is not open yet")
+            raise NetworkError(problem, hint="the dashboard keeps trying; ctrl+r tries now")
+
+        async def put() -> T:
+            return await question(client)
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(put(), loop))
+
+    def _run(self) -> None:
+        asyncio.run(self._live())
+
+    async def _live(self) -> None:
+        self._loop, self._ending, self._again = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+        self._ready.set()
+        work = asyncio.create_task(self._keep_open())
+        await self._ending.wait()
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+
+    async def _keep_open(self) -> None:
+        delay = FIRST_DELAY
+        while True:
+            begun = self._clock.monotonic()
+            try:
+                async with self._open_client() as client:
+                    await self._converse(client)
+            except* (DSMILError, OSError) as group:
+                self.problem = _first(group)
+            except* Exception as group:  # a fault of a driver or of ours must not end the dashboard
+                LOGGER.exception("the conversation with the context broke")
+                self.problem = _first(group)
+            finally:
+                self._client = None
+            delay = FIRST_DELAY if self._clock.monotonic() - begun > LONGEST_DELAY else delay
+            await self._count_down(delay)
+            delay = min(LONGEST_DELAY, delay * 2)
+
+    async def _count_down(self, delay: float) -> None:
+        assert self._again is not None
+        self.state = LinkState.LOST
+        self.retry_at = self._clock.monotonic() + delay
+        self._again.clear()
+        self._tell()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._again.wait(), delay)
+        self.state = LinkState.CONNECTING
+        self._tell()
+
+    async def _converse(self, client: Client) -> None:
+        devices = await client.devices(quarantined=True)
+        statuses = await client.statuses(devices)
+        store = FleetStore(devices, statuses, self._clock)
+        store.take_stops(await client.stops())
+        self.context, self.identity, self.store = client.context, client.identity, store
+        self._client = client
+        self.state, self.problem = LinkState.LIVE, None
+        self._tell()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_readings(client, store))
+            tasks.create_task(self._follow_events(client, store))
+            tasks.create_task(self._follow_stops(client, store))
+            tasks.create_task(self._follow_states(client, store))
+
+    async def _follow_readings(self, client: Client, store: FleetStore) -> None:
+        polled = [device for device, keys in zip(store.devices, store.keys, strict=True) if keys]
+        polled = [device for device in polled if not device.quarantined]
+        if not polled:
+            return
+        names = list(dict.fromkeys(register.name for keys in store.keys for register in keys))
+        async for item in client.stream(polled, names, interval=self.interval, changes_only=True):
+            if isinstance(item, Gap):
+                store.gaps += 1
+                store.missed += item.missed
+                continue
+            before = store.failing
+            store.take(item)
+            if moved := store.changed_failures(before):
+                store.take_statuses(await client.statuses(moved))
+            self._tell()
+        raise NetworkError("the stream of readings ended", hint="the dashboard opens it again by itself")
+
+    async def _follow_events(self, client: Client, store: FleetStore) -> None:
+        async for item in client.events():
+            if isinstance(item, Gap):
+                store.take_statuses(await client.statuses(store.devices))
+                continue
+            row = None if item.device_id is None else store.row_of.get(item.device_id)
+            if row is not None:
+                store.take_statuses(await client.statuses([store.devices[row]]))
+
+    async def _follow_stops(self, client: Client, store: FleetStore) -> None:
+        while True:
+            if store.take_stops(await client.stops()):
+                self._tell()
+            await asyncio.sleep(STOPS_EVERY)
+
+    async def _follow_states(self, client: Client, store: FleetStore) -> None:
+        """Events tell what moves; this finds what nobody told."""
+        while True:
+            await asyncio.sleep(STATES_EVERY if store.reached_at is not None else FIRST_STATES)
+            store.take_statuses(await client.statuses(store.devices))
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> DSMILError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, DSMILError):
+        return error
+    return NetworkError(f"{type(error).__name__}: {error}")

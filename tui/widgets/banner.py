@@ -1,0 +1,69 @@
+"""Banner: the line above the footer that says what matters most now."""
+
+from __future__ import annotations
+
+from dsmilctl.tui.inert import inert
+from dsmilctl.tui.link import LinkState
+from dsmilctl.tui.snapshot import Snapshot
+from dsmilctl.tui.stop import Phase, StopProgress
+from dsmilctl.tui.widgets.line import Line, Part
+
+
+class Banner(Line):
+    """An emergency stop before a lost link before lost readings before nothing."""
+
+    def watch_snapshot(self, snapshot: Snapshot) -> None:
+        """Show a snapshot."""
+        self.show(*banner_parts(snapshot))
+
+
+def banner_parts(snapshot: Snapshot) -> tuple[list[Part], list[Part]]:
+    """The line in parts: left, right."""
+    if snapshot.stop is not None and snapshot.stop.phase is not Phase.ENDED:
+        return [Part(f" ■ {progress_text(snapshot.stop)}", "bad")], []
+    if snapshot.stops:
+        return [Part(f" ■ {stops_text(snapshot)}", "bad")], [
+            Part("E", "key", "app.emergency"),
+            Part(" show ", "dim"),
+        ]
+    if snapshot.link is LinkState.LOST:
+        return [Part(f" ✕ {inert(snapshot.problem)}", "bad")], [
+            Part("ctrl+r", "key", "app.reconnect"),
+            Part(" try now ", "dim"),
+        ]
+    if snapshot.missed:
+        text = f" {snapshot.missed} readings in {snapshot.gaps} gaps did not reach this screen"
+        return [Part(text, "dim")], []
+    return [], []
+
+
+def stops_text(snapshot: Snapshot) -> str:
+    """What is stopped, and what the stop that was pulled here achieved."""
+    newest = snapshot.stops[-1]
+    what = "everything is" if not newest.devices else f"{inert(newest.scope)} is"
+    more = f" and {len(snapshot.stops) - 1} more" if len(snapshot.stops) > 1 else ""
+    text = f"EMERGENCY STOP: {what}{more} stopped by {inert(newest.triggered_by)}"
+    left = len(newest.unconfirmed)
+    text += f", {left} unconfirmed" if left else ", all confirmed"
+    pulled = snapshot.stop
+    if pulled is not None and pulled.stop is not None and pulled.stop.stop_id == newest.stop_id:
+        text += f" · {times_text(pulled)}"
+    return text
+
+
+def progress_text(progress: StopProgress) -> str:
+    """A stop that has not ended."""
+    if progress.phase is Phase.BROKEN:
+        return f"THE STOP FAILED: {inert(progress.error)}: run dsmilctl emergency stop in another shell"
+    if progress.latched_ms is None:
+        return "EMERGENCY STOP: latching …"
+    return (
+        f"EMERGENCY STOP: latched after {progress.latched_ms:.0f} ms, {progress.confirmed} confirmed, "
+        f"{progress.unconfirmed} unconfirmed …"
+    )
+
+
+def times_text(progress: StopProgress) -> str:
+    """How long it took from the key."""
+    latched = f"latched {progress.latched_ms or 0:.0f} ms after the key"
+    return latched if progress.ended_ms is None else f"{latched}, over after {progress.ended_ms:.0f} ms"

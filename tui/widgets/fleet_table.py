@@ -1,0 +1,178 @@
+"""Fleet table: one row per device, with its state in words, its key readings, its last minute and its age."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.message import Message
+
+from dsmilctl.model.device import Risk
+from dsmilctl.model.reading import Reading
+from dsmilctl.tui.inert import inert
+from dsmilctl.tui.ring import GAP, blocks
+from dsmilctl.tui.snapshot import Snapshot
+from dsmilctl.tui.store import Condition, FleetStore
+from dsmilctl.tui.units import age_text, milliseconds_text, value_text
+from dsmilctl.tui.widgets.table import Cell, Column, Table
+
+SPARK_CELLS = 20
+MARKED_HEAD = len("DEVICE ▲")
+SIGNS = {
+    Condition.STOPPED: ("■ stopped", "bad"),
+    Condition.QUARANTINE: ("⊘ quarantine", "dim"),
+    Condition.ERROR: ("✕ error", "bad"),
+    Condition.STALE: ("◌ stale", "warn"),
+    Condition.WAITING: ("○ waiting", "dim"),
+}
+RISK_INK = {Risk.CRITICAL: "strong", Risk.HIGH: "plain", Risk.MEDIUM: "dim", Risk.LOW: "dim"}
+DIMMED = (Condition.QUARANTINE, Condition.STALE, Condition.ERROR, Condition.WAITING)
+
+
+class FleetTable(Table):
+    """The devices of a context, in the order that filter and sorting gave them."""
+
+    class SortAsked(Message):
+        """Somebody clicked on a head."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
+    def __init__(self, *, sparks: bool = True, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.store: FleetStore | None = None
+        self.order: list[int] = []
+        self.marked: set[int] = set()
+        self.sort_key = "device"
+        self.sort_reversed = False
+        self._sparks = sparks
+        self._snapshot = Snapshot()
+
+    def open(self, store: FleetStore | None) -> None:
+        """Show another fleet."""
+        self.store = store
+        self.order = list(range(len(store.devices))) if store else []
+        self.marked = set()
+        self.cursor = 0
+        self.rebuild()
+
+    def put_in_order(self, order: list[int]) -> None:
+        """Show these rows in this order, with the cursor on the device it was on."""
+        here = self.row
+        self.order = order
+        if here in order:
+            self.cursor = order.index(here)
+        self.rebuild()
+
+    @property
+    def row(self) -> int:
+        """The row of the store under the cursor, -1 when there is none."""
+        return self.order[self.cursor] if 0 <= self.cursor < len(self.order) else -1
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Paint what the snapshot changed on the screen."""
+        self._snapshot = snapshot
+        self.repaint_changed()
+
+    def columns(self) -> Sequence[Column]:
+        """Device, name, state, risk, the fleet's key registers, the last minute, age and latency."""
+        keys = self.store.columns if self.store else ()
+        return [
+            Column("device", "DEVICE", self._id_width()),
+            Column("name", "NAME", 12, grows=True, drop=3),
+            Column("state", "STATE", 12),
+            Column("risk", "RISK", 8, drop=6),
+            *(
+                Column(
+                    f"key{place}",
+                    inert(key.title),
+                    20 if key.mixed else 11,
+                    right=not key.mixed,
+                    drop=2 * place,
+                )
+                for place, key in enumerate(keys)
+            ),
+            *([Column("minute", "LAST 60 s", SPARK_CELLS, drop=5)] if self._sparks else []),
+            Column("age", "AGE", 6, right=True, drop=4),
+            Column("latency", "LATENCY", 8, right=True, drop=7),
+        ]
+
+    def _id_width(self) -> int:
+        if self.store is None or not self.store.devices:
+            return MARKED_HEAD
+        longest = max(len(device.shown_id) for device in self.store.devices[:200])
+        return max(MARKED_HEAD, min(longest, 18))
+
+    def head(self, column: Column) -> str:
+        """The title, with the mark of the order."""
+        title = f"{column.title}  " if column.key.startswith("key") and column.right else column.title
+        if column.key != self.sort_key:
+            return title
+        return f"{title.rstrip()} {'▼' if self.sort_reversed else '▲'}"
+
+    def row_count(self) -> int:
+        """How many devices pass the filter."""
+        return len(self.order)
+
+    def mark(self, index: int) -> str:
+        """`*` before a marked device."""
+        return "*" if self.order[index] in self.marked else " "
+
+    def cells(self, index: int) -> Sequence[Cell]:
+        """The cells of one device."""
+        store, row = self.store, self.order[index]
+        if store is None:
+            return []
+        device = store.devices[row]
+        condition = store.condition(row, live=self._snapshot.live)
+        ink = "dim" if condition in DIMMED else "plain"
+        state, state_ink = SIGNS.get(condition, ("", ""))
+        if not state:
+            state, state_ink = f"● {store.statuses[row].state.value}", "good"
+        return [
+            Cell(inert(device.shown_id), ink),
+            Cell(inert(device.name), ink),
+            Cell(state, state_ink),
+            Cell(device.risk.value, "dim" if ink == "dim" else RISK_INK[device.risk]),
+            *(self._key_cell(store, row, place, ink) for place in range(len(store.columns))),
+            *([self._minute(store, row, condition, ink)] if self._sparks else []),
+            Cell(
+                age_text(store.age(row, self._snapshot.monotonic)),
+                "warn" if condition is Condition.STALE else "dim",
+            ),
+            self._latency(store, row, condition),
+        ]
+
+    def _key_cell(self, store: FleetStore, row: int, place: int, ink: str) -> Cell:
+        if len(store.keys[row]) <= place:
+            return Cell("", ink)
+        register = store.keys[row][place]
+        reading = store.readings[place][row]
+        text = value_text(register, None if reading is None else reading.value)
+        if store.columns[place].mixed:
+            text = f"{inert(register.name)} {text}"
+        if reading is not None and store.beyond(row, place):
+            return Cell(text + (" ?" if not reading.good else " !"), "warn")
+        return Cell(text if store.columns[place].mixed else f"{text}  ", ink)
+
+    def _minute(self, store: FleetStore, row: int, condition: Condition, ink: str) -> Cell:
+        age = store.age(row, self._snapshot.monotonic)
+        if condition in (Condition.STALE, Condition.ERROR) and age is not None and age >= 1:
+            return Cell(f"last good {age_text(age)} ago", "warn")
+        if condition is Condition.QUARANTINE:
+            return Cell(GAP * SPARK_CELLS, "faint")
+        second = store.spark_second(row, self._snapshot.monotonic)
+        return Cell(blocks(store.rings[row], second, SPARK_CELLS), "accent" if ink == "plain" else "faint")
+
+    def _latency(self, store: FleetStore, row: int, condition: Condition) -> Cell:
+        if condition in (Condition.STALE, Condition.ERROR) and row in store.failing:
+            problem = store.problems.get(row, "")
+            return Cell("timeout" if "TIMEOUT" in problem else "no reply", "warn")
+        reading: Reading | None = next(
+            (cells[row] for cells in store.readings if cells[row] is not None), None
+        )
+        return Cell(milliseconds_text(None if reading is None else reading.latency_ms), "dim")
+
+    def action_sort_by(self, key: str) -> None:
+        """A click on a head sorts by it."""
+        self.post_message(self.SortAsked(key))

@@ -1,0 +1,35 @@
+"""Ink: the named styles in which widgets write; the colours are the style sheet's."""
+
+from __future__ import annotations
+
+from rich.style import Style
+from textual.widget import Widget
+
+INKS = frozenset(
+    {
+        "plain",
+        "dim",
+        "faint",
+        "strong",
+        "good",
+        "warn",
+        "bad",
+        "accent",
+        "key",
+        "head",
+        "stop",
+        "cursor",
+        "armed",
+    }
+)
+INK_CLASSES = frozenset(f"ink--{name}" for name in INKS)
+"""What a widget that writes in inks names as its COMPONENT_CLASSES."""
+
+
+def ink(widget: Widget, name: str, *, cursor: bool = False) -> Style:
+    """The style of an ink, on the background of the cursor's row if asked."""
+    style = widget.get_component_rich_style(f"ink--{name}")
+    if not cursor:
+        return style
+    ground = widget.get_component_rich_style("ink--cursor")
+    return style + Style(bgcolor=ground.bgcolor, bold=True, reverse=ground.reverse)

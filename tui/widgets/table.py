@@ -1,0 +1,262 @@
+"""Table: many rows, of which only the visible ones are ever built, and only the changed cells rewritten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from dsmilctl.tui.command import Command
+from dsmilctl.tui.inert import fit, inert
+from dsmilctl.tui.widgets.ink import INK_CLASSES, ink
+
+GAP = 2
+
+
+class Column(NamedTuple):
+    """One column: `width` in cells (the least one when it `grows`); the highest `drop` gives way first."""
+
+    key: str
+    title: str
+    width: int
+    right: bool = False
+    grows: bool = False
+    drop: int = 0
+
+
+class Cell(NamedTuple):
+    """What a column shows in a row."""
+
+    text: str
+    ink: str = "plain"
+
+
+class Table(ScrollView, can_focus=True):
+    """A table over rows that are made when they are looked at.
+
+    A subclass says which columns there are, how many rows, and the cells of one row in the order of
+    `columns`.  The first line is the head.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Command("up,k", "move(-1)", "up", show=False, summary="One row up"),
+        Command("down,j", "move(1)", "down", show=False, summary="One row down"),
+        Command("pageup,ctrl+b", "page(-1)", "page up", show=False, summary="One page up"),
+        Command("pagedown,ctrl+f", "page(1)", "page down", show=False, summary="One page down"),
+        Command("home,g", "first", "first", show=False, summary="The first row"),
+        Command("end,G", "last", "last", show=False, summary="The last row"),
+        Command("enter", "choose", "open", show=False, summary="Open the row under the cursor"),
+    ]
+
+    cursor: reactive[int] = reactive(0)
+    """The row under the cursor."""
+
+    class Chosen(Message):
+        """A row was opened."""
+
+        def __init__(self, table: Table, index: int) -> None:
+            super().__init__()
+            self.table = table
+            self.index = index
+
+        @property
+        def control(self) -> Table:
+            """The table."""
+            return self.table
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+        def __init__(self, table: Table, index: int) -> None:
+            super().__init__()
+            self.table = table
+            self.index = index
+
+        @property
+        def control(self) -> Table:
+            """The table."""
+            return self.table
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the last move counts."""
+            return isinstance(message, Table.Moved) and message.table is self.table
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._shown: list[tuple[Column, int]] = []
+        self._painted: dict[int, tuple[int, tuple[Cell, ...]]] = {}
+
+    def columns(self) -> Sequence[Column]:
+        """The columns, in order."""
+        raise NotImplementedError
+
+    def row_count(self) -> int:
+        """How many rows there are."""
+        raise NotImplementedError
+
+    def cells(self, index: int) -> Sequence[Cell]:
+        """The cells of one row, one per column."""
+        raise NotImplementedError
+
+    def head(self, column: Column) -> str:
+        """The title of a column; a subclass may add the mark of the order."""
+        return column.title
+
+    def mark(self, index: int) -> str:
+        """The sign before a row."""
+        del index
+        return " "
+
+    def rebuild(self) -> None:
+        """The columns or the rows are others: lay out and paint everything."""
+        self._lay_out()
+        self.virtual_size = Size(self.size.width, self.row_count() + 1)
+        self.cursor = max(0, min(self.cursor, self.row_count() - 1))
+        self._painted.clear()
+        self.refresh()
+
+    def repaint_changed(self) -> None:
+        """Paint the cells on the screen that differ from what was painted last."""
+        offset = self.scroll_offset.y
+        for y in range(1, self.size.height):
+            index = offset + y - 1
+            painted = self._painted.get(y)
+            if index >= self.row_count():
+                if painted is not None:
+                    self.refresh(Region(0, y, self.size.width, 1))
+                continue
+            if painted is None or painted[0] != index:
+                self.refresh(Region(0, y, self.size.width, 1))
+            else:
+                self._refresh_difference(y, painted[1], tuple(self.cells(index)))
+
+    def _refresh_difference(self, y: int, before: tuple[Cell, ...], after: tuple[Cell, ...]) -> None:
+        if before == after:
+            return
+        x = GAP
+        order = {column.key: place for place, column in enumerate(self.columns())}
+        for column, width in self._shown:
+            place = order[column.key]
+            if before[place] != after[place]:
+                self.refresh(Region(x, y, width, 1))
+            x += width + GAP
+
+    def _lay_out(self) -> None:
+        room = self.size.width - GAP - (1 if self.show_vertical_scrollbar else 0)
+        columns = list(self.columns())
+        while len(columns) > 1 and _needed(columns) > room:
+            victim = max(columns, key=lambda column: column.drop)
+            if victim.drop == 0:
+                break
+            columns.remove(victim)
+        spare = room - _needed(columns)
+        growing = sum(column.grows for column in columns)
+        self._shown = [
+            (column, max(1, column.width + (spare // growing if column.grows else 0))) for column in columns
+        ]
+
+    def render_line(self, y: int) -> Strip:
+        """The head, a row, or a blank line below the last row."""
+        width = self.size.width
+        if y == 0:
+            return self._render_head(width)
+        index = self.scroll_offset.y + y - 1
+        if index >= self.row_count():
+            self._painted.pop(y, None)
+            return Strip.blank(width, ink(self, "plain"))
+        cells = tuple(self.cells(index))
+        self._painted[y] = (index, cells)
+        return self._render_row(index, cells, width)
+
+    def _render_head(self, width: int) -> Strip:
+        style = ink(self, "head")
+        segments = [Segment(" " * GAP, style)]
+        for column, column_width in self._shown:
+            text = fit(inert(self.head(column)), column_width, column.right)
+            action = Style(meta={"@click": f"sort_by('{column.key}')"})
+            segments += [Segment(text, style + action), Segment(" " * GAP, style)]
+        return Strip(segments).adjust_cell_length(width, style)
+
+    def _render_row(self, index: int, cells: tuple[Cell, ...], width: int) -> Strip:
+        here = index == self.cursor
+        ground = ink(self, "plain", cursor=here)
+        sign = "▸" if here else " "
+        segments = [Segment(sign + self.mark(index), ink(self, "accent", cursor=here))]
+        order = {column.key: place for place, column in enumerate(self.columns())}
+        for column, column_width in self._shown:
+            cell = cells[order[column.key]]
+            style = ink(self, cell.ink, cursor=here)
+            segments.append(Segment(fit(cell.text, column_width, column.right), style))
+            segments.append(Segment(" " * GAP, ground))
+        return Strip(segments).adjust_cell_length(width, ground)
+
+    def on_resize(self) -> None:
+        """Columns that no longer fit give way."""
+        self.rebuild()
+        self.show_cursor()
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        """Paint the two rows, and tell the screen."""
+        for index in (before, after):
+            y = index - self.scroll_offset.y + 1
+            if 1 <= y < self.size.height:
+                self.refresh(Region(0, y, self.size.width, 1))
+        self.show_cursor()
+        if before != after:
+            self.post_message(self.Moved(self, after))
+
+    def show_cursor(self) -> None:
+        """Scroll until the row under the cursor is on the screen."""
+        room = max(1, self.size.height - 1)
+        top = self.scroll_offset.y
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, immediate=True)
+        elif self.cursor >= top + room:
+            self.scroll_to(y=self.cursor - room + 1, animate=False, immediate=True)
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor."""
+        self.cursor = max(0, min(self.row_count() - 1, self.cursor + rows))
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by a screenful."""
+        self.action_move(pages * max(1, self.size.height - 2))
+
+    def action_first(self) -> None:
+        """To the first row."""
+        self.cursor = 0
+
+    def action_last(self) -> None:
+        """To the last row."""
+        self.cursor = max(0, self.row_count() - 1)
+
+    def action_choose(self) -> None:
+        """Open the row under the cursor."""
+        if self.row_count():
+            self.post_message(self.Chosen(self, self.cursor))
+
+    def action_sort_by(self, key: str) -> None:
+        """A click on a head; tables that can be sorted do it."""
+
+    def on_click(self, event: events.Click) -> None:
+        """A click puts the cursor on a row; a second one opens it."""
+        index = self.scroll_offset.y + event.y - 1
+        if event.y >= 1 and index < self.row_count():
+            again = index == self.cursor and event.chain > 1
+            self.cursor = index
+            if again:
+                self.action_choose()
+
+
+def _needed(columns: Sequence[Column]) -> int:
+    return sum(column.width for column in columns) + GAP * max(0, len(columns) - 1)
