@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from dsmilctl.clock import NANOSECONDS, rfc3339
+from dsmilctl.clock import NANOSECONDS
 from dsmilctl.model.audit import AuditRecord
 
 GENESIS = "0" * 64
@@ -98,26 +98,10 @@ def unseal(line: bytes) -> bytes | None:
     return body if seal(body)[0] == line + b"\n" else None
 
 
-def link(record: AuditRecord) -> tuple[bytes, AuditRecord]:
-    """The line of a record whose `previous` is set, and the record with its hash."""
-    body = canonical(
-        Body(
-            action=record.action,
-            context=record.context,
-            decision=record.decision,
-            host=record.host,
-            operation_id=record.operation_id,
-            outcome=record.outcome,
-            parameters=record.parameters,
-            previous=record.previous,
-            sequence=record.sequence,
-            target=record.target,
-            time=rfc3339(record.time, 9),
-            user=record.user,
-        )
-    )
-    line, digest = seal(body)
-    return line, msgspec.structs.replace(record, hash=digest)
+def link(body: Body, time: int) -> tuple[bytes, AuditRecord]:
+    """The line of a body, and the record with its hash; `time` is the body's time in nanoseconds."""
+    line, digest = seal(canonical(body))
+    return line, _record(body, time, digest)
 
 
 def read_line(line: bytes) -> Line | None:
@@ -130,20 +114,24 @@ def read_line(line: bytes) -> Line | None:
 
 def as_record(line: Line) -> AuditRecord:
     """The record as the rest of the program knows it."""
+    return _record(line, nanoseconds(line.time), line.hash)
+
+
+def _record(body: Body, time: int, digest: str) -> AuditRecord:
     return AuditRecord(
-        sequence=line.sequence,
-        time=nanoseconds(line.time),
-        user=line.user,
-        host=line.host,
-        context=line.context,
-        action=line.action,
-        target=line.target,
-        parameters=line.parameters,
-        decision=line.decision,
-        outcome=line.outcome,
-        operation_id=line.operation_id,
-        previous=line.previous,
-        hash=line.hash,
+        sequence=body.sequence,
+        time=time,
+        user=body.user,
+        host=body.host,
+        context=body.context,
+        action=body.action,
+        target=body.target,
+        parameters=body.parameters,
+        decision=body.decision,
+        outcome=body.outcome,
+        operation_id=body.operation_id,
+        previous=body.previous,
+        hash=digest,
     )
 
 

@@ -113,8 +113,7 @@ class FileLock:
 
     def __enter__(self) -> FileLock:
         try:
-            private_folder(self.path.parent)
-            self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+            self.descriptor = self._open()
         except OSError as error:
             raise unavailable(f"The lock {self.path} cannot be opened", error, self.path) from error
         try:
@@ -128,6 +127,14 @@ class FileLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(self.path, flags, PRIVATE_FILE)
+        except FileNotFoundError:
+            private_folder(self.path.parent)
+            return os.open(self.path, flags, PRIVATE_FILE)
 
     def _acquire(self) -> None:
         deadline = time.monotonic() + self.timeout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +14,8 @@ from dsmilctl.guard.segments import segment_path, segments
 from dsmilctl.model.audit import AuditVerdict
 
 _BLOCK = 1 << 20
+WORTH_SPLITTING = 48 << 20
+"""From so many bytes on, several processes share the work."""
 
 
 class _Bond(msgspec.Struct, frozen=True, gc=False):
@@ -31,22 +32,25 @@ _decoder = msgspec.json.Decoder(_Bond)
 
 
 class Verification:
-    """One walk over all segments; `verdict` says how it ended."""
+    """One walk over all segments; `verdict` says how it ended.
 
-    def __init__(self, anchor: str = "") -> None:
-        number, _, digest = anchor.strip().rpartition(":")
-        self._anchor = digest.lower()
+    `sequence` and `digest` are those of the record before the first one that is looked at.
+    """
+
+    def __init__(self, anchor: str = "", *, sequence: int = 0, digest: str = GENESIS) -> None:
+        number, _, wanted = anchor.strip().rpartition(":")
+        self._anchor = wanted.lower()
         self._anchor_sequence = int(number) if number.isdecimal() else None
-        self._anchor_seen = not digest
-        self._sequence = 0
-        self._hash = GENESIS
-        self._records = 0
+        self.anchor_seen = wanted in ("", GENESIS)
+        self.sequence = sequence
+        self.hash = digest
+        self.records = 0
+        self.intact = True
         self._files: list[str] = []
-        self._open: dict[str, None] = {}
+        self.open: dict[str, None] = {}
         self._first_bad: int | None = None
         self._place: tuple[str, int | None] = ("", None)
         self._problem = ""
-        self._intact = True
 
     def walk(self, folder: Path) -> None:
         """Check every segment of the folder in order.  Raises OSError if one cannot be read."""
@@ -61,39 +65,44 @@ class Verification:
 
     def verdict(self) -> AuditVerdict:
         """What was found, the anchor included."""
-        if self._intact and not self._anchor_seen:
+        if self.intact and not self.anchor_seen:
             last = Path(self._files[-1]) if self._files else Path()
-            self._sequence = (self._anchor_sequence or self._sequence + 1) - 1
+            self.sequence = (self._anchor_sequence or self.sequence + 1) - 1
             self._fail(
                 last, None, "the anchor is not in the journal: its end was cut off, or an older copy put here"
             )
         file, line = self._place
         return AuditVerdict(
-            intact=self._intact,
-            records=self._records,
+            intact=self.intact,
+            records=self.records,
             files=tuple(self._files),
             first_bad=self._first_bad,
             file=file,
             line=line,
             problem=self._problem,
-            last_hash=self._hash if self._sequence else "",
-            unfinished=tuple(self._open),
+            last_hash=self.hash if self.sequence else "",
+            unfinished=tuple(self.open),
         )
 
     def _segment(self, path: Path, *, newest: bool) -> None:
+        line, rest = self.span(path, 0, None)
+        if rest:
+            self._fragment(path, line, rest, newest=newest)
+
+    def span(self, path: Path, begin: int, end: int | None) -> tuple[int, bytes]:
+        """Check the lines between two offsets; the number of the line behind them, and what it holds."""
         line, rest = 1, b""
-        for block in _blocks(path):
+        for block in _blocks(path, begin, end):
             whole, feed, rest = (rest + block).rpartition(b"\n")
             if feed:
                 line += self._lines(path, line, whole)
-        if rest:
-            self._fragment(path, line, rest, newest=newest)
+        return line, rest
 
     def _lines(self, path: Path, first: int, block: bytes) -> int:
         """Check the lines of a block; how many there are."""
         lines = block.split(b"\n")
-        self._records += len(lines)
-        if not self._intact:
+        self.records += len(lines)
+        if not self.intact:
             return len(lines)
         try:
             bonds = _decoder.decode_lines(block)
@@ -109,7 +118,7 @@ class Verification:
 
     def _follow(self, lines: list[bytes], bonds: list[_Bond]) -> int:
         """Go along the chain as long as it holds; how far that was.  The loop that every record passes."""
-        sequence, previous, good = self._sequence, self._hash, 0
+        sequence, previous, good = self.sequence, self.hash, 0
         for line, bond in zip(lines, bonds, strict=True):
             digest = bond.hash
             if (
@@ -122,12 +131,12 @@ class Verification:
             previous = digest
             good += 1
             if digest == self._anchor:
-                self._anchor_seen = True
+                self.anchor_seen = True
             if bond.outcome == "INTENT":
-                self._open[bond.operation_id] = None
-            elif bond.operation_id in self._open:
-                del self._open[bond.operation_id]
-        self._sequence, self._hash = sequence, previous
+                self.open[bond.operation_id] = None
+            elif bond.operation_id in self.open:
+                del self.open[bond.operation_id]
+        self.sequence, self.hash = sequence, previous
         return good
 
     def _check(self, line: bytes) -> str:
@@ -140,7 +149,7 @@ class Verification:
             return ""
         if sha256(line[:-TRAILER] + b"}").hexdigest() != bond.hash:
             return "the record does not fit its hash: it was changed"
-        wanted = self._sequence + 1
+        wanted = self.sequence + 1
         if bond.sequence > wanted:
             return f"record {wanted} is missing here, record {bond.sequence} follows: removed or out of order"
         if bond.sequence < wanted:
@@ -164,27 +173,39 @@ class Verification:
             self._note(path, line, "the last record lacks its line feed")
 
     def _note(self, path: Path, line: int, problem: str) -> None:
-        if self._intact:
+        if self.intact:
             self._place, self._problem = (str(path), line), problem
 
     def _fail(self, path: Path, line: int | None, problem: str) -> None:
-        if self._intact:
-            self._intact = False
-            self._first_bad = self._sequence + 1
+        if self.intact:
+            self.intact = False
+            self._first_bad = self.sequence + 1
             self._place, self._problem = (str(path), line), problem
 
 
 def verify(folder: Path, anchor: str = "") -> AuditVerdict:
-    """Check the journal in a folder.  Raises StateUnavailable if a file of it cannot be read."""
-    verification = Verification(anchor)
+    """Check the journal in a folder.  Raises StateUnavailable if a file of it cannot be read.
+
+    A long journal is checked by several processes; if they find anything, or cannot run, this one goes
+    through all of it, so that what is said is always said by one walk from the first line on.
+    """
     try:
+        if sum(path.stat().st_size for _, path in segments(folder)) >= WORTH_SPLITTING:
+            from dsmilctl.guard.spans import verify_split
+
+            verdict = verify_split(folder, anchor)
+            if verdict is not None:
+                return verdict
+        verification = Verification(anchor)
         verification.walk(folder)
     except OSError as error:
         raise unavailable("The journal cannot be read", error, folder) from error
     return verification.verdict()
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _blocks(path: Path, begin: int, end: int | None) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as file:
-        while block := os.read(file.fileno(), _BLOCK):
+        position = file.seek(begin)
+        while block := file.read(_BLOCK if end is None else min(_BLOCK, end - position)):
+            position += len(block)
             yield block
