@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 import msgspec
@@ -77,12 +78,20 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
     missed: int
 
 
+GOOD = (Quality.GOOD, "")
+
+
 def judge(register: Register, value: Value) -> tuple[Quality, str]:
-    """Quality of a value by plausibility: outside the register's `minimum` and `maximum` it is bad."""
-    if isinstance(value, str | bool) or register.writable:
-        return Quality.GOOD, ""
+    """Quality of a value by plausibility and why: bad outside the register's `minimum` and `maximum`.
+
+    What can be written is a wish, not a measurement, and always good.
+    """
+    if register.access != "ro" or isinstance(value, (str, bool)):
+        return GOOD
+    if isinstance(value, float) and not math.isfinite(value):
+        return Quality.BAD, f"{value} is no measurement"
     if register.minimum is not None and value < register.minimum:
         return Quality.BAD, f"below {register.format(register.minimum)}, the least that can be"
     if register.maximum is not None and value > register.maximum:
         return Quality.BAD, f"above {register.format(register.maximum)}, the most that can be"
-    return Quality.GOOD, ""
+    return GOOD

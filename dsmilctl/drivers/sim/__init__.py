@@ -1,6 +1,5 @@
 """The simulator: the 84 DSMIL devices or thousands like them, the same for everyone, faulty on demand."""
 
 from dsmilctl.drivers.sim.driver import SimDriver
-from dsmilctl.drivers.sim.store import forget
 
-__all__ = ["SimDriver", "forget"]
+__all__ = ["SimDriver"]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, ClassVar
 
+import msgspec
+
 from dsmilctl.clock import NANOSECONDS
 from dsmilctl.drivers.contract import Answer, Capability, Command, Driver, DriverContext
 from dsmilctl.drivers.sim.faults import Fault, Faults
@@ -23,13 +25,16 @@ from dsmilctl.drivers.sim.registers import (
 )
 from dsmilctl.drivers.sim.roster import Facts, roster
 from dsmilctl.drivers.sim.signals import Signals, State
-from dsmilctl.drivers.sim.store import Store, forget
+from dsmilctl.drivers.sim.store import Store
 from dsmilctl.drivers.sim.wire import Wire
 from dsmilctl.errors import DSMILError, InvalidParameter, nearest
 from dsmilctl.model.device import Device, show_id
 from dsmilctl.model.operation import OperationType
 from dsmilctl.model.reading import Span
 from dsmilctl.model.register import Register, Value
+
+LARGEST_SETTINGS = 4096
+"""Bytes of settings, as JSON, that one order may give a device."""
 
 Pick = Callable[[State], Sequence[Answer]]
 
@@ -67,9 +72,9 @@ class SimDriver(Driver):
     def __init__(self, options: Any, context: DriverContext) -> None:
         super().__init__(options, context)
         self._faults = Faults(options.faults, options.layout)
-        self._signals = Signals(options.seed, options.period, options.layout)
         folder = context.state_folder if options.persist else None
-        self._store = Store(folder, context.logger, self._signals.changed)
+        self._store = Store(folder, context.logger, self._all_changed)
+        self._signals = Signals(options.seed, options.period, options.layout, self._store.get)
         self._wire = Wire(options.wire_log, context.clock)
 
     async def discover(self) -> Sequence[Device]:
@@ -97,7 +102,7 @@ class SimDriver(Driver):
         """The registers now; with a span the bytes of it, little-endian; an unknown register is an error."""
         await self._suffer(device)
         self._store.refresh()
-        state = self._state(device, self._moment())
+        state = self._state(_number(device), self._moment())
         if span is not None:
             return [self._part(device, register, state, span) for register in registers]
         return _picker(registers)(state)
@@ -107,17 +112,18 @@ class SimDriver(Driver):
     ) -> Sequence[Sequence[Answer] | None]:
         """The registers of many devices now; None for a device that a fault makes wait or fail."""
         self._store.refresh()
-        moment = self._moment()
+        moment, faulty = self._moment(), bool(self._faults)
+        compute = self._state if faulty else self._signals.state
         answers: list[Sequence[Answer] | None] = []
         asked: Sequence[Register] | None = None
         pick: Pick = _picker(())
         for device, registers in wanted:
-            if self._faults and self._waits(device):
+            if faulty and self._waits(device):
                 answers.append(None)
                 continue
             if registers is not asked:
                 asked, pick = registers, _picker(registers)
-            answers.append(pick(self._state(device, moment)))
+            answers.append(pick(compute(_number(device), moment)))
         return answers
 
     async def write(self, device: Device, register: Register, value: Value) -> None:
@@ -133,13 +139,14 @@ class SimDriver(Driver):
     async def command(self, device: Device, name: str, arguments: Mapping[str, Value]) -> Value | None:
         """Carry out one of the commands; `identify` returns the device's name, `configure` its settings."""
         known = _require_command(name, arguments)
+        settings = _settings(arguments)
         await self._suffer(device)
         if known == "identify":
             return f"{device.shown_id} {device.name}"
-        self._wire.note([(_number(device), name, dict(arguments))])
+        self._wire.note([(_number(device), name, settings)])
         now = self.context.clock.now()
         edits = {
-            "configure": configured(now, dict(arguments)),
+            "configure": configured(now, settings),
             "activate": activated(now),
             "deactivate": edit(now, active=False),
             "reset": cleared,
@@ -166,10 +173,7 @@ class SimDriver(Driver):
 
     async def forget(self) -> int:
         """Drop everything ever written to simulated devices; how many kept something."""
-        await self._store.close()
-        count = forget(self.context.state_folder) if self.settings.persist else 0
-        self._store.refresh()
-        return count
+        return await self._store.forget()
 
     async def _make_safe(self, devices: Sequence[Device]) -> None:
         for register in ("CONFIG", "DATA"):
@@ -177,7 +181,7 @@ class SimDriver(Driver):
             self._wire.note((_number(device), register, value) for device in devices)
         safe = edit(self.context.clock.now(), config=MAINTENANCE, data=0)
         await self._store.put((_number(device), safe) for device in devices)
-        self._signals.changed()
+        self._signals.all_changed()
 
     async def _keep(self, device: Device, change: Any) -> None:
         await self._store.put([(_number(device), change)])
@@ -186,11 +190,13 @@ class SimDriver(Driver):
     def _moment(self) -> float:
         return self.context.clock.now() / NANOSECONDS
 
-    def _state(self, device: Device, moment: float) -> State:
-        number = _number(device)
-        state = self._signals.state(number, moment, self._store.get(number))
-        fault = self._faults.of(number) if self._faults else None
+    def _state(self, number: int, moment: float) -> State:
+        state = self._signals.state(number, moment)
+        fault = self._faults.of(number)
         return _wrong(state) if fault is not None and fault.kind == "wrong" else state
+
+    def _all_changed(self) -> None:
+        self._signals.all_changed()
 
     def _part(self, device: Device, register: Register, state: State, span: Span) -> Answer:
         position = POSITIONS.get(register.name)
@@ -266,3 +272,18 @@ def _require_command(name: str, arguments: Mapping[str, Value]) -> str:
         unknown = ", ".join(arguments)
         raise InvalidParameter(f"{name} takes no parameters, but was given {unknown}", target=name)
     return name
+
+
+def _settings(arguments: Mapping[str, Value]) -> dict[str, Value]:
+    """The settings as they can be kept; raises InvalidParameter for what no file could hold."""
+    settings = dict(arguments)
+    try:
+        size = len(msgspec.json.encode(settings))
+    except (msgspec.MsgspecError, OverflowError, UnicodeEncodeError) as error:
+        raise InvalidParameter(f"settings cannot be kept: {error}", target="settings") from None
+    if size > LARGEST_SETTINGS:
+        message = f"settings of {size:,} bytes are too large"
+        raise InvalidParameter(
+            message, hint=f"{LARGEST_SETTINGS:,} bytes are kept at most", target="settings"
+        )
+    return settings

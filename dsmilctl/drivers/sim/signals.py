@@ -8,6 +8,7 @@ alone, so two processes see the same.  A device out of service cools down to the
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from dsmilctl.drivers.sim.kept import Kept, warmth
 from dsmilctl.drivers.sim.options import Layout
@@ -27,8 +28,9 @@ State = tuple[int, int, int, int, int, int]
 AMBIENT = 24.0
 ENABLED = 0x0000_0003
 NOMINAL = (12, 24, 48)
+LOADS_KEPT = 4096
+NEVER = -1
 _MASK = 0xFFFF_FFFF
-_LOADS_KEPT = 4096
 
 
 def mix(seed: int, device_id: int, salt: int) -> int:
@@ -40,87 +42,120 @@ def mix(seed: int, device_id: int, salt: int) -> int:
 
 
 class Character:
-    """What is constant of one device: when its turn is, how warm it runs, what feeds it, what DATA holds."""
+    """What is constant of one device, and its registers as they were computed last.
 
-    __slots__ = ("base", "data", "drop", "gain", "group", "nominal", "phase")
+    `phase` says when in a period its turn is, `base` and `gain` how warm it runs, `nominal` and `drop` what
+    feeds it, `data` what DATA holds as delivered; `state` belongs to `slot`.
+    """
+
+    __slots__ = (
+        "base", "data", "device_id", "drop", "gain", "group", "nominal", "phase", "salt", "slot", "state",
+    )  # fmt: skip
 
     def __init__(self, seed: int, device_id: int, index: int) -> None:
+        self.device_id = device_id
         self.group = index // PER_GROUP % GROUPS
         self.phase = index * 0.6180339887 % 1.0
-        self.base = 30.0 + mix(seed, device_id, -1) / _MASK * 22.0
-        self.gain = 10.0 + mix(seed, device_id, -2) / _MASK * 24.0
-        self.nominal = NOMINAL[mix(seed, device_id, -3) % 3]
+        heat, self.salt = mix(seed, device_id, -1), mix(seed, device_id, -2)
+        spread = 22.0 if self.group else 12.0  # the core group is cooled best
+        self.base = 30.0 + (heat & 0xFFFF) / 0xFFFF * spread
+        self.gain = 10.0 + (heat >> 16) / 0xFFFF * 24.0
+        self.nominal = NOMINAL[self.salt % len(NOMINAL)]
         self.drop = self.nominal * 0.06
-        self.data = mix(seed, device_id, -4) & 0xFFFF
+        self.data = self.salt >> 16
+        self.slot = NEVER
+        self.state: State = (0, 0, 0, 0, 0, 0)
 
 
 class Signals:
-    """The registers of every device of one fleet, computed when they are asked for and kept for a slot."""
+    """The registers of every device of one fleet, computed when they are asked for and kept for a slot.
 
-    def __init__(self, seed: int, period: float, layout: Layout) -> None:
+    `kept` tells what was written to a device.
+    """
+
+    def __init__(self, seed: int, period: float, layout: Layout, kept: Callable[[int], Kept | None]) -> None:
         self._seed = seed
         self._period = period
         self._layout = layout
+        self._kept = kept
         self._characters: dict[int, Character] = {}
-        self._states: dict[int, tuple[int, State]] = {}
         self._loads: dict[int, float] = {}
 
-    def changed(self, device_id: int | None = None) -> None:
-        """Forget the computed state of a device, or of all, because something was written to it."""
-        if device_id is None:
-            self._states.clear()
-        else:
-            self._states.pop(device_id, None)
+    def changed(self, device_id: int) -> None:
+        """Forget the computed registers of a device, because something was written to it."""
+        if device_id in self._characters:
+            self._characters[device_id].slot = NEVER
 
-    def state(self, device_id: int, moment: float, kept: Kept | None) -> State:
+    def all_changed(self) -> None:
+        """Forget the computed registers of every device."""
+        for character in self._characters.values():
+            character.slot = NEVER
+
+    def state(self, device_id: int, moment: float) -> State:
         """The registers of a device at a moment in seconds since the epoch."""
-        character = self._characters.get(device_id) or self._character(device_id)
+        character = self._characters.get(device_id)
+        if character is None:
+            character = Character(self._seed, device_id, index_of(device_id, self._layout))
+            self._characters[device_id] = character
         slot = int(moment / self._period + character.phase)
-        known = self._states.get(device_id)
-        if known is not None and known[0] == slot:
-            return known[1]
-        state = self._compute(device_id, slot, character, kept)
-        self._states[device_id] = (slot, state)
-        return state
+        if character.slot != slot:
+            character.state = self._compute(character, slot)
+            character.slot = slot
+        return character.state
 
     def word(self, device_id: int, register: int, offset: int) -> int:
         """The word at a byte offset (a multiple of 4, not 0) of a register's block; it never changes."""
         return mix(self._seed, device_id, -(register << 8) - offset - 16)
 
-    def _character(self, device_id: int) -> Character:
-        character = Character(self._seed, device_id, index_of(device_id, self._layout))
-        self._characters[device_id] = character
-        return character
-
-    def _compute(self, device_id: int, slot: int, character: Character, kept: Kept | None) -> State:
-        heat = self._loads.get(slot * GROUPS + character.group)
-        if heat is None:
-            heat = self._load(slot, character.group)
-        noise = mix(self._seed, device_id, slot) / 2**31 - 1.0
-        base, status, config, data = character.base, ACTIVE_BIT, ENABLED, character.data
+    def _compute(self, character: Character, slot: int) -> State:
+        load = self._loads.get(slot * GROUPS + character.group)
+        if load is None:
+            load = self._load(slot, character.group)
+        bits = (character.salt + slot * 0x9E3779B1) & _MASK
+        bits = ((bits ^ (bits >> 16)) * 0x7FEB352D) & _MASK
+        noise = bits / _MASK * 2.0 - 1.0
+        kept = self._kept(character.device_id)
         if kept is not None:
-            warm = warmth(kept, slot * self._period)
-            base, heat = AMBIENT + (base - AMBIENT) * warm, heat * warm
-            status = 0 if kept.idle else ACTIVE_BIT
-            config = config if kept.config is None else kept.config
-            data = data if kept.data is None else kept.data
-        temperature = int(base + character.gain * heat + noise + 0.5)
-        voltage = int(character.nominal - character.drop * heat + 0.5)
-        error = 0
+            return self._kept_state(character, kept, slot, load, noise)
+        temperature = int(character.base + character.gain * load + noise + 0.5)
+        voltage = int(character.nominal - character.drop * load + 0.5)
         if temperature >= HOT:
-            status |= WARNING_BIT
-            if temperature >= TOO_HOT:
-                status, error = status | ERROR_BIT, OVER_TEMPERATURE
-        return status, config, data, temperature, voltage, error
+            return _hot((ACTIVE_BIT, ENABLED, character.data, temperature, voltage, 0))
+        return ACTIVE_BIT, ENABLED, character.data, temperature, voltage, 0
+
+    def _kept_state(self, character: Character, kept: Kept, slot: int, load: float, noise: float) -> State:
+        """The registers of a device that was written to; out of service it draws no load and cools down."""
+        warm = warmth(kept, slot * self._period)
+        own = character.base + character.gain * load - AMBIENT
+        return _hot(
+            (
+                0 if kept.idle else ACTIVE_BIT,
+                ENABLED if kept.config is None else kept.config,
+                character.data if kept.data is None else kept.data,
+                int(AMBIENT + own * warm + noise + 0.5),
+                int(character.nominal - character.drop * load * warm + 0.5),
+                0,
+            )
+        )
 
     def _load(self, slot: int, group: int) -> float:
         """The load of a group, 0 … 1: a slow swing, a quicker one on top, both of the group's own."""
-        if len(self._loads) > _LOADS_KEPT:
+        if len(self._loads) > LOADS_KEPT:
             self._loads.clear()
         turn = 2 * math.pi * slot * self._period
-        start = 2 * math.pi * mix(self._seed, group, -5) / _MASK
+        start = 2 * math.pi * mix(self._seed, group, -3) / _MASK
         slow = math.sin(turn / (780 + 60 * group) + start)
         quick = math.sin(turn / (67 + 9 * group) + 3 * start)
         load = 0.5 + 0.36 * slow + 0.14 * quick
         self._loads[slot * GROUPS + group] = load
         return load
+
+
+def _hot(state: State) -> State:
+    """A state with the warning, or the error, of a device that runs hot."""
+    status, config, data, temperature, voltage, error = state
+    if temperature >= TOO_HOT:
+        return status | ERROR_BIT | WARNING_BIT, config, data, temperature, voltage, OVER_TEMPERATURE
+    if temperature >= HOT:
+        status |= WARNING_BIT
+    return status, config, data, temperature, voltage, error

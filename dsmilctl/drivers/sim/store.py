@@ -24,9 +24,10 @@ FILE = "sim.json"
 PATIENCE = 1.0
 """Seconds to wait for another process that is writing."""
 
-RESET_HINT = "dsmilctl -C sim sim reset puts the file aside and starts afresh"
+HINT = "the simulator keeps there what is written; dsmilctl sim reset starts afresh"
 
 Signature = tuple[int, int, int]
+Edits = list[tuple[int, Edit]]
 
 
 class _File(msgspec.Struct):
@@ -47,7 +48,8 @@ class Store:
         self._signature: Signature | None = None
         self._devices: dict[int, Kept] = {}
         self._problem = ""
-        self._pending: list[tuple[int, Edit]] = []
+        self._pending: Edits = []
+        self._waiting: list[asyncio.Future[None]] = []
         self._commit: asyncio.Task[None] | None = None
         self._lock: int | None = None
 
@@ -60,146 +62,143 @@ class Store:
         except FileNotFoundError:
             signature = None
         except OSError as error:
-            self._unreadable(error)
+            self._unreadable(self._path, error)
             return
         else:
             signature = (status.st_ino, status.st_mtime_ns, status.st_size)
         if signature != self._signature:
             self._signature = signature
-            self._load(exists=signature is not None)
+            self._load(self._path, exists=signature is not None)
             self._changed()
 
     def get(self, device_id: int) -> Kept | None:
         """What a device keeps, as of the last `refresh`; None if nothing was ever written."""
         return self._devices.get(device_id)
 
-    def __len__(self) -> int:
-        return len(self._devices)
-
     async def put(self, edits: Iterable[tuple[int, Edit]]) -> None:
         """Apply edits and return when they are in the file; raises StateUnavailable."""
-        self._pending.extend(edits)
         if self._path is None:
-            self._apply(self._take())
+            self._devices = _edited(self._devices, edits)
             return
+        loop = asyncio.get_running_loop()
+        written = loop.create_future()
+        self._pending.extend(edits)
+        self._waiting.append(written)
         if self._commit is None:
-            self._commit = asyncio.get_running_loop().create_task(self._write_pending())
-            self._commit.add_done_callback(_retrieve)
-        await asyncio.shield(self._commit)
+            self._commit = loop.create_task(self._write_pending(self._path))
+        await written
+
+    async def forget(self) -> int:
+        """Drop everything; how many devices kept something.  A file that cannot be read is put aside.
+
+        Raises StateUnavailable when the file can neither be removed nor put aside.
+        """
+        self.refresh()
+        count, self._devices = len(self._devices), {}
+        self._changed()
+        if self._path is None or self._signature is None:
+            return count
+        try:
+            lock = await self._acquire(self._path)
+            try:
+                if self._problem:
+                    self._path.replace(self._path.with_name(f"{FILE}.unreadable-{SYSTEM.now()}"))
+                self._path.unlink(missing_ok=True)
+            finally:
+                fcntl.flock(lock, fcntl.LOCK_UN)
+        except OSError as error:
+            raise _unavailable(self._path, error) from error
+        return count
 
     async def close(self) -> None:
         """Finish what is being written and let go of the lock file."""
-        if self._commit is not None:
+        while self._commit is not None:
             await asyncio.wait([self._commit])
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    async def _write_pending(self) -> None:
+    async def _write_pending(self, path: Path) -> None:
+        problem: StateUnavailable | None = None
         try:
-            await self._acquire()
+            lock = await self._acquire(path)
         except (OSError, StateUnavailable) as error:
-            self._take()
-            raise self._unavailable(error) from error
-        edits = self._take()
-        try:
-            self._write(edits)
-        except OSError as error:
-            raise self._unavailable(error) from error
-        finally:
-            assert self._lock is not None
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
+            _, waiting = self._take()
+            problem = _unavailable(path, error)
+        else:
+            edits, waiting = self._take()
+            try:
+                self._write(path, edits)
+            except Exception as error:  # whatever it was, those who wait have to hear of it
+                problem = _unavailable(path, error)
+            finally:
+                fcntl.flock(lock, fcntl.LOCK_UN)
+        for written in waiting:
+            if written.done():
+                continue
+            if problem is None:
+                written.set_result(None)
+            else:
+                written.set_exception(problem)
 
-    def _take(self) -> list[tuple[int, Edit]]:
-        edits, self._pending = self._pending, []
-        self._commit = None
-        return edits
+    def _take(self) -> tuple[Edits, list[asyncio.Future[None]]]:
+        """What is to be written and who waits for it; whatever comes later is written after it."""
+        taken = self._pending, self._waiting
+        self._pending, self._waiting, self._commit = [], [], None
+        return taken
 
-    async def _acquire(self) -> None:
-        assert self._path is not None
+    async def _acquire(self, path: Path) -> int:
+        """The descriptor of the lock file, locked; the event loop goes on while another process holds it."""
         if self._lock is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = os.open(
-                self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         give_up = SYSTEM.monotonic() + PATIENCE
         while True:
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
+                return self._lock
             except BlockingIOError:
                 if SYSTEM.monotonic() > give_up:
-                    raise StateUnavailable(f"another process holds {self._path} for {PATIENCE:g} s") from None
+                    raise StateUnavailable(f"another process holds {path} for {PATIENCE:g} s") from None
             await asyncio.sleep(0.002)
 
-    def _write(self, edits: list[tuple[int, Edit]]) -> None:
-        assert self._path is not None
+    def _write(self, path: Path, edits: Edits) -> None:
         self.refresh()
         if self._problem:
-            raise StateUnavailable(self._problem, hint=RESET_HINT, target=str(self._path))
-        before = dict(self._devices)
-        self._apply(edits)
-        partial = self._path.with_suffix(f".{os.getpid()}")
-        try:
-            self._signature = _write_file(partial, msgspec.json.encode(_File(1, self._devices)))
-            partial.replace(self._path)
-        except OSError:
-            self._devices, self._signature = before, None
-            partial.unlink(missing_ok=True)
-            raise
+            raise StateUnavailable(self._problem, hint=HINT, target=str(path))
+        devices = _edited(self._devices, edits)
+        partial = path.with_suffix(".partial")  # whoever holds the lock is the only one to write it
+        signature = _write_file(partial, msgspec.json.encode(_File(1, devices)))
+        partial.replace(path)
+        self._devices, self._signature = devices, signature
 
-    def _apply(self, edits: list[tuple[int, Edit]]) -> None:
-        for device_id, edit in edits:
-            kept = edit(self._devices.get(device_id, NOTHING))
-            if kept is NOTHING:
-                self._devices.pop(device_id, None)
-            else:
-                self._devices[device_id] = kept
-
-    def _load(self, *, exists: bool) -> None:
-        assert self._path is not None
-        self._devices, self._problem = {}, ""
+    def _load(self, path: Path, *, exists: bool) -> None:
+        known, self._problem = self._problem, ""
+        self._devices = {}
         if not exists:
             return
         try:
-            self._devices = msgspec.json.decode(self._path.read_bytes(), type=_File).devices
+            self._devices = msgspec.json.decode(path.read_bytes(), type=_File).devices
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            self._unreadable(error)
+            self._problem = known
+            self._unreadable(path, error)
 
-    def _unreadable(self, error: Exception) -> None:
-        problem = f"{self._path} cannot be read: {error}"
+    def _unreadable(self, path: Path, error: Exception) -> None:
+        problem = f"{path} cannot be read: {error}"
         if problem != self._problem:
             self._logger.warning("%s; the devices show their defaults", problem)
         self._devices, self._problem = {}, problem
 
-    def _unavailable(self, error: Exception) -> StateUnavailable:
-        if isinstance(error, StateUnavailable):
-            return error
-        message = f"{self._path} cannot be written: {error}"
-        return StateUnavailable(
-            message, hint="the simulator keeps there what is written", target=str(self._path)
-        )
 
-
-def forget(folder: Path) -> int:
-    """Drop what the simulated devices keep; how many kept something.
-
-    A file that cannot be read is put aside.
-
-    Raises StateUnavailable when the file can neither be removed nor put aside.
-    """
-    path = folder / FILE
-    try:
-        devices = msgspec.json.decode(path.read_bytes(), type=_File).devices
-        path.unlink()
-        return len(devices)
-    except FileNotFoundError:
-        return 0
-    except msgspec.MsgspecError:
-        path.replace(path.with_name(f"{FILE}.unreadable-{SYSTEM.now()}"))
-        return 0
-    except OSError as error:
-        raise StateUnavailable(f"{path} cannot be removed: {error}", target=str(path)) from error
+def _edited(devices: dict[int, Kept], edits: Iterable[tuple[int, Edit]]) -> dict[int, Kept]:
+    edited = dict(devices)
+    for device_id, edit in edits:
+        kept = edit(edited.get(device_id, NOTHING))
+        if kept is NOTHING:
+            edited.pop(device_id, None)
+        else:
+            edited[device_id] = kept
+    return edited
 
 
 def _write_file(path: Path, content: bytes) -> Signature:
@@ -214,7 +213,7 @@ def _write_file(path: Path, content: bytes) -> Signature:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _retrieve(task: asyncio.Task[None]) -> None:
-    """Note a failure that nobody waits for any more, so that the loop does not complain about it."""
-    if not task.cancelled():
-        task.exception()
+def _unavailable(path: Path, error: Exception) -> StateUnavailable:
+    if isinstance(error, StateUnavailable):
+        return error
+    return StateUnavailable(f"{path} cannot be written: {error}", hint=HINT, target=str(path))
