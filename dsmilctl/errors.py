@@ -231,10 +231,16 @@ class CheckFailed(DSMILError):
     exit_status = 9
 
 
+LONGEST_NAME = 100
+"""Characters of a name that is worth comparing with others."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that offers the known name nearest to `name`, or an empty string."""
     import difflib
 
+    if len(name) > LONGEST_NAME:
+        return ""
     candidates = list(known)
     folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}
     matches = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.55)

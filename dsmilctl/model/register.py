@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -17,6 +18,17 @@ INTEGER_RANGES: Mapping[str, tuple[int, int]] = {
     **{f"i{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
 }
 FLOATS = frozenset({"f32", "f64"})
+FLOAT_RANGES: Mapping[str, tuple[float, float]] = {
+    "f32": (-3.4028234663852886e38, 3.4028234663852886e38),
+    "f64": (-sys.float_info.max, sys.float_info.max),
+}
+F32_ROUNDING = 2.0**-23
+"""The part of a value that a device may lose by keeping it as a 32-bit float.  Source: IEEE 754."""
+
+LARGEST_SHOWN = 10**40
+LONGEST = 80
+"""Characters of a number that is worth parsing."""
+
 TRUTHS = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
 
 
@@ -62,6 +74,8 @@ class Register(msgspec.Struct, frozen=True, gc=False):
         """The value that `text` means for this register; raises InvalidParameter."""
         if self.type == "str":
             return text
+        if len(text) > LONGEST:
+            raise self._invalid(f"{text[:LONGEST]!r}… is too long")
         if self.type == "bool":
             return self._parse_truth(text)
         if self.type in FLOATS:
@@ -72,7 +86,7 @@ class Register(msgspec.Struct, frozen=True, gc=False):
         """Raise InvalidParameter unless `value` may be written: type, range, choices and step."""
         self._check_type(value)
         if self.choices and value not in self.choices:
-            raise self._invalid(f"{value!r} is not one of {', '.join(map(str, self.choices))}")
+            raise self._invalid(f"{_shown(value)!r} is not one of {', '.join(map(str, self.choices))}")
         if isinstance(value, int | float) and not isinstance(value, bool):
             self._check_range(value)
             self._check_step(value)
@@ -81,17 +95,21 @@ class Register(msgspec.Struct, frozen=True, gc=False):
         """Whether a read-back of `read` shows that `written` arrived, within `mask` and `tolerance`."""
         if isinstance(written, int) and isinstance(read, int) and self.mask is not None:
             return written & self.mask == read & self.mask
-        if isinstance(written, int | float) and isinstance(read, int | float):
-            return abs(written - read) <= self.tolerance
-        return written == read
+        if written == read or isinstance(written, str) or isinstance(read, str):
+            return written == read
+        try:
+            tolerance = max(self.tolerance, abs(written) * F32_ROUNDING if self.type == "f32" else 0.0)
+            return abs(written - read) <= tolerance
+        except OverflowError:
+            return False  # a whole number beyond every float is not near anything
 
     def format(self, value: Value | None) -> str:
         """The value as a person reads it, with its unit."""
         if value is None:
             return ""
-        if self.hexadecimal and isinstance(value, int):
+        if self.hexadecimal and isinstance(value, int) and abs(value) < LARGEST_SHOWN:
             return f"0x{value:08X}"
-        text = f"{value:.6g}" if isinstance(value, float) else str(value)
+        text = f"{value:.6g}" if isinstance(value, float) else _shown(value)
         return f"{text} {self.unit}" if self.unit else text
 
     def _parse_truth(self, text: str) -> bool:
@@ -120,12 +138,12 @@ class Register(msgspec.Struct, frozen=True, gc=False):
         elif self.type == "bool":
             expected = (bool,)
         if not isinstance(value, expected) or (isinstance(value, bool) and self.type != "bool"):
-            raise self._invalid(f"{value!r} is not of type {self.type}")
+            raise self._invalid(f"{_shown(value)!r} is not of type {self.type}")
 
     def _check_range(self, value: float) -> None:
         if isinstance(value, float) and not math.isfinite(value):
             raise self._invalid(f"{value} is not a finite number")
-        low, high = INTEGER_RANGES.get(self.type, (-math.inf, math.inf))
+        low, high = INTEGER_RANGES.get(self.type) or FLOAT_RANGES.get(self.type, (-math.inf, math.inf))
         low = low if self.minimum is None else max(low, self.minimum)
         high = high if self.maximum is None else min(high, self.maximum)
         if not low <= value <= high:
@@ -135,7 +153,7 @@ class Register(msgspec.Struct, frozen=True, gc=False):
         if self.step is None:
             return
         steps = (value - (self.minimum or 0)) / self.step
-        if abs(steps - round(steps)) > 1e-9:
+        if not math.isfinite(steps) or abs(steps - round(steps)) > 1e-9 * max(1.0, abs(steps)):
             raise self._invalid(f"{self.format(value)} is not a multiple of {self.format(self.step)}")
 
     def _invalid(self, what: str) -> InvalidParameter:
@@ -151,6 +169,13 @@ class Register(msgspec.Struct, frozen=True, gc=False):
         low = "" if self.minimum is None else self.format(self.minimum)
         high = "" if self.maximum is None else self.format(self.maximum)
         return f", {low} … {high}"
+
+
+def _shown(value: Value) -> str:
+    """A value that is no float as text, however large it is."""
+    if isinstance(value, int) and abs(value) >= LARGEST_SHOWN:
+        return f"a number of {value.bit_length()} bits"
+    return str(value)
 
 
 def find_register(registers: Iterable[Register], name: str) -> Register:

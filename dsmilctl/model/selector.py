@@ -8,20 +8,34 @@ Grammar: terms united by commas; a term is an id (`0x8000`, `32768`, `boiler-1`)
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from dsmilctl.errors import DeviceNotFound, DSMILError, InvalidParameter, nearest
-from dsmilctl.model.device import Device, DeviceId, DeviceStatus
+from dsmilctl.errors import DeviceNotFound, InvalidParameter, nearest
+from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus, Risk, show_id
 
 LARGEST_RANGE = 1_000_000
+MOST_DIGITS = 40
 FILTER_FIELDS = ("risk", "state", "group", "driver", "name", "quarantined")
+FILTER_VALUES: Mapping[str, tuple[str, ...]] = {
+    "risk": tuple(Risk),
+    "state": tuple(DeviceState),
+    "quarantined": ("true", "false"),
+}
 _NUMBER = r"(?:0[xX][0-9a-fA-F]+|[0-9]+)"
 _RANGE = re.compile(rf"({_NUMBER})(?:-|\.\.)({_NUMBER})")
 _WHOLE = re.compile(_NUMBER)
 _FILTER = re.compile(r"([a-z_]+)(!=|=)(.*)")
+NEARBY = 0x100
+"""How far a mistyped number may be from one that is offered instead."""
+
+MOST_COMPARED = 2000
+"""Names that a misspelt one is compared with: enough to help, few enough to answer at once."""
+
+LIST_HINT = "dsmilctl device list shows every device of this context"
 GRAMMAR_HINT = "a selector is 0x8000, 0x8000-0x800F, 'boiler-*', @group, risk=HIGH, or several with commas"
 
 
@@ -77,9 +91,9 @@ def parse_selector(text: str) -> Selector:
 
 def _parse_term(term: str) -> tuple[str, Any]:
     if match := _RANGE.fullmatch(term):
-        return "ranges", _parse_range(term, int(match[1], 0), int(match[2], 0))
+        return "ranges", _parse_range(term, _number(term, match[1]), _number(term, match[2]))
     if _WHOLE.fullmatch(term):
-        return "ids", int(term, 0)
+        return "ids", _number(term, term)
     if term.startswith("@"):
         return "groups", _parse_group(term)
     if match := _FILTER.fullmatch(term):
@@ -89,6 +103,13 @@ def _parse_term(term: str) -> tuple[str, Any]:
     if any(character in term for character in "*?["):
         return "globs", term
     return "ids", term
+
+
+def _number(term: str, digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        shown = f"{term[:MOST_DIGITS]}…"
+        raise InvalidParameter(f"{shown!r} is too long for an id", hint=GRAMMAR_HINT, target=shown)
+    return int(digits, 16 if digits[:2] in ("0x", "0X") else 10)
 
 
 def _parse_range(term: str, first: int, last: int) -> Range:
@@ -111,7 +132,21 @@ def _parse_filter(term: str, field: str, operator: str, value: str) -> Filter:
     if field not in FILTER_FIELDS:
         hint = nearest(field, FILTER_FIELDS) or f"filters: {', '.join(FILTER_FIELDS)}"
         raise InvalidParameter(f"no filter {field!r} in {term!r}", hint=hint, target=term)
-    return Filter(field, value, negated=operator == "!=")
+    return Filter(field, _parse_filter_value(term, field, value), negated=operator == "!=")
+
+
+def _parse_filter_value(term: str, field: str, value: str) -> str:
+    """The value as the field holds it; raises InvalidParameter for one that the field never holds."""
+    known = FILTER_VALUES.get(field)
+    if known is None:
+        return value
+    for candidate in known:
+        if candidate.casefold() == value.casefold():
+            return candidate
+    if field == "risk" and value.casefold() == "moderate":
+        return Risk.MEDIUM.value
+    hint = nearest(value, known) or f"{field} is one of {', '.join(known)}"
+    raise InvalidParameter(f"{term!r}: {field} is never {value!r}", hint=hint, target=term)
 
 
 StatusOf = Callable[[DeviceId], DeviceStatus | None]
@@ -146,22 +181,35 @@ def _everything(selector: Selector, devices: Sequence[Device], quarantined: bool
         met = [device for device in devices if matches(device)]
         if not met:
             raise _nothing(term, devices)
-        wanted |= {device.device_id for device in met if asked or not device.quarantined}
+        allowed = {device.device_id for device in met if asked or not device.quarantined}
+        if not allowed:
+            raise _only_quarantined(term)
+        wanted |= allowed
     return wanted
 
 
 def _named(selector: Selector, by_id: dict[DeviceId, Device]) -> Iterable[Device]:
-    names = {device.name: device for device in by_id.values()} if selector.ids else {}
     for wanted in selector.ids:
-        device = by_id.get(wanted) or (names.get(wanted) if isinstance(wanted, str) else None)
-        if device is None:
-            raise _unknown(wanted, by_id.values())
-        yield device
+        yield by_id.get(wanted) or _by_name(wanted, by_id.values())
     for span in selector.ranges:
         met = [by_id[number] for number in range(span.first, span.last + 1) if number in by_id]
         if not met:
             raise _nothing(f"0x{span.first:X}-0x{span.last:X}", by_id.values())
         yield from met
+
+
+def _by_name(wanted: DeviceId, devices: Iterable[Device]) -> Device:
+    """The one device of that name, in any case; raises DeviceNotFound, or InvalidParameter for several."""
+    if isinstance(wanted, int):
+        raise _unknown_number(wanted, devices)
+    folded = wanted.casefold()
+    met = [device for device in devices if folded in (device.name.casefold(), device.shown_id.casefold())]
+    if not met:
+        raise _unknown_name(wanted, devices)
+    if len(met) > 1:
+        hint = f"name one by its id: {', '.join(device.shown_id for device in met[:6])}"
+        raise InvalidParameter(f"{len(met)} devices are called {wanted!r}", hint=hint, target=wanted)
+    return met[0]
 
 
 def _glob(pattern: str) -> Callable[[Device], bool]:
@@ -190,15 +238,28 @@ def _field(device: Device, field: str, status: StatusOf) -> str:
     return str(getattr(device, field))
 
 
-def _unknown(wanted: DeviceId, devices: Iterable[Device]) -> DSMILError:
-    shown = f"0x{wanted:04X}" if isinstance(wanted, int) else wanted
-    known = [device.shown_id for device in devices]
-    hint = nearest(shown, known) or "dsmilctl device list shows every device of this context"
-    return DeviceNotFound(f"no device {shown}", device_id=wanted, hint=hint, target=shown)
+def _unknown_number(wanted: int, devices: Iterable[Device]) -> DeviceNotFound:
+    known = [device.device_id for device in devices if isinstance(device.device_id, int)]
+    hint = LIST_HINT
+    if known:
+        closest = min(known, key=lambda number: abs(number - wanted))
+        hint = f"ids here go from {show_id(min(known))} to {show_id(max(known))}"
+        hint = f"Did you mean {show_id(closest)}?" if abs(closest - wanted) <= NEARBY else hint
+    return DeviceNotFound(f"no device {show_id(wanted)}", device_id=wanted, hint=hint, target=show_id(wanted))
 
 
-def _nothing(term: str, devices: Iterable[Device]) -> DSMILError:
+def _unknown_name(wanted: str, devices: Iterable[Device]) -> DeviceNotFound:
+    known = (name for device in devices for name in (device.shown_id, device.name))
+    hint = nearest(wanted, islice(known, MOST_COMPARED)) or LIST_HINT
+    return DeviceNotFound(f"no device {wanted}", device_id=wanted, hint=hint, target=wanted)
+
+
+def _nothing(term: str, devices: Iterable[Device]) -> DeviceNotFound:
     groups = sorted({f"@{device.group}" for device in devices if device.group})
     hint = nearest(term, groups) if term.startswith("@") else ""
-    hint = hint or "dsmilctl device list shows every device of this context"
-    return DeviceNotFound(f"{term} names no device", device_id=term, hint=hint, target=term)
+    return DeviceNotFound(f"{term} names no device", device_id=term, hint=hint or LIST_HINT, target=term)
+
+
+def _only_quarantined(term: str) -> DeviceNotFound:
+    hint = "name them by their ids, or add --quarantined"
+    return DeviceNotFound(f"{term} names quarantined devices only", device_id=term, hint=hint, target=term)
