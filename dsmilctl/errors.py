@@ -137,7 +137,8 @@ class DeviceError(DSMILError):
     code = "HARDWARE_ERROR"
 
     def __init__(self, message: str, *, device_id: int | str = "", hint: str = "", target: str = "") -> None:
-        super().__init__(message, hint=hint, target=target or str(device_id))
+        shown = f"0x{device_id:04X}" if isinstance(device_id, int) else device_id
+        super().__init__(message, hint=hint, target=target or shown)
         self.device_id = device_id
 
     @property
