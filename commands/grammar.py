@@ -263,9 +263,7 @@ def invoke(arguments: Sequence[str], given: dict[str, Any]) -> int:
     Raises UsageError or InvalidParameter, with the nearest known name, for a line that is wrong.
     """
     try:
-        status = build_root().main(
-            list(arguments), prog_name="dsmilctl", standalone_mode=False, obj=given
-        )
+        status = build_root().main(list(arguments), prog_name="dsmilctl", standalone_mode=False, obj=given)
     except _click.exceptions.NoArgsIsHelpError as error:
         from dsmilctl.stdout import flush, write
 

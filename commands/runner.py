@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -92,13 +93,15 @@ def _start_log(chosen: Invocation) -> None:
         return
     from dsmilctl.log import configure
 
+    file = chosen.log_file or settings.log_file
     configure(
         verbosity=2 if chosen.debug else chosen.verbose,
         level=settings.log_level,
         levels=settings.log_levels,
-        file=chosen.log_file or settings.log_file,
-        format=chosen.log_format or settings.log_format,
+        file=Path(file) if file else None,
+        form=chosen.log_format or settings.log_format,
         stream=sys.stderr,
+        tracebacks=chosen.debug,
     )
 
 
@@ -146,6 +149,11 @@ def run_live(
 def show(data: Any, *, schema: str, columns: Sequence[Column] = (), empty: str = "", status: int = 0) -> None:
     """Show what a command found without a client."""
     invocation().make_output().show(data, schema=schema, columns=columns, title=empty)
+    _STATUS[0] = status
+
+
+def end_with(status: int) -> None:
+    """End the command with this status."""
     _STATUS[0] = status
 
 
@@ -209,9 +217,9 @@ def _parse_and_run(arguments: Sequence[str]) -> int:
         if _GIVEN.get("debug") or "--debug" in arguments:
             _traceback()
         return diagnostics.fail(error, as_json=_wants_json(arguments))
+    except (BrokenPipeError, KeyboardInterrupt):
+        raise
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
         if "--debug" in arguments:
             _traceback()
         named = f"{error.filename}: " if error.filename else ""

@@ -63,6 +63,11 @@ class Output:
             self._rows([picked], columns, "", headings=not self._csv_begun)
         flush()
 
+    def mark(self, event: Mapping[str, Any]) -> None:
+        """Show where a stream begins, has a gap or ends; no field of it is left out."""
+        write(msgspec.json.encode(event).decode() + "\n")
+        flush()
+
     def text(self, text: str) -> None:
         """Write text as it is: a script, a help page, a document."""
         write(text if text.endswith("\n") else f"{text}\n")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -148,7 +149,7 @@ class Client(ABC):
         *,
         interval: float = 1.0,
         changes_only: bool = False,
-    ) -> AsyncIterator[Batch | Gap]:
+    ) -> AsyncGenerator[Batch | Gap, None]:
         """A batch of readings per tick, on a fixed schedule, until the iterator is closed.
 
         With `changes_only` a batch holds what changed since the batch before (the first one holds all);
@@ -156,7 +157,7 @@ class Client(ABC):
         """
 
     @abstractmethod
-    def events(self) -> AsyncIterator[Event | Gap]:
+    def events(self) -> AsyncGenerator[Event | Gap, None]:
         """What happens from now on, until the iterator is closed."""
 
     @abstractmethod
@@ -193,6 +194,18 @@ class Client(ABC):
     @abstractmethod
     async def audit_verify(self, anchor: str = "") -> AuditVerdict:
         """Check the journal's chain; `anchor` is a hash that has to be in it."""
+
+    @abstractmethod
+    async def audit_export(self, destination: Path) -> dict[str, Any]:
+        """Write where the journal ends into a small file: `sequence`, `hash`, `time`, `records`."""
+
+    @abstractmethod
+    async def audit_restart(self, reason: str) -> AuditRecord:
+        """Go on in a new segment behind a damaged journal; the first record of it."""
+
+    @abstractmethod
+    async def forget(self) -> int:
+        """Drop what the drivers keep of their devices; for how many devices there was something."""
 
     @abstractmethod
     async def drivers(self) -> list[DriverInfo]:

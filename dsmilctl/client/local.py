@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from dsmilctl.client.bulks import Bulks
 from dsmilctl.client.interface import (
@@ -234,7 +237,7 @@ class LocalClient(Client):
         *,
         interval: float = 1.0,
         changes_only: bool = False,
-    ) -> AsyncIterator[Batch | Gap]:
+    ) -> AsyncGenerator[Batch | Gap, None]:
         """A batch per tick; a receiver that is too slow gets a Gap, and then everything again."""
         targets, denied = self._judge(await self._targets(devices, registers))
         if denied:
@@ -261,7 +264,7 @@ class LocalClient(Client):
         finally:
             polling.cancel()
 
-    async def events(self) -> AsyncIterator[Event | Gap]:
+    async def events(self) -> AsyncGenerator[Event | Gap, None]:
         """What happens in this fleet from now on."""
         listener = self._fleet.bus.events.listen()
         try:
@@ -322,6 +325,15 @@ class LocalClient(Client):
     async def audit_verify(self, anchor: str = "") -> AuditVerdict:
         """Check the journal's chain."""
         return await asyncio.to_thread(self._journal.verify, anchor)
+
+    async def audit_export(self, destination: Path) -> dict[str, Any]:
+        """Write where the journal ends into a small file."""
+        anchor = await asyncio.to_thread(self._journal.export, destination)
+        return dict(msgspec.structs.asdict(anchor))
+
+    async def audit_restart(self, reason: str) -> AuditRecord:
+        """Go on in a new segment behind a damaged journal."""
+        return await asyncio.to_thread(self._journal.restart, reason, self.identity.user)
 
     async def drivers(self) -> list[DriverInfo]:
         """Every installed driver."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+
+import msgspec
 
 from dsmilctl.client.bulks import Bulks
 from dsmilctl.client.interface import Client, ContextInfo
@@ -22,7 +25,7 @@ from dsmilctl.guard.checks import Checks
 from dsmilctl.guard.guard import Guard
 from dsmilctl.guard.journal import Journal
 from dsmilctl.guard.latch import Latch
-from dsmilctl.guard.policy import Policy, load_policy
+from dsmilctl.guard.policy import load_policy
 from dsmilctl.guard.rates import Rates
 from dsmilctl.guard.stop import StopControl
 from dsmilctl.model.device import DeviceId
@@ -44,74 +47,99 @@ def connect(
     Raises NotFound for an unknown context and ConfigError for a wrong configuration.
     """
     chosen = settings or load_settings()
-    return _local(find_context(context), chosen, paths(), read_only, timeout or chosen.timeout, clock)
-
-
-def _local(
-    context: Context, settings: Settings, folders: Paths, read_only: bool, timeout: float, clock: Clock
-) -> LocalClient:
+    found = find_context(context)
+    folders = paths()
     registry = Registry(folders.entry_point_cache)
-    installed = InstalledDrivers(registry, Switches(folders.driver_switches_file), clock)
-    closed = read_only or context.read_only or settings.read_only
-    fleet = _fleet(context, settings, folders, registry, installed, timeout, clock)
-    journal = Journal(folders.journal_folder, clock)
-    latch = Latch(folders.latch_folder, context.fleet, folders.runtime / "latch", clock)
-    identity = local_identity()
-    stop_control = StopControl(
-        latch=latch,
-        journal=journal,
-        lifecycle=fleet.lifecycle,
-        identity=identity,
-        context=context.name,
+    return _Opening(
+        context=found,
+        settings=chosen,
+        folders=folders,
+        registry=registry,
+        installed=InstalledDrivers(registry, Switches(folders.driver_switches_file), clock),
+        identity=local_identity(),
+        read_only=read_only or found.read_only or chosen.read_only,
+        timeout=timeout or chosen.timeout,
         clock=clock,
-    )
-    checks = Checks(
-        policy=_policy(context, folders, registry),
-        identity=identity,
-        context=context.name,
-        read_only=closed,
-        rates=Rates(folders.state / "rates.json", clock),
-        holding=lambda device_id: _holding(latch, stop_control, device_id),
-    )
-    name = file_name(context.fleet)
-    return LocalClient(
-        context=ContextInfo(context.name, context.kind, context.target, closed),
-        identity=identity,
-        fleet=fleet,
-        guard=Guard(checks=checks, lifecycle=fleet.lifecycle, journal=journal, clock=clock, deadline=timeout),
-        stop_control=stop_control,
-        latch=latch,
-        journal=journal,
-        bulks=Bulks(folders.state / "bulks" / name),
-        memory=Memory(folders.state / "devices" / f"{name}.json"),
-        installed=installed,
-    )
+    ).client()
 
 
-def _fleet(
-    context: Context,
-    settings: Settings,
-    folders: Paths,
-    registry: Registry,
-    installed: InstalledDrivers,
-    timeout: float,
-    clock: Clock,
-) -> Fleet:
-    specs = [
-        DriverSpec(use.driver, use.options, folders.driver_state(context.fleet, use.driver))
-        for use in context.drivers
-    ]
-    wanted = settings.reconnect
-    reconnect = Reconnect(wanted.first, wanted.cap, wanted.jitter, wanted.give_up)
-    return Fleet(
-        specs, registry, clock=clock, reconnect=reconnect, deadline=timeout, disabled=installed.disabled
-    )
+class _Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the parts of a local client are made of."""
 
+    context: Context
+    settings: Settings
+    folders: Paths
+    registry: Registry
+    installed: InstalledDrivers
+    identity: Identity
+    read_only: bool
+    timeout: float
+    clock: Clock
 
-def _policy(context: Context, folders: Paths, registry: Registry) -> Policy:
-    kinds: list[type[Driver]] = [registry.load(use.driver) for use in context.drivers]
-    default = "dsmil" if any(kind.policy == "dsmil" for kind in kinds) else "local"
-    return load_policy(folders.policy_file, default)
+    def client(self) -> LocalClient:
+        """The client, with everything that stands between it and the devices."""
+        fleet = self.fleet()
+        journal = Journal(self.folders.journal_folder, self.clock)
+        latch = Latch(
+            self.folders.latch_folder, self.context.fleet, self.folders.runtime / "latch", self.clock
+        )
+        stop_control = StopControl(
+            latch=latch,
+            journal=journal,
+            lifecycle=fleet.lifecycle,
+            identity=self.identity,
+            context=self.context.name,
+            clock=self.clock,
+        )
+        name = file_name(self.context.fleet)
+        return LocalClient(
+            context=ContextInfo(self.context.name, self.context.kind, self.context.target, self.read_only),
+            identity=self.identity,
+            fleet=fleet,
+            guard=Guard(
+                checks=self.checks(lambda device_id: _holding(latch, stop_control, device_id)),
+                lifecycle=fleet.lifecycle,
+                journal=journal,
+                clock=self.clock,
+                deadline=self.timeout,
+            ),
+            stop_control=stop_control,
+            latch=latch,
+            journal=journal,
+            bulks=Bulks(self.folders.state / "bulks" / name),
+            memory=Memory(self.folders.state / "devices" / f"{name}.json"),
+            installed=self.installed,
+        )
+
+    def fleet(self) -> Fleet:
+        """The fleet of the context, not yet opened."""
+        state = self.folders.driver_state
+        specs = [
+            DriverSpec(use.driver, use.options, state(self.context.fleet, use.driver))
+            for use in self.context.drivers
+        ]
+        wanted = self.settings.reconnect
+        return Fleet(
+            specs,
+            self.registry,
+            clock=self.clock,
+            reconnect=Reconnect(wanted.first, wanted.cap, wanted.jitter, wanted.give_up),
+            deadline=self.timeout,
+            disabled=self.installed.disabled,
+        )
+
+    def checks(self, holding: Callable[[DeviceId], Stop | None]) -> Checks:
+        """The guard's checks under the policy of this context."""
+        kinds: list[type[Driver]] = [self.registry.load(use.driver) for use in self.context.drivers]
+        default = "dsmil" if any(kind.policy == "dsmil" for kind in kinds) else "local"
+        return Checks(
+            policy=load_policy(self.folders.policy_file, default),
+            identity=self.identity,
+            context=self.context.name,
+            read_only=self.read_only,
+            rates=Rates(self.folders.state / "rates.json", self.clock),
+            holding=holding,
+        )
 
 
 def _holding(latch: Latch, control: StopControl, device_id: DeviceId) -> Stop | None:

@@ -61,7 +61,7 @@ class StopControl:
         )
         error = ""
         try:
-            self._latch.engage(stop)
+            error = self._latch.engage(stop)
         except StateUnavailable as problem:
             error = problem.message
             self.unlatched += (stop,)

@@ -1,0 +1,266 @@
+"""`dsmilctl bulk`: read or change many devices at once, with a plan and an undo."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from dsmilctl.client.interface import BulkOptions, Client
+from dsmilctl.commands.bulk_file import read_requests
+from dsmilctl.commands.changes import change_many, ensure_person
+from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.reads import ReadOptions, exit_status, read_with_retries
+from dsmilctl.commands.rows import OPERATION_COLUMNS, READING_COLUMNS, bulk_row, operation_row, reading_row
+from dsmilctl.commands.runner import run_live
+from dsmilctl.commands.targets import DryRun, Justification, Registers, Targets, Yes, selector_of
+from dsmilctl.errors import InvalidParameter, NotFound, UsageError
+from dsmilctl.model.device import Device
+from dsmilctl.model.operation import BulkResult, OperationType, Request
+from dsmilctl.model.reading import Reading
+from dsmilctl.model.register import find_register
+from dsmilctl.output import Output
+
+app = Noun("bulk")
+
+Mode = Annotated[str, typer.Option(metavar="MODE", help="parallel or sequential")]
+Concurrency = Annotated[int, typer.Option(metavar="N", min=0, help="at most so many at once; 0 is all")]
+StopOnError = Annotated[bool, typer.Option("--stop-on-error", help="begin nothing new after a failure")]
+
+
+def _options(mode: str, concurrency: int, stop_on_error: bool) -> BulkOptions:
+    if mode not in ("parallel", "sequential"):
+        raise InvalidParameter(f"no mode {mode!r}", hint="parallel or sequential", target="--mode")
+    return BulkOptions(concurrency=1 if mode == "sequential" else concurrency, stop_on_error=stop_on_error)
+
+
+@app.command(impact="read")
+def read(
+    targets: Targets,
+    registers: Registers = None,
+    mode: Mode = "parallel",
+    concurrency: Concurrency = 0,
+    stop_on_error: StopOnError = False,
+) -> None:
+    """Read registers of many devices; exit status 6 when some fail.
+
+    Example: dsmilctl -C sim bulk read @all TEMP -o json
+    """
+    options = ReadOptions(
+        selector=targets,
+        registers=tuple(registers or ()),
+        bulk=_options(mode, concurrency, stop_on_error),
+        stop_on_error=stop_on_error,
+    )
+    run_live(read_many, options)
+
+
+async def read_many(client: Client, options: ReadOptions, output: Output) -> int:
+    """Readings with their counts."""
+    devices = await client.devices(selector_of(options.selector))
+    readings = await _read(client, devices, options)
+    rows = [reading_row(reading) for reading in readings]
+    if output.format in ("json",):
+        output.show({"id": None, **_summary(readings), "results": rows}, schema="bulk.read/1")
+    else:
+        output.show(rows, schema="bulk.read/1", columns=READING_COLUMNS, title="no devices")
+    return exit_status(readings)
+
+
+async def _read(client: Client, devices: list[Device], options: ReadOptions) -> list[Reading]:
+    """All at once, or one after the other until the first failure."""
+    if not options.stop_on_error:
+        return await read_with_retries(client, devices, options)
+    readings: list[Reading] = []
+    for device in devices:
+        readings += await read_with_retries(client, [device], options)
+        if readings and readings[-1].value is None:
+            break
+    return readings
+
+
+def _summary(readings: list[Reading]) -> dict[str, Any]:
+    codes = [reading.error_code for reading in readings if reading.value is None]
+    denied = sum(code in ("DEVICE_QUARANTINED", "PERMISSION_DENIED", "RATE_LIMITED") for code in codes)
+    timeouts = codes.count("TIMEOUT")
+    good = len(readings) - len(codes)
+    status = "COMPLETED" if not codes else "PARTIAL" if good else "FAILED"
+    counts = {"total": len(readings), "successful": good, "failed": len(codes) - denied - timeouts}
+    return {"status": status, "summary": counts | {"denied": denied, "timeouts": timeouts}}
+
+
+class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """A bulk of changes that somebody asks for."""
+
+    selector: str = ""
+    register: str = ""
+    value: str = ""
+    file: str = ""
+    justification: str = ""
+    dry_run: bool = False
+    yes: bool = False
+    bulk: BulkOptions = BulkOptions()
+    default_type: OperationType = OperationType.WRITE
+
+
+@app.command(impact="danger")
+def write(
+    targets: Annotated[str, typer.Argument(metavar="SEL", help="devices")] = "",
+    register: Annotated[str, typer.Argument(metavar="REGISTER", help="the register")] = "",
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="the new value of each")] = "",
+    file: Annotated[
+        str, typer.Option(metavar="FILE", help="device, register and value per line: .csv, .json, -")
+    ] = "",
+    justification: Justification = "",
+    mode: Mode = "parallel",
+    concurrency: Concurrency = 0,
+    stop_on_error: StopOnError = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Write one register of many devices, or what a file says; the plan first, undo later.
+
+    Example: dsmilctl -C sim bulk write 0x8030-0x803B CONFIG 5 --justification 'new set of thresholds' --yes
+    Example: dsmilctl -C sim bulk write --file setpoints.csv --justification 'night setpoints' --dry-run
+    """
+    if bool(file) == bool(targets) or (targets and not value):
+        hint = "dsmilctl bulk write SEL REGISTER VALUE, or --file FILE"
+        raise UsageError("name either devices, register and value, or a file", hint=hint)
+    _change(
+        WriteOptions(
+            selector=targets,
+            register=register,
+            value=value,
+            file=file,
+            justification=justification,
+            dry_run=dry_run,
+            yes=yes,
+            bulk=_options(mode, concurrency, stop_on_error),
+        )
+    )
+
+
+@app.command("run", impact="danger")
+def run_(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="operations: ndjson or csv")],
+    justification: Justification = "",
+    mode: Mode = "parallel",
+    concurrency: Concurrency = 0,
+    stop_on_error: StopOnError = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Carry out mixed operations from a file: one JSON object or CSV row each.
+
+    The fields are device_id, type (write, config, activate, deactivate, reset, command), register, value.
+
+    Example: dsmilctl -C sim bulk run night.ndjson --justification 'night shutdown' --yes
+    """
+    _change(
+        WriteOptions(
+            file=file,
+            justification=justification,
+            dry_run=dry_run,
+            yes=yes,
+            bulk=_options(mode, concurrency, stop_on_error),
+        )
+    )
+
+
+def _change(options: WriteOptions) -> None:
+    ensure_person(yes=options.yes, dry_run=options.dry_run)
+    run_live(change, options)
+
+
+async def change(client: Client, options: WriteOptions, output: Output) -> int:
+    """The plan, the question, the changes, and every outcome."""
+    requests, devices = await _requests(client, options)
+    result, status = await change_many(client, requests, devices, yes=options.yes, options=options.bulk)
+    _show(output, result, "bulk.write/1")
+    return status
+
+
+async def _requests(client: Client, options: WriteOptions) -> tuple[list[Request], list[Device]]:
+    if options.file:
+        requests = read_requests(options.file, await client.devices(quarantined=True))
+        named = {request.device_id for request in requests}
+        devices = [device for device in await client.devices(quarantined=True) if device.device_id in named]
+        requests = [_completed(request, options) for request in requests]
+        return requests, devices
+    devices = await client.devices(selector_of(options.selector))
+    return [_write_request(device, options) for device in devices], devices
+
+
+def _write_request(device: Device, options: WriteOptions) -> Request:
+    register = find_register(device.registers, options.register)
+    request = Request(
+        device_id=device.device_id,
+        type=OperationType.WRITE,
+        register=register.name,
+        value=register.parse(options.value),
+    )
+    return _completed(request, options)
+
+
+def _completed(request: Request, options: WriteOptions) -> Request:
+    return msgspec.structs.replace(
+        request,
+        justification=request.justification or options.justification,
+        dry_run=options.dry_run,
+        origin="bulk",
+    )
+
+
+def _show(output: Output, result: BulkResult, schema: str) -> None:
+    rows = [operation_row(operation) for operation in result.results]
+    if output.format == "json":
+        output.show(bulk_row(result, rows), schema=schema)
+        return
+    output.show(rows, schema=schema, columns=OPERATION_COLUMNS, title="no operations")
+    if output.format in ("table", "wide"):
+        from dsmilctl import diagnostics
+
+        counts = result.summary
+        diagnostics.say(f"{result.id}: {counts.successful} of {counts.total} done ({result.status})")
+
+
+@app.command(impact="read")
+def status(bulk_id: Annotated[str, typer.Argument(metavar="ID", help="the bulk's id")]) -> None:
+    """Show what became of a bulk.
+
+    Example: dsmilctl -C sim bulk status bulk-0123456789ab
+    """
+    run_live(show_status, bulk_id)
+
+
+async def show_status(client: Client, bulk_id: str, output: Output) -> int:
+    """A kept bulk."""
+    _show(output, await client.bulk(bulk_id), "bulk.status/1")
+    return 0
+
+
+@app.command(impact="danger")
+def undo(
+    bulk_id: Annotated[str, typer.Argument(metavar="ID", help="the bulk's id")],
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Put back what a bulk of writes changed, through the same guard; shows the plan first.
+
+    Example: dsmilctl -C sim bulk undo bulk-0123456789ab --yes
+    """
+    ensure_person(yes=yes, dry_run=dry_run)
+    run_live(put_back, WriteOptions(file=bulk_id, dry_run=dry_run, yes=yes))
+
+
+async def put_back(client: Client, options: WriteOptions, output: Output) -> int:
+    """The writes that restore the old values."""
+    requests = [_completed(request, options) for request in await client.undo_requests(options.file)]
+    if not requests:
+        raise NotFound(f"{options.file} changed nothing that could be put back", target=options.file)
+    named = {request.device_id for request in requests}
+    devices = [device for device in await client.devices(quarantined=True) if device.device_id in named]
+    result, status = await change_many(client, requests, devices, yes=options.yes)
+    _show(output, result, "bulk.undo/1")
+    return status

@@ -1,0 +1,87 @@
+"""`dsmilctl config`: settings, where each one comes from, and whether they are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.runner import show as show_result
+from dsmilctl.config.paths import paths
+from dsmilctl.config.settings import origins, set_setting, validate
+from dsmilctl.errors import ConfigError
+from dsmilctl.tables import Column
+
+app = Noun("config")
+COLUMNS = (Column("key", "SETTING"), Column("value"), Column("origin", flexible=True))
+
+
+@app.command("show", impact="read")
+def show(
+    origin: Annotated[bool, typer.Option("--origin", help="say where each value comes from")] = False,
+) -> None:
+    """Show every setting.
+
+    Example: dsmilctl config show --origin
+    """
+    rows: list[dict[str, Any]] = [
+        {"key": key, "value": value} | ({"origin": source} if origin else {})
+        for key, (value, source) in origins().items()
+    ]
+    show_result(rows, schema="config.show/1", columns=COLUMNS if origin else COLUMNS[:2])
+
+
+@app.command("set", impact="write")
+def set_(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="the setting: timeout, reconnect.cap, …")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="its new value")],
+    project: Annotated[bool, typer.Option("--project", help="in this project's .dsmilctl.toml")] = False,
+) -> None:
+    """Change a setting in the user's file; comments in it stay.
+
+    Example: dsmilctl config set timeout 5
+    """
+    file = set_setting(key, value, project=project)
+    show_result({"key": key, "value": value, "file": str(file)}, schema="config.set/1")
+
+
+@app.command("validate", impact="read")
+def validate_(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="without it all that are in force")
+    ] = None,
+) -> None:
+    """Check settings files: every mistake at once, with line and column; exit status 2 when there is one.
+
+    Example: dsmilctl config validate
+    """
+    problems = validate(file)
+    rows = [{"problem": problem} for problem in problems]
+    status = ConfigError.exit_status if problems else 0
+    show_result(
+        rows, schema="config.validate/1", columns=(Column("problem"),), empty="no mistakes", status=status
+    )
+
+
+@app.command(impact="read")
+def path() -> None:
+    """Show where settings, contexts, policy, state, archives and caches lie.
+
+    Example: dsmilctl config path
+    """
+    folders = paths()
+    found = {
+        "settings": folders.settings_file,
+        "system_settings": folders.system_settings_file,
+        "contexts": folders.contexts_file,
+        "policy": folders.policy_file,
+        "state": folders.state,
+        "journal": folders.journal_folder,
+        "latch": folders.latch_folder,
+        "data": folders.data,
+        "cache": folders.cache,
+        "runtime": folders.runtime,
+    }
+    show_result({name: str(place) for name, place in found.items()}, schema="config.path/1")

@@ -1,0 +1,186 @@
+"""`dsmilctl doctor`: check this installation and say what to mend."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from dsmilctl import __version__
+from dsmilctl.client.interface import Client
+from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.runner import execute, invocation
+from dsmilctl.commands.runner import show as show_result
+from dsmilctl.config.paths import paths
+from dsmilctl.config.settings import validate
+from dsmilctl.errors import CheckFailed, DSMILError
+from dsmilctl.tables import Column
+
+app = Noun("doctor")
+COLUMNS = (
+    Column("check"),
+    Column("status"),
+    Column("message", flexible=True),
+    Column("fix", flexible=True),
+)
+PACKAGES = (
+    "typer",
+    "rich",
+    "textual",
+    "httpx",
+    "websockets",
+    "pydantic-settings",
+    "plotext",
+    "msgspec",
+    "psutil",
+)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at: status `ok`, `warning` or `problem`, and what would mend it."""
+
+    check: str
+    status: str
+    message: str
+    fix: str = ""
+
+
+@app.alone(impact="read")
+def doctor(
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write a report for others, too")
+    ] = None,
+) -> None:
+    """Check versions, settings, state, journal, latch, drivers and terminal; exit status 9 on a problem.
+
+    The report of --bundle holds no secrets.
+
+    Example: dsmilctl doctor
+    Example: dsmilctl doctor --bundle report.json
+    """
+    findings = [*_versions(), *_terminal(), *_settings(), *_folders(), *_secrets(), *_fleet()]
+    rows = [{**msgspec.to_builtins(finding), "fix": finding.fix or None} for finding in findings]
+    if bundle is not None:
+        _write_bundle(bundle, rows)
+    failed = any(finding.status == "problem" for finding in findings)
+    show_result(rows, schema="doctor/1", columns=COLUMNS, status=CheckFailed.exit_status if failed else 0)
+
+
+def _versions() -> Iterator[Finding]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    yield Finding(
+        "dsmilctl", "ok", f"{__version__} on Python {platform.python_version()}, {platform.system()}"
+    )
+    for name in PACKAGES:
+        try:
+            yield Finding(name, "ok", version(name))
+        except PackageNotFoundError:
+            yield Finding(name, "problem", "is not installed", f"pip install {name}")
+
+
+def _terminal() -> Iterator[Finding]:
+    encoding = sys.stdout.encoding or "unknown"
+    status = "ok" if "utf" in encoding.lower() else "warning"
+    yield Finding("encoding", status, encoding, "" if status == "ok" else "export LC_ALL=C.UTF-8")
+    term = os.environ.get("TERM", "")
+    if term in ("", "dumb"):
+        yield Finding("terminal", "warning", f"TERM={term or 'unset'}: the dashboard needs a terminal")
+    else:
+        yield Finding("terminal", "ok", f"TERM={term}")
+
+
+def _settings() -> Iterator[Finding]:
+    problems = validate(None)
+    for problem in problems:
+        yield Finding("settings", "problem", problem, "dsmilctl config validate")
+    if not problems:
+        yield Finding("settings", "ok", "no mistakes")
+    for name in ("DSMIL_PASSWORD", "DSMIL_TOKEN"):
+        if os.environ.get(name):
+            yield Finding(name, "warning", "a secret in the environment is seen by every child process")
+
+
+def _folders() -> Iterator[Finding]:
+    folders = paths()
+    for name, folder in (("state folder", folders.state), ("data folder", folders.data)):
+        existing = next(place for place in (folder, *folder.parents) if place.exists())
+        if not os.access(existing, os.W_OK):
+            yield Finding(name, "problem", f"{folder} cannot be written", f"chmod u+w {existing}")
+        else:
+            free = os.statvfs(existing)
+            yield Finding(name, "ok", f"{folder}, {free.f_bavail * free.f_frsize >> 20} MB free")
+
+
+def _secrets() -> Iterator[Finding]:
+    folder = paths().tokens_folder
+    if not folder.exists():
+        yield Finding("secrets", "ok", "none kept")
+        return
+    wide = [place for place in (folder, *folder.iterdir()) if place.stat().st_mode & 0o077]
+    for place in wide:
+        yield Finding("secrets", "problem", f"{place} can be read by others", f"chmod go= {place}")
+    if not wide:
+        yield Finding("secrets", "ok", f"{len(list(folder.iterdir()))} kept in {folder}")
+
+
+def _fleet() -> Iterator[Finding]:
+    async def look() -> list[Finding]:
+        async with invocation().connect() as client:
+            return [*await _drivers(client), *await _journal(client), *await _health(client)]
+
+    try:
+        yield from execute(look())
+    except DSMILError as error:
+        yield Finding("context", "problem", error.message, error.hint)
+
+
+async def _drivers(client: Client) -> list[Finding]:
+    return [
+        Finding(f"driver {info.name}", "problem", info.problem, info.fix)
+        if info.problem
+        else Finding(f"driver {info.name}", "ok", "enabled" if info.enabled else f"disabled: {info.reason}")
+        for info in await client.drivers()
+    ]
+
+
+async def _journal(client: Client) -> list[Finding]:
+    verdict = await client.audit_verify()
+    if not verdict.intact:
+        return [Finding("journal", "problem", f"{verdict.file}: {verdict.problem}", "dsmilctl audit verify")]
+    found = [Finding("journal", "ok", f"{verdict.records} records, chain intact")]
+    if verdict.unfinished:
+        message = f"{len(verdict.unfinished)} changes have no outcome"
+        found.append(Finding("journal", "warning", message, "dsmilctl audit log --outcome INTENT"))
+    return found
+
+
+async def _health(client: Client) -> list[Finding]:
+    health = await client.health()
+    found = [
+        Finding(f"context {client.context.name}: {part}", "ok" if state == "ok" else "problem", state)
+        for part, state in health["components"].items()
+    ]
+    for stop in await client.stops():
+        fix = f"dsmilctl -C {client.context.name} emergency status"
+        found.append(Finding("emergency stop", "warning", f"{stop.stop_id} is in force: {stop.reason}", fix))
+    return found
+
+
+def _write_bundle(file: Path, rows: list[dict[str, Any]]) -> None:
+    """The findings and the facts of the platform; settings and secrets stay here."""
+    report = {
+        "dsmilctl": __version__,
+        "platform": platform.platform(),
+        "python": sys.version,
+        "findings": rows,
+    }
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")

@@ -1,0 +1,178 @@
+"""`dsmilctl emergency`: stop everything, see what is stopped, release it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from dsmilctl import diagnostics
+from dsmilctl.client.interface import Client
+from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.rows import STOP_COLUMNS, confirmation_row, stop_row
+from dsmilctl.commands.runner import Result, run, run_live
+from dsmilctl.commands.targets import Approval, OptionalTargets, selector_of
+from dsmilctl.errors import ConfirmationRequired, NotFound, StopNotConfirmed
+from dsmilctl.model.emergency import Confirmation, Stop
+from dsmilctl.output import Output
+
+app = Noun("emergency")
+LONGEST_LIST = 20
+
+
+class StopOptions(msgspec.Struct, frozen=True):
+    """What is to be stopped, why, and how long to try."""
+
+    selector: str
+    reason: str
+    deadline: float
+
+
+@app.command(impact="danger")
+def stop(
+    targets: OptionalTargets = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="why")] = "",
+    deadline: Annotated[float, typer.Option(metavar="SECONDS", min=0.05, help="how long to try")] = 0.0,
+) -> None:
+    """Stop everything, or the devices named.  Never asks.
+
+    The stop is latched on disk first; then every device is driven to its safe state at once, again and again
+    until it confirms or the deadline is over.  Exit status 8 when not all confirmed.
+
+    Example: dsmilctl -C sim emergency stop --reason 'smoke in the hall'
+    Example: dsmilctl -C sim emergency stop 0x8030-0x803B
+    """
+    run_live(stop_devices, StopOptions(targets, reason, deadline))
+
+
+async def stop_devices(client: Client, options: StopOptions, output: Output) -> int:
+    """The stop, a line per device as it confirms, and the whole of it."""
+    from dsmilctl.commands.runner import invocation
+
+    devices = None
+    if options.selector:
+        devices = await client.devices(selector_of(options.selector), quarantined=True)
+    lines = not output.for_programs and output.format != "csv"
+    result = await client.stop(
+        devices,
+        reason=options.reason,
+        deadline=options.deadline or invocation().settings.stop_deadline,
+        scope=options.selector or "@all",
+        report=_Report().tell if lines else None,
+    )
+    if lines:
+        _sum_up(result)
+    else:
+        row = stop_row(result) | {"devices": [confirmation_row(item) for item in result.confirmations]}
+        output.show(row, schema="emergency.stop/1")
+    return StopNotConfirmed.exit_status if result.unconfirmed else 0
+
+
+class _Report:
+    """One line per device on stderr; of many devices that stopped only the first ones, of others each."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+
+    def tell(self, confirmation: Confirmation) -> None:
+        self._shown += 1
+        if confirmation.outcome.confirmed and self._shown > LONGEST_LIST:
+            return
+        row = confirmation_row(confirmation)
+        error = f"  {row['error']}" if row["error"] else ""
+        diagnostics.say(f"{row['device_id']:<12}{row['outcome']:<16}{row['elapsed_ms']:>8} ms{error}")
+
+
+def _sum_up(stop: Stop) -> None:
+    from dsmilctl.stdout import flush, write
+
+    total, confirmed = len(stop.confirmations), len(stop.confirmed)
+    if total > LONGEST_LIST:
+        diagnostics.say(f"… {total} devices in all")
+    slowest = max((item.elapsed_ms for item in stop.confirmations), default=0.0)
+    times = f"in {slowest:.0f} ms, latched in {stop.latched_ms:.1f} ms"
+    write(f"{stop.stop_id}: {confirmed} of {total} confirmed {times}\n")
+    flush()
+    if stop.latch_error:
+        diagnostics.warn(f"the latch: {stop.latch_error}")
+    if stop.unconfirmed:
+        diagnostics.warn(f"{len(stop.unconfirmed)} did not confirm: look after them by hand")
+
+
+@app.command(impact="read")
+def status() -> None:
+    """Show the emergency stops in force.
+
+    Example: dsmilctl -C sim emergency status -o json
+    """
+    run(show_status, None, schema="emergency.status/1", columns=STOP_COLUMNS, empty="no emergency stop")
+
+
+async def show_status(client: Client, options: None) -> Result:
+    """Every stop in force."""
+    del options
+    return Result([stop_row(stop) for stop in await client.stops()])
+
+
+@app.command(impact="read")
+def history(
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="at most so many")] = 50,
+) -> None:
+    """Show the emergency stops there were, newest first.
+
+    Example: dsmilctl -C sim emergency history -o wide
+    """
+    run(show_history, limit, schema="emergency.history/1", columns=STOP_COLUMNS, empty="no emergency stops")
+
+
+async def show_history(client: Client, limit: int) -> Result:
+    """Stops, newest first."""
+    return Result([stop_row(stop) for stop in await client.stop_history(limit)])
+
+
+class ReleaseOptions(msgspec.Struct, frozen=True):
+    """Which stop is to be ended, why, and the typed name that confirms it."""
+
+    stop_id: str
+    justification: str
+    confirm: str
+    approval: str
+
+
+@app.command(impact="danger")
+def release(
+    stop_id: Annotated[str, typer.Argument(metavar="[STOP_ID]", help="without it every stop")] = "",
+    justification: Annotated[str, typer.Option(metavar="TEXT", help="why it is safe again")] = "",
+    confirm: Annotated[
+        str, typer.Option(metavar="NAME", help="the context's name, instead of typing it")
+    ] = "",
+    approval: Approval = "",
+) -> None:
+    """End an emergency stop.  Devices stay in their safe state until they are told otherwise.
+
+    Example: dsmilctl -C sim emergency release --justification 'smoke was a drill' --confirm sim
+    """
+    options = ReleaseOptions(stop_id, justification, confirm, approval)
+    if not confirm:
+        diagnostics.require_person("this releases an emergency stop", "--confirm CONTEXT")
+    run(release_stops, options, schema="emergency.release/1", columns=STOP_COLUMNS)
+
+
+async def release_stops(client: Client, options: ReleaseOptions) -> Result:
+    """The stops that were released."""
+    name = client.context.name
+    standing = await client.stops()
+    if not standing:
+        raise NotFound("no emergency stop is in force", hint=f"dsmilctl -C {name} emergency history")
+    if options.confirm and options.confirm != name:
+        message = f"--confirm {options.confirm} is not the name of the context"
+        raise ConfirmationRequired(message, hint=f"--confirm {name}", target="--confirm")
+    if not options.confirm and not diagnostics.confirm_by_name(
+        f"release {options.stop_id or f'{len(standing)} stops'} of {name}", name
+    ):
+        raise ConfirmationRequired("not confirmed: nothing was released", hint=f"type {name}", target=name)
+    released = await client.release(
+        options.stop_id, justification=options.justification, approval=options.approval
+    )
+    return Result([stop_row(stop) for stop in released])

@@ -1,0 +1,245 @@
+"""`dsmilctl stream`: follow readings and events, line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+
+from dsmilctl import diagnostics
+from dsmilctl.client.interface import Client
+from dsmilctl.clock import rfc3339
+from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.rows import READING_COLUMNS, reading_row
+from dsmilctl.commands.runner import run_live
+from dsmilctl.commands.targets import OptionalTargets, Registers, selector_of
+from dsmilctl.commands.times import duration
+from dsmilctl.errors import DeviceNotFound, InvalidParameter, nearest
+from dsmilctl.model.device import show_id
+from dsmilctl.model.event import Event, Severity
+from dsmilctl.model.reading import Batch, Gap
+from dsmilctl.output import Output
+from dsmilctl.tables import Column
+
+app = Noun("stream")
+T = TypeVar("T")
+TRANSPORTS = ("auto", "ws", "sse", "poll")
+
+STREAM_COLUMNS = (
+    Column("timestamp", "TIME"),
+    *(column for column in READING_COLUMNS if column.field != "timestamp"),
+)
+EVENT_COLUMNS = (
+    Column("timestamp", "TIME"),
+    Column("severity"),
+    Column("type"),
+    Column("device_id", "DEVICE"),
+    Column("message", flexible=True),
+)
+
+Count = Annotated[int, typer.Option(metavar="N", min=0, help="end after N lines of data")]
+For = Annotated[str, typer.Option("--for", metavar="DURATION", help="end after 500ms, 10s, 2m, 1h")]
+
+
+class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be followed, how often and until when (0: for ever)."""
+
+    selector: str = ""
+    registers: tuple[str, ...] = ()
+    interval: float = 1.0
+    count: int = 0
+    seconds: float = 0.0
+    type: str = ""
+    severity: Severity = Severity.DEBUG
+
+
+@app.command(impact="read")
+def devices(
+    targets: OptionalTargets = "",
+    registers: Registers = None,
+    interval: Annotated[float, typer.Option(metavar="SECONDS", help="between two readings")] = 1.0,
+    count: Count = 0,
+    for_: For = "",
+    transport: Annotated[str, typer.Option(metavar="KIND", help="auto, ws, sse or poll")] = "auto",
+) -> None:
+    """Follow readings of devices.
+
+    Off a terminal every line is a JSON document: first {"event":"start"}, then readings, {"event":"gap"}
+    where some were missed, last {"event":"end"} with the reason.
+
+    Example: dsmilctl -C local stream devices load --interval 0.2 --count 50 -o ndjson
+    """
+    _check_transport(transport)
+    options = StreamOptions(
+        selector=targets,
+        registers=tuple(registers or ()),
+        interval=interval,
+        count=count,
+        seconds=duration(for_) if for_ else 0.0,
+    )
+    run_live(follow_devices, options, default=_default())
+
+
+def _check_transport(transport: str) -> None:
+    if transport not in TRANSPORTS:
+        hint = nearest(transport, TRANSPORTS) or f"transports: {', '.join(TRANSPORTS)}"
+        raise InvalidParameter(f"no transport {transport!r}", hint=hint, target="--transport")
+    if transport in ("ws", "sse"):
+        raise InvalidParameter(
+            f"a local context has no transport {transport}", hint="auto or poll", target="--transport"
+        )
+
+
+def _default() -> str:
+    return "" if sys.stdout.isatty() else "ndjson"
+
+
+async def follow_devices(client: Client, options: StreamOptions, output: Output) -> int:
+    """Readings as they come, until the count, the time or the reader ends it."""
+    chosen = await client.devices(selector_of(options.selector))
+    if not chosen:
+        raise DeviceNotFound(f"{options.selector or '@all'} names no device", hint="dsmilctl device list")
+    source = client.stream(chosen, options.registers, interval=options.interval)
+    lines = _Lines(output, STREAM_COLUMNS, options.count)
+    lines.begin(devices=len(chosen), interval=options.interval)
+
+    def take(item: Batch | Gap) -> None:
+        if isinstance(item, Gap):
+            lines.gap(item.missed)
+            return
+        for reading in item.readings:
+            lines.data(reading_row(reading))
+
+    return await _follow(source, take, lines, options.seconds)
+
+
+@app.command(impact="read")
+def events(
+    type_: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="only events such as device.state")
+    ] = "",
+    severity: Annotated[
+        str, typer.Option(metavar="LEVEL", help="this or worse: info, warning, error")
+    ] = "debug",
+    count: Count = 0,
+    for_: For = "",
+    interval: Annotated[float, typer.Option(metavar="SECONDS", help="how often devices are looked at")] = 1.0,
+) -> None:
+    """Follow events: devices that fail and answer again.
+
+    Example: dsmilctl -C sim stream events --for 10s
+    """
+    options = StreamOptions(
+        interval=interval,
+        count=count,
+        seconds=duration(for_) if for_ else 0.0,
+        type=type_,
+        severity=_severity(severity),
+    )
+    run_live(follow_events, options, default=_default())
+
+
+def _severity(text: str) -> Severity:
+    known = [item.name.lower() for item in Severity]
+    if text.lower() not in known:
+        hint = nearest(text, known) or f"severities: {', '.join(known)}"
+        raise InvalidParameter(f"no severity {text!r}", hint=hint, target="--severity")
+    return Severity[text.upper()]
+
+
+async def follow_events(client: Client, options: StreamOptions, output: Output) -> int:
+    """Events as they happen; devices are polled meanwhile, or nothing would be noticed."""
+    watched = await client.devices()
+    lines = _Lines(output, EVENT_COLUMNS, options.count)
+    lines.begin(devices=len(watched), interval=options.interval)
+
+    async def look() -> None:
+        async with aclosing(client.stream(watched, interval=options.interval, changes_only=True)) as source:
+            async for _ in source:
+                pass
+
+    def take(item: Event | Gap) -> None:
+        if isinstance(item, Gap):
+            lines.gap(item.missed)
+        elif item.severity >= options.severity and item.type.startswith(options.type):
+            lines.data(event_row(item))
+
+    looking = asyncio.create_task(look())
+    try:
+        return await _follow(client.events(), take, lines, options.seconds)
+    finally:
+        looking.cancel()
+
+
+def event_row(event: Event) -> dict[str, Any]:
+    """An event as a line."""
+    return {
+        "timestamp": rfc3339(event.timestamp),
+        "type": event.type,
+        "severity": event.severity.name.lower(),
+        "device_id": None if event.device_id is None else show_id(event.device_id),
+        "message": event.message,
+    }
+
+
+class _Lines:
+    """The lines of one stream: its beginning, data, gaps and end."""
+
+    def __init__(self, output: Output, columns: tuple[Column, ...], count: int) -> None:
+        self._output = output
+        self._columns = columns
+        self._count = count
+        self._written = 0
+        self._told = output.for_programs
+
+    @property
+    def full(self) -> bool:
+        return bool(self._count) and self._written >= self._count
+
+    def begin(self, **facts: Any) -> None:
+        self._event("start", context=self._output.context, **facts)
+
+    def data(self, row: dict[str, Any]) -> None:
+        if not self.full:
+            self._output.row(row, self._columns)
+            self._written += 1
+
+    def gap(self, missed: int) -> None:
+        if self._told:
+            self._event("gap", missed=missed)
+        else:
+            diagnostics.warn(f"{missed} readings were missed: this end is too slow")
+
+    def end(self, reason: str) -> None:
+        self._event("end", reason=reason, lines=self._written)
+
+    def _event(self, name: str, **facts: Any) -> None:
+        if self._told:
+            self._output.mark({"event": name, **facts})
+
+
+async def _follow(
+    source: AsyncGenerator[T, None], take: Callable[[T], None], lines: _Lines, seconds: float
+) -> int:
+    """Take items until the stream is full, the time is over, or somebody interrupts."""
+    reason = "closed"
+    try:
+        async with asyncio.timeout(seconds or None):
+            async with aclosing(source) as items:
+                async for item in items:
+                    take(item)
+                    if lines.full:
+                        reason = "count"
+                        break
+    except TimeoutError:
+        reason = "time"
+    except asyncio.CancelledError:
+        lines.end("signal")
+        raise
+    lines.end(reason)
+    return 0

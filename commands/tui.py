@@ -1,0 +1,40 @@
+"""`dsmilctl tui`: the dashboard."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.runner import end_with, invocation
+
+app = Noun("tui")
+
+
+@app.alone(impact="read")
+def tui(
+    low_bandwidth: Annotated[bool, typer.Option("--low-bandwidth", help="paint less on a slow line")] = False,
+) -> None:
+    """Open the dashboard on the context.  Writes have to be armed; the stop key is ctrl+x, always.
+
+    Example: dsmilctl -C sim tui
+    Example: dsmilctl -C local --read-only tui
+    """
+    from dsmilctl.client.interface import Client
+    from dsmilctl.client.opening import connect
+    from dsmilctl.tui.run import run_dashboard
+
+    chosen = invocation()
+
+    def open_client(context: str) -> Client:
+        return connect(context, read_only=chosen.read_only, timeout=chosen.timeout or None)
+
+    end_with(
+        run_dashboard(
+            context_name=chosen.context,
+            read_only=chosen.read_only,
+            low_bandwidth=low_bandwidth or chosen.settings.low_bandwidth,
+            open_client=open_client,
+        )
+    )
