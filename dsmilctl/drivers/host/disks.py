@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from dsmilctl.drivers.contract import Answer
-from dsmilctl.drivers.host.machine import Machine, Nonsense, line, names, printable, text, whole
+from dsmilctl.drivers.host.machine import Machine, Nonsense, is_folder, line, names, printable, text, whole
 from dsmilctl.drivers.host.names import Names, id_of
 from dsmilctl.drivers.host.part import Part, numbered
 from dsmilctl.model.device import Device
@@ -21,8 +21,10 @@ SECTOR = 512
 
 _STATVFS = "Source: statvfs(3)"
 _DISKSTATS = "Source: Documentation/admin-guide/iostats.rst"
-LOCAL_WITHOUT_DISK = frozenset({"zfs", "overlay", "bcachefs"})
-"""Filesystems that are on this machine's disks although the kernel counts them among those without one."""
+
+WITHOUT_DISK = frozenset({"zfs"})
+"""Filesystems that are on this machine's disks although the kernel counts them among those without one.
+So is the overlay of a container, but only the one at `/` is of interest."""
 
 IMAGES = frozenset({"squashfs", "iso9660", "erofs"})
 """Filesystems that are always full."""
@@ -75,16 +77,12 @@ def find_disks(machine: Machine) -> Iterable[Part]:
     for mount in mounts(machine):
         traffic = _device_number(mount, machine) if statistics.is_file() else ""
         registers = numbered(SPACE + (TRAFFIC if traffic else ()))
-        facts = (
-            ("filesystem", mount.kind),
-            ("source", printable(mount.source)),
-            ("mount", printable(mount.point)),
-        )
+        facts = (("filesystem", mount.kind), ("source", printable(mount.source)))
         device = Device(
             given.take(id_of("disk", mount.point)), printable(mount.point), "host", registers, group="disks",
             default_register="used_percent", key_registers=("used_percent", "available"), facts=facts,
         )  # fmt: skip
-        yield Disk(device, machine.path(mount.point.lstrip("/")), statistics, traffic)
+        yield Filesystem(device, machine, mount, traffic)
     yield from _block_devices(machine, given)
 
 
@@ -94,10 +92,10 @@ def _block_devices(machine: Machine, given: Names) -> Iterable[Part]:
         number = line(folder / name / "dev")
         if name.startswith(("loop", "ram")) or line(folder / name / "size", "0") == "0" or not number:
             continue
-        model = printable(line(folder / name / "device/model"))
+        model = line(folder / name / "device/model")
         device = Device(
             given.take(id_of("disk", name)), printable(name), "host", numbered(TRAFFIC), group="disks",
-            default_register="busy_time", key_registers=("read_bytes", "written_bytes"),
+            default_register="read_bytes", key_registers=("read_bytes", "written_bytes"),
             facts=(("model", model),) if model else (),
         )  # fmt: skip
         yield Disk(device, folder / name, machine.path("proc/diskstats"), number)
@@ -107,18 +105,16 @@ def mounts(machine: Machine) -> list[Mount]:
     """The mounted filesystems that are on this machine's disks, each once.  Source: proc_pid_mountinfo(5)."""
     try:
         rows = machine.text("proc/self/mountinfo").splitlines()
-        foreign = {
-            row.split()[-1] for row in machine.text("proc/filesystems").splitlines() if row[:5] == "nodev"
-        }
-    except (OSError, IndexError):
+        kinds = [row.split() for row in machine.text("proc/filesystems").splitlines()]
+    except OSError:
         return []
+    foreign = {kind[1] for kind in kinds if len(kind) == 2 and kind[0] == "nodev"} - WITHOUT_DISK
+    visible = {mount.point: mount for mount in filter(None, map(_mount, rows))}
     found: dict[str, Mount] = {}
-    for mount in filter(None, map(_mount, rows)):
-        local = mount.kind not in foreign or mount.kind in LOCAL_WITHOUT_DISK
-        if local and mount.kind not in IMAGES and machine.path(mount.point.lstrip("/")).is_dir():
-            known = found.get(mount.number)
-            if known is None or len(mount.point) < len(known.point):
-                found[mount.number] = mount
+    for mount in sorted(visible.values(), key=lambda mount: (len(mount.point), mount.point)):
+        local = mount.kind not in foreign or (mount.kind, mount.point) == ("overlay", "/")
+        if local and mount.kind not in IMAGES and is_folder(machine.path(mount.point.lstrip("/"))):
+            found.setdefault(mount.number, mount)
     return sorted(found.values(), key=lambda mount: mount.point)
 
 
@@ -143,7 +139,7 @@ def _device_number(mount: Mount, machine: Machine) -> str:
 
 
 class Disk(Part):
-    """Space of a filesystem, traffic of a disk, or both."""
+    """The traffic of one disk, which the kernel knows by `number` (`8:1`)."""
 
     slow = True
 
@@ -153,30 +149,54 @@ class Disk(Part):
         self._number = number
 
     def measure(self, wanted: Sequence[Register]) -> Mapping[str, Answer | None]:
-        """As much as is asked for."""
-        asked = {register.name for register in wanted}
-        answers: dict[str, Answer | None] = {}
-        if asked - _COLUMNS.keys():
-            answers |= space(self.anchor)
-        if asked & _COLUMNS.keys():
-            answers |= self._traffic(asked)
-        return answers
-
-    def _traffic(self, asked: set[str]) -> Mapping[str, Answer | None]:
-        names = asked & _COLUMNS.keys()
+        """The disk's counters, as far as asked for."""
+        asked = [register.name for register in wanted if register.name in _COLUMNS]
+        if not asked:
+            return {}
         try:
             row = _row(text(self._statistics), self._number)
-            return {name: whole(row[_COLUMNS[name][0]]) * _COLUMNS[name][1] for name in names}
         except (OSError, Nonsense) as error:
-            return {name: self.failure(name, self._statistics, error) for name in names}
+            return {name: self.failure(name, self._statistics, error) for name in asked}
+        return {name: self.attempt(name, self._statistics, _counter, row, name) for name in asked}
+
+
+class Filesystem(Disk):
+    """The space of one mounted filesystem, and the traffic of its disk."""
+
+    def __init__(self, device: Device, machine: Machine, mount: Mount, number: str) -> None:
+        point = machine.path(mount.point.lstrip("/"))
+        super().__init__(device, point, machine.path("proc/diskstats"), number)
+        self._machine = machine
+        self._mount = mount
+
+    def measure(self, wanted: Sequence[Register]) -> Mapping[str, Answer | None]:
+        """Space and traffic, as far as asked for; the folder below an unmounted one has another space."""
+        answers = dict(super().measure(wanted))
+        if len(answers) < len(wanted):
+            answers |= space(self.anchor)
+        if self.vanished():
+            raise self.gone()
+        return answers
+
+    def vanished(self) -> bool:
+        """Whether it was unmounted."""
+        try:
+            rows = self._machine.text("proc/self/mountinfo").splitlines()
+        except OSError:
+            return False  # it cannot be told
+        return self._mount not in map(_mount, rows)
 
 
 def _row(statistics: str, number: str) -> list[str]:
-    for line_ in statistics.splitlines():
-        row = line_.split()
+    for row in map(str.split, statistics.splitlines()):
         if ":".join(row[:2]) == number and len(row) > 12:
             return row
     raise Nonsense(f"it tells nothing of device {number}")
+
+
+def _counter(row: Sequence[str], name: str) -> int:
+    column, unit, _, _ = _COLUMNS[name]
+    return whole(row[column]) * unit
 
 
 def space(point: Path) -> dict[str, Answer | None]:

@@ -76,7 +76,7 @@ def chips(machine: Machine) -> list[Chip]:
 
 
 def _chip(folder: Path, given: Names) -> Chip:
-    name = printable(line(folder / "name")) or folder.name
+    name = line(folder / "name") or folder.name
     files: dict[tuple[str, int], dict[str, Path]] = {}
     for entry in names(folder):
         if match := _FILE.fullmatch(entry):
@@ -110,7 +110,7 @@ def measuring(
     source = next((files[name] for name in KINDS[kind].inputs if name in files), None)
     if source is None:
         return []
-    label = printable(line(files["label"])) if "label" in files else ""
+    label = line(files["label"]) if "label" in files else ""
     name = given.take(register_of(label, f"{kind}{number}"))
     low, high = limits(KINDS[kind], files)
     register = Register(

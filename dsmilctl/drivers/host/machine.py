@@ -80,16 +80,16 @@ def text(path: Path, limit: int = LIMIT) -> str:
             limit -= len(part)
     finally:
         os.close(descriptor)
-    return b"".join(parts).decode(errors="replace")
+    return b"".join(parts).decode(errors="surrogateescape")
 
 
 def line(path: Path, default: str = "") -> str:
-    """The first line of a small file without its end, or `default` where there is no such file."""
+    """The first line of a small file, printable, or `default` where there is no such file."""
     try:
         lines = text(path, 4096).splitlines()
     except OSError:
         return default
-    return lines[0].strip() if lines else default
+    return printable(lines[0]) if lines else default
 
 
 def names(folder: Path) -> list[str]:
@@ -99,6 +99,14 @@ def names(folder: Path) -> list[str]:
     except OSError:
         return []
     return sorted(found, key=natural)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether this user can see that `path` is a folder."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def natural(name: str) -> list[tuple[int, str]]:

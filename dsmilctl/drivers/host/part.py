@@ -54,14 +54,22 @@ class Part:
         except (OSError, Nonsense) as error:
             answers = {register.name: self.failure(register.name, self.anchor, error) for register in wanted}
         told = [self._checked(register, answers.get(register.name)) for register in wanted]
-        if told and all(isinstance(answer, DSMILError) for answer in told) and not self.anchor.exists():
+        if told and all(isinstance(answer, DSMILError) for answer in told) and self.vanished():
             raise self.gone()
         return told
+
+    def vanished(self) -> bool:
+        """Whether the part is not there any more."""
+        try:
+            self.anchor.stat()
+        except OSError as error:
+            return error.errno in GONE
+        return False
 
     def gone(self) -> HardwareError:
         """The error that says that the part has vanished since it was discovered."""
         return HardwareError(
-            f"{self.device.shown_id} is gone: {self.anchor} does not exist any more",
+            f"{self.device.shown_id} is gone: it is no longer at {self.anchor}",
             device_id=self.device.device_id,
             hint=f"dsmilctl device scan {self.device.shown_id}",
         )

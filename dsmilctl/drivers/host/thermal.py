@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from dsmilctl.drivers.contract import Answer
 from dsmilctl.drivers.host.hwmon import KINDS, chips, measuring, scaled
 from dsmilctl.drivers.host.hwmon import SOURCE as HWMON_SOURCE
-from dsmilctl.drivers.host.machine import Machine, Nonsense, line, names, printable, whole
+from dsmilctl.drivers.host.machine import Machine, Nonsense, line, names, whole
 from dsmilctl.drivers.host.names import Names, id_of, register_of
 from dsmilctl.drivers.host.part import Part, Sensor, SensorPart, numbered
 from dsmilctl.model.device import Device
@@ -28,7 +29,7 @@ def find_zones(machine: Machine) -> Iterable[Part]:
     for name in names(machine.path(FOLDER)):
         folder = machine.path(FOLDER) / name
         if name.startswith("thermal_zone") and (folder / "temp").exists():
-            kind = printable(line(folder / "type")) or name
+            kind = line(folder / "type") or name
             yield _zone(given.take(id_of("thermal", kind)), kind, folder.resolve())
 
 
@@ -44,7 +45,21 @@ def _zone(device_id: str, kind: str, folder: Path) -> SensorPart:
         device_id, kind, "host", (register,), group="sensors", default_register="temp",
         key_registers=("temp",), facts=(("path", str(folder)),),
     )  # fmt: skip
-    return SensorPart(device, folder, {"temp": Sensor(folder / "temp", partial(scaled, 1000))})
+    return Zone(device, folder, {"temp": Sensor(folder / "temp", partial(scaled, 1000))})
+
+
+class Zone(SensorPart):
+    """One thermal zone.  Zones that come take the numbers of those that went, so the type is looked at."""
+
+    def vanished(self) -> bool:
+        """Whether the zone is not there any more, or another one is in its place."""
+        return super().vanished() or (line(self.anchor / "type") or self.anchor.name) != self.device.name
+
+    def measure(self, wanted: Sequence[Register]) -> Mapping[str, Answer | None]:
+        """The temperature."""
+        if self.vanished():
+            raise self.gone()
+        return super().measure(wanted)
 
 
 def trip_points(folder: Path) -> list[tuple[str, float]]:
@@ -57,7 +72,7 @@ def trip_points(folder: Path) -> list[tuple[str, float]]:
             except Nonsense:
                 continue  # a trip point that cannot be told limits nothing
             if 0 < value < 1000:
-                found.append((printable(line(folder / f"{name[:-5]}_type")), value))
+                found.append((line(folder / f"{name[:-5]}_type"), value))
     return found
 
 
@@ -67,7 +82,7 @@ def find_fans(machine: Machine) -> Iterable[Part]:
     for chip in machine.once(chips):
         for (kind, number), files in chip.files.items():
             if kind == "fan" and (found := measuring("fan", number, files, Names("_"))):
-                label = printable(line(files["label"])) if "label" in files else f"{chip.name}-fan{number}"
+                label = line(files["label"]) if "label" in files else f"{chip.name}-fan{number}"
                 yield _fan(given.take(id_of("fan", label)), label, chip.folder, number, found[0])
 
 
@@ -95,7 +110,7 @@ def find_cooling(machine: Machine) -> Iterable[Part]:
     sensors: dict[str, Sensor] = {}
     for name in names(folder):
         if name.startswith("cooling_device") and (folder / name / "cur_state").exists():
-            kind = printable(line(folder / name / "type"))
+            kind = line(folder / name / "type")
             registers.append(_cooler(given.take(register_of(kind, name)), kind, folder / name))
             sensors[registers[-1].name] = Sensor((folder / name / "cur_state").resolve(), whole)
     if registers:
