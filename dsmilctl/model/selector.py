@@ -98,10 +98,10 @@ def _parse_term(term: str) -> tuple[str, Any]:
         return "groups", _parse_group(term)
     if match := _FILTER.fullmatch(term):
         return "filters", _parse_filter(term, *match.groups())
-    if term.startswith(("0x", "0X")):
-        raise InvalidParameter(f"{term!r} is not a hexadecimal number", hint=GRAMMAR_HINT, target=term)
     if any(character in term for character in "*?["):
         return "globs", term
+    if term.startswith(("0x", "0X")):
+        raise InvalidParameter(f"{term!r} is not a hexadecimal number", hint=GRAMMAR_HINT, target=term)
     return "ids", term
 
 
