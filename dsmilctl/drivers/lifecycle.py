@@ -115,7 +115,7 @@ class Lifecycle:
         if managed.state is DeviceState.ERROR:
             self.move(managed, DeviceState.DISCONNECTED, managed.reason)
             await self._close(managed, DEADLINE)
-        if managed.state in (DeviceState.DISCOVERED, DeviceState.DISCONNECTED):
+        if managed.state is not DeviceState.INITIALIZED:
             self.move(managed, DeviceState.INITIALIZED)
         await self._prepare(managed)
         managed.opened = True
