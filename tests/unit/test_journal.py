@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -325,4 +326,27 @@ def test_a_journal_goes_on_after_its_folder_was_replaced_under_it(tmp_path: Path
     journal.append([entry(3)])
 
     assert journal.verify().records == 1
+    assert Journal(tmp_path / "moved").verify().records == 3
+
+
+def test_a_segment_that_another_process_began_is_the_one_that_is_continued(tmp_path: Path) -> None:
+    journal = filled(tmp_path, 3)
+    Journal(tmp_path).restart("new year", "bob")
+
+    (record,) = journal.append([entry(4)])
+
+    assert record.sequence == 5
+    assert len(lines(segment(tmp_path, 2))) == 2
+    assert journal.verify().intact
+
+
+def test_a_file_of_the_same_size_in_its_place_is_not_taken_for_the_one_that_was_open(tmp_path: Path) -> None:
+    journal = filled(tmp_path / "journal", 3)
+    shutil.copytree(tmp_path / "journal", tmp_path / "copy")
+    (tmp_path / "journal").rename(tmp_path / "moved")
+    (tmp_path / "copy").rename(tmp_path / "journal")
+
+    journal.append([entry(3)])
+
+    assert Journal(tmp_path / "journal").verify().records == 4
     assert Journal(tmp_path / "moved").verify().records == 3
