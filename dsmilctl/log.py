@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from threading import RLock
+from traceback import format_exception_only
 from typing import Any, TextIO
 
 import msgspec
@@ -124,15 +125,13 @@ class _Formatter(logging.Formatter):
         super().__init__()
         self._tracebacks = tracebacks
 
-    def exception_text(self, record: logging.LogRecord) -> str:
-        """The exception of a record: its traceback, or its type and message alone."""
+    def exception_lines(self, record: logging.LogRecord) -> list[str]:
+        """The exception of a record: its traceback, or its type and message as one line."""
         if not record.exc_info or record.exc_info[1] is None:
-            return ""
-        error = record.exc_info[1]
-        text = (
-            self.formatException(record.exc_info) if self._tracebacks else f"{type(error).__name__}: {error}"
-        )
-        return redact(text)
+            return []
+        if self._tracebacks:
+            return redact(self.formatException(record.exc_info)).splitlines()
+        return [redact("".join(format_exception_only(record.exc_info[1])).strip())]
 
 
 class TextFormatter(_Formatter):
@@ -142,8 +141,7 @@ class TextFormatter(_Formatter):
         """The record as text; control characters in it are made visible and harmless."""
         extras = "".join(f" {name}={value}" for name, value in extras_of(record).items())
         line = f"{time_of(record)} {record.levelname:<7} {part_of(record)}: {message_of(record)}{extras}"
-        exception = [inert(text) for text in self.exception_text(record).splitlines()]
-        return "\n  ".join([inert(line), *exception])
+        return "\n  ".join(inert(text) for text in (line, *self.exception_lines(record)))
 
 
 class JsonFormatter(_Formatter):
@@ -160,8 +158,8 @@ class JsonFormatter(_Formatter):
             "message": message_of(record),
         }
         fields |= {name: value for name, value in extras_of(record).items() if name not in fields}
-        if exception := self.exception_text(record):
-            fields["exception"] = exception
+        if exception := self.exception_lines(record):
+            fields["exception"] = "\n".join(exception)
         try:
             return json.dumps(fields, default=str, allow_nan=False)
         except (ValueError, TypeError, RecursionError):
