@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def _wrong(data: Mapping[str, Any]) -> Wrong:
     entries = data.get("contexts")
     for name, body in entries.items() if isinstance(entries, dict) else ():
         path = ("contexts", name)
-        if not NAME.fullmatch(name):
+        if not re.fullmatch(NAME, name):
             yield (
                 path,
                 f"{name!r} cannot be the name of a context",
@@ -81,7 +82,7 @@ def _wrong_context(name: str, body: Mapping[str, Any], path: KeyPath) -> Wrong:
         yield path, f"context {name} should have either driver or drivers", 'driver = "host"'
     if "options" in body and "driver" not in body:
         yield (*path, "options"), "options belong to one driver", "put them into the entries of drivers"
-    if isinstance(body.get("fleet"), str) and not NAME.fullmatch(body["fleet"]):
+    if isinstance(body.get("fleet"), str) and not re.fullmatch(NAME, body["fleet"]):
         yield (
             (*path, "fleet"),
             f"{body['fleet']!r} cannot be the name of a fleet",

@@ -207,6 +207,7 @@ def test_values_that_json_does_not_know_are_recorded_as_text(tmp_path: Path) -> 
     assert record.sequence == 1
     (found,) = journal.records()
     assert found.parameters["path"] == "/dev/null"
+    assert found.parameters["name"] == "bad\\udce9name"
     assert found.parameters["5"] == [1, 2]
     assert found.user == "line\nfeed\x1b[31m"
     assert len(lines(segment(tmp_path))) == 1

@@ -101,6 +101,18 @@ def test_behind_anything_that_no_cut_off_write_leaves_nothing_is_recorded(
     assert not journal.verify().intact
 
 
+def test_an_older_segment_without_its_last_line_feed_was_not_left_by_a_crash(tmp_path: Path) -> None:
+    filled(tmp_path, 3)
+    content = segment(tmp_path).read_bytes()
+    segment(tmp_path, 2).touch()
+
+    for cut in (1, 40):
+        segment(tmp_path).write_bytes(content[:-cut])
+        with pytest.raises(StateUnavailable):
+            Journal(tmp_path).append([entry()])
+        assert not Journal(tmp_path).verify().intact
+
+
 def test_every_byte_of_the_last_record_is_guarded_before_a_new_one_is_added(tmp_path: Path) -> None:
     filled(tmp_path, 2)
     content = segment(tmp_path).read_bytes()
