@@ -1,4 +1,4 @@
-"""What is written to a simulated device stays written, between processes and through kills, or says why not."""
+"""What is written to a simulated device stays written, through processes and kills, or it is said why not."""
 
 from __future__ import annotations
 
