@@ -45,6 +45,7 @@ CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "date.
 FOLDERS_NAMED = {
     "dsmilctl/config/sources.py": "a project's settings are looked for up to the home folder",
     "dsmilctl/reference/facts.py": "the manual names the variables",
+    "dsmilctl/reference/picture.py": "the picture is drawn in a throw-away folder",
     "commands/demo.py": "the tour sets a throw-away folder for the commands that it runs",
 }
 """Modules besides `config/paths.py` that may name a user's folder or its variable, and why."""
