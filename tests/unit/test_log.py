@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -217,6 +218,9 @@ def test_the_rotation_is_not_loaded_where_no_file_is_asked_for() -> None:
         "print(*(name for name in ('logging.handlers', 'json', 'socket', 'pickle') if name in sys.modules))"
     )
 
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    command = [sys.executable, "-c", program]
+
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
 
     assert answer.stdout.strip() == ""
