@@ -27,8 +27,8 @@ $(DEV): pyproject.toml .ci/venv
 	@.ci/venv $(VENV) dev
 
 # Another Python's own environment, for `make test`.
-.venv-%/.dev-installed: pyproject.toml .ci/venv
-	@.ci/venv .venv-$* dev "$$(.ci/pythons | awk '$$1 == "$*" {print $$2}')"
+.venv-%/.test-installed: pyproject.toml .ci/venv $(DEV)
+	@.ci/venv .venv-$* test "$$(.ci/pythons | awk '$$1 == "$*" {print $$2}')"
 
 demo: $(CORE)
 	@$(BIN)/dsmilctl demo
