@@ -259,11 +259,16 @@ async def test_a_refused_write_leaves_the_device_healthy(tmp_path: Path) -> None
     assert managed.state is DeviceState.CONNECTED
 
 
-async def test_a_state_folder_that_cannot_be_made_refuses_writes_and_no_reads(tmp_path: Path) -> None:
+async def test_a_state_folder_that_cannot_be_made_refuses_writes_and_no_reads(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     driver = simulator(tmp_path / "state")
 
-    await data_of(driver)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            await data_of(driver)
+    assert caplog.text.count("the devices show their defaults") == 1
     with pytest.raises(StateUnavailable, match="cannot be written"):
         await driver.write(await one(driver), DATA, 7)
     with pytest.raises(StateUnavailable):
