@@ -42,4 +42,4 @@ def watching() -> Iterator[Watchdog]:
     try:
         yield watchdog
     finally:
-        asyncio.Handle._run = run  # type: ignore[method-assign]
+        asyncio.Handle._run = run  # type: ignore[method-assign]  # put back what was there
