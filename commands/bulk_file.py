@@ -17,6 +17,10 @@ from dsmilctl.model.register import Register, Value, find_register
 FIELDS = ("device_id", "type", "register", "value", "command", "justification", "if_value")
 TYPES = [kind.value.lower() for kind in OperationType if kind is not OperationType.READ]
 LARGEST = 64 << 20
+"""Bytes."""
+
+MOST = 10
+"""Mistakes that are told at once."""
 
 
 def read_requests(name: str, devices: Sequence[Device]) -> list[Request]:
@@ -24,17 +28,27 @@ def read_requests(name: str, devices: Sequence[Device]) -> list[Request]:
     known = {device.shown_id.casefold(): device for device in devices}
     known |= {str(device.device_id): device for device in devices} | {item.name: item for item in devices}
     requests, problems = [], []
-    for line, row in _rows(name, _content(name)):
+    shown = "stdin" if name == "-" else name
+    for line, row in _rows(shown, _content(name)):
         try:
             requests.append(_request(row, known))
         except DSMILError as error:
-            problems.append(f"{name}:{line}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+            problems.append(f"{shown}:{line}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
     if problems:
-        shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
-        raise InvalidParameter(shown, hint="nothing was changed: mend the file and run it again", target=name)
+        hint = "nothing was changed: mend the file and run it again"
+        raise InvalidParameter(_several(problems), hint=hint, target=shown)
     if not requests:
-        raise InvalidParameter(f"{name} holds no operation", hint=f"fields: {', '.join(FIELDS)}", target=name)
+        hint = f"fields: {', '.join(FIELDS)}"
+        raise InvalidParameter(f"{shown} holds no operation", hint=hint, target=shown)
     return requests
+
+
+def _several(problems: Sequence[str]) -> str:
+    """One mistake as it is, several as a list."""
+    if len(problems) == 1:
+        return problems[0]
+    more = [f"… and {len(problems) - MOST} more"] if len(problems) > MOST else []
+    return "\n  ".join([f"{len(problems)} mistakes", *problems[:MOST], *more])
 
 
 def _content(name: str) -> str:

@@ -44,7 +44,8 @@ def set_(
     Example: dsmilctl config set timeout 5
     """
     file = set_setting(key, value, project=project)
-    show_result({"key": key, "value": value, "file": str(file)}, schema="config.set/1")
+    meant = origins().get(key, (value, ""))[0]
+    show_result({"key": key, "value": meant, "file": str(file)}, schema="config.set/1")
 
 
 @app.command("validate", impact="read")

@@ -59,7 +59,7 @@ async def stop_devices(client: Client, options: StopOptions, output: Output) -> 
     devices = None
     if options.selector:
         devices = await client.devices(selector_of(options.selector), quarantined=True)
-    lines = output.format in ("table", "wide") and not output.as_json and not output.fields
+    lines = output.for_people and not output.fields
     report = _Report(told=lines)
     try:
         result = await client.stop(

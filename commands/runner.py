@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -25,14 +25,16 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What a command found: the data to show, the exit status (6 for a partial result, say), and columns.
+    """What a command found: the data to show and the exit status (6 for a partial result, say).
 
-    `columns` are for a table whose columns depend on what was found.
+    `columns` are those of a table where they depend on what was found, `page` is what people are shown where
+    that is not the data itself.
     """
 
     data: Any
     status: int = 0
     columns: Sequence[Column] = ()
+    page: Mapping[str, Any] | None = None
 
 
 class _Ending:
@@ -64,7 +66,8 @@ def run(
 
     result = execute(work(), chosen.time_limit)
     output.context = chosen.context
-    output.show(result.data, schema=schema, columns=result.columns or columns, empty=empty, rows=rows)
+    data = result.page if result.page is not None and output.for_people else result.data
+    output.show(data, schema=schema, columns=result.columns or columns, empty=empty, rows=rows)
     end_with(result.status)
 
 

@@ -49,6 +49,11 @@ class Output:
         """Whether programs read the output, so that everything else should be JSON, too."""
         return self.format in ("json", "ndjson") or self._program is not None
 
+    @property
+    def for_people(self) -> bool:
+        """Whether a person reads the output."""
+        return self.format in ("table", "wide") and self._program is None
+
     def show(
         self, data: Any, *, schema: str, columns: Sequence[Column] = (), empty: str = "", rows: str = ""
     ) -> None:
