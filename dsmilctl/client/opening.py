@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -52,6 +53,7 @@ def connect(
     chosen = settings or load_settings()
     found = find_context(context)
     folders = paths()
+    _make_private(folders.state)
     registry = Registry(folders.entry_point_cache)
     return Opening(
         context=found,
@@ -64,6 +66,14 @@ def connect(
         timeout=timeout or chosen.timeout,
         clock=clock,
     ).client()
+
+
+def _make_private(state: Path) -> None:
+    """Make the state folder before anything below it is made: its parts would leave it open to others."""
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return  # reading goes on without it; what has to be kept says that it cannot be
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
