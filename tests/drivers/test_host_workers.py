@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from dsmilctl.drivers.host import HostOptions
-from dsmilctl.drivers.host.workers import Workers
+from dsmilctl.drivers.host.workers import FEW, Workers
 from tests.drivers.fake_machine import Host, laptop
 
 MORE_THAN_ASYNCIO_HAS = 40
 
 
-async def test_as_many_run_at_once_as_there_are() -> None:
+async def test_as_many_run_at_once_as_are_stuck() -> None:
     workers = Workers()
     barrier = threading.Barrier(MORE_THAN_ASYNCIO_HAS, timeout=20)
 
@@ -32,6 +32,14 @@ async def test_one_after_the_other_they_share_a_thread() -> None:
     used = {await workers.start(threading.get_ident) for _ in range(50)}
 
     assert len(used) == 1
+
+
+async def test_quick_jobs_share_few_threads() -> None:
+    workers = Workers()
+
+    used = set(await asyncio.gather(*(workers.start(threading.get_ident) for _ in range(200))))
+
+    assert len(used) <= FEW
 
 
 async def test_what_a_function_raises_reaches_who_asked() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from dsmilctl.drivers.contract import Answer, Capability, Driver, DriverContext
-from dsmilctl.drivers.host.machine import Absent, Machine, names
+from dsmilctl.drivers.host.machine import Absent, Machine
 from dsmilctl.drivers.host.options import HostOptions
 from dsmilctl.drivers.host.part import Part
 from dsmilctl.drivers.host.rooms import Room, rooms
@@ -54,9 +54,7 @@ class HostDriver(Driver):
         return [part.device for part in self._parts.values()]
 
     async def _search(self, room: Room, machine: Machine) -> list[Part]:
-        if room.slow and names(machine.path(room.place)):
-            return await self._workers.start(partial(room.search, machine))
-        return room.search(machine)
+        return await self._workers.start(partial(room.search, machine)) if room.slow else room.search(machine)
 
     def _keep(self, found: Sequence[Part]) -> None:
         """Take over what was found; a part that looks as before stays, with what it remembers."""

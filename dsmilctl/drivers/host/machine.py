@@ -134,5 +134,6 @@ def wholes(fields: Iterable[str]) -> list[int]:
 
 def printable(field: str, length: int = 80) -> str:
     """A field on one line without control characters, cut to `length`."""
-    clean = "".join(character if character.isprintable() else " " for character in field)
-    return " ".join(clean.split())[:length]
+    if not field.isprintable():
+        field = "".join(character if character.isprintable() else " " for character in field)
+    return " ".join(field.split())[:length]

@@ -1,4 +1,4 @@
-"""Workers: threads for what may wait for a sensor, as many as wait at once."""
+"""Workers: threads for what may wait for a sensor; a stuck one holds up neither the others nor the end."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+FEW = 4
+"""Threads that work side by side without need.  More of them would only take time from the event loop."""
+
+PATIENCE = 0.02
+"""Seconds that a job waits for one of the few before it gets a thread of its own."""
+
 IDLE = 10.0
 """Seconds after which a thread without work ends."""
 
 
 class Workers:
-    """Runs functions in threads, neither limited in number nor waited for at the end of the program.
+    """Runs functions in threads that are not waited for at the end of the program.
 
-    Asyncio's own pool has few threads, so that some stuck sensors would hold up the others there, and the end
-    of the program as well.
+    There are few of them as long as they get on; when they are stuck there are as many as there are jobs.
+    (Asyncio's own pool is limited, and it is waited for.)
     """
 
     def __init__(self) -> None:
@@ -25,7 +31,8 @@ class Workers:
 
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._lock = threading.Lock()
-        self._free = 0
+        self._unfinished = 0
+        self._threads = 0
 
     def start(self, function: Callable[[], T]) -> asyncio.Future[T]:
         """Begin to run `function`; the future brings what it returns or raises, to whoever still waits."""
@@ -33,11 +40,21 @@ class Workers:
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(lambda: self._run(function, loop, future))
         with self._lock:
-            lacking = self._free == 0
-            self._free -= 0 if lacking else 1
+            self._unfinished += 1
+        if not self._grow(FEW):
+            loop.call_later(PATIENCE, self._grow)
+        return future
+
+    def _grow(self, most: int | None = None) -> bool:
+        """Add a thread where there are more jobs than threads; False when `most` forbids it."""
+        with self._lock:
+            lacking = self._unfinished > self._threads
+            if lacking and most is not None and self._threads >= most:
+                return False
+            self._threads += lacking
         if lacking:
             threading.Thread(target=self._work, name="dsmilctl-host", daemon=True).start()
-        return future
+        return True
 
     def _work(self) -> None:
         from queue import Empty
@@ -54,22 +71,23 @@ class Workers:
     def _may_end(self) -> bool:
         """Whether no job counts on this thread."""
         with self._lock:
-            surplus = self._free > 0
-            self._free -= 1 if surplus else 0
+            surplus = self._unfinished < self._threads
+            self._threads -= surplus
         return surplus
 
     def _run(
         self, function: Callable[[], T], loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]
     ) -> None:
-        outcome: tuple[Callable[[Any], None], Any]
+        tell: Callable[[Any], None] = future.set_result
+        outcome: Any
         try:
-            outcome = (future.set_result, function())
+            outcome = function()
         except Exception as error:  # whatever it is, it is the answer to whoever asked
-            outcome = (future.set_exception, error)
+            tell, outcome = future.set_exception, error
         with self._lock:
-            self._free += 1
+            self._unfinished -= 1
         try:
-            loop.call_soon_threadsafe(_settle, future, *outcome)
+            loop.call_soon_threadsafe(_settle, future, tell, outcome)
         except RuntimeError:
             return  # the loop is closed: nobody waits any more
 
