@@ -40,7 +40,7 @@ __dsmilctl_options() {
     'bulk read') words="$words --mode --concurrency --stop-on-error" ;;
     'bulk write') words="$words --file --justification --mode --concurrency --stop-on-error --dry-run -y --yes" ;;
     'bulk run') words="$words --justification --mode --concurrency --stop-on-error --dry-run -y --yes" ;;
-    'bulk undo') words="$words --dry-run -y --yes" ;;
+    'bulk undo') words="$words --justification --dry-run -y --yes" ;;
     'stream devices') words="$words --interval --count --for --transport" ;;
     'stream events') words="$words --type --severity --count --for --interval" ;;
     'emergency stop') words="$words --reason --deadline" ;;
@@ -88,6 +88,7 @@ __dsmilctl_takes() {
     'bulk read --mode' | 'bulk read --concurrency') ;;
     'bulk write --file' | 'bulk write --justification' | 'bulk write --mode' | 'bulk write --concurrency') ;;
     'bulk run --justification' | 'bulk run --mode' | 'bulk run --concurrency') ;;
+    'bulk undo --justification') ;;
     'stream devices --interval' | 'stream devices --count' | 'stream devices --for' | 'stream devices --transport') ;;
     'stream events --type' | 'stream events --severity' | 'stream events --count' | 'stream events --for' | 'stream events --interval') ;;
     'emergency stop --reason' | 'emergency stop --deadline') ;;
@@ -183,6 +184,7 @@ __dsmilctl_kind() {
     'bulk run --concurrency') kind=nothing ;;
     'bulk run 1') kind=files ;;
     'bulk status 1') kind=nothing ;;
+    'bulk undo --justification') kind=nothing ;;
     'bulk undo 1') kind=nothing ;;
     'stream devices --interval') kind=nothing ;;
     'stream devices --count') kind=nothing ;;

@@ -6,7 +6,7 @@
 
 set -g __dsmilctl_nouns device bulk stream emergency context system driver audit sim config completion
 set -g __dsmilctl_filters risk=LOW risk=MEDIUM risk=HIGH risk=CRITICAL state=unknown state=discovered state=initialized state=connected state=active state=error state=disconnected quarantined=True quarantined=False
-set -g __dsmilctl_valued '-C' '--context' '-o' '--output-format' '--fields' '--jq' '--timeout' '--deadline' '--retry' '--progress' '--log-file' '--log-format' 'device list --group' 'device list --risk' 'device list --status' 'device read --offset' 'device read --length' 'device read --watch' 'device write --justification' 'device write --if-value' 'device write --approval' 'device configure --file' 'device configure --justification' 'device configure --approval' 'device activate --justification' 'device activate --approval' 'device deactivate --justification' 'device deactivate --approval' 'device reset --justification' 'device reset --approval' 'device command --justification' 'device command --approval' 'device history --since' 'device history --until' 'device history --type' 'device history --limit' 'bulk read --mode' 'bulk read --concurrency' 'bulk write --file' 'bulk write --justification' 'bulk write --mode' 'bulk write --concurrency' 'bulk run --justification' 'bulk run --mode' 'bulk run --concurrency' 'stream devices --interval' 'stream devices --count' 'stream devices --for' 'stream devices --transport' 'stream events --type' 'stream events --severity' 'stream events --count' 'stream events --for' 'stream events --interval' 'emergency stop --reason' 'emergency stop --deadline' 'emergency history --limit' 'emergency release --justification' 'emergency release --confirm' 'emergency release --approval' 'context add --driver' 'context add --option' 'driver enable --reason' 'driver disable --reason' 'audit log --device' 'audit log --since' 'audit log --until' 'audit log --action' 'audit log --outcome' 'audit log --user' 'audit log --limit' 'audit verify --anchor' 'audit restart --reason' 'doctor --bundle' 'demo --seconds'
+set -g __dsmilctl_valued '-C' '--context' '-o' '--output-format' '--fields' '--jq' '--timeout' '--deadline' '--retry' '--progress' '--log-file' '--log-format' 'device list --group' 'device list --risk' 'device list --status' 'device read --offset' 'device read --length' 'device read --watch' 'device write --justification' 'device write --if-value' 'device write --approval' 'device configure --file' 'device configure --justification' 'device configure --approval' 'device activate --justification' 'device activate --approval' 'device deactivate --justification' 'device deactivate --approval' 'device reset --justification' 'device reset --approval' 'device command --justification' 'device command --approval' 'device history --since' 'device history --until' 'device history --type' 'device history --limit' 'bulk read --mode' 'bulk read --concurrency' 'bulk write --file' 'bulk write --justification' 'bulk write --mode' 'bulk write --concurrency' 'bulk run --justification' 'bulk run --mode' 'bulk run --concurrency' 'bulk undo --justification' 'stream devices --interval' 'stream devices --count' 'stream devices --for' 'stream devices --transport' 'stream events --type' 'stream events --severity' 'stream events --count' 'stream events --for' 'stream events --interval' 'emergency stop --reason' 'emergency stop --deadline' 'emergency history --limit' 'emergency release --justification' 'emergency release --confirm' 'emergency release --approval' 'context add --driver' 'context add --option' 'driver enable --reason' 'driver disable --reason' 'audit log --device' 'audit log --since' 'audit log --until' 'audit log --action' 'audit log --outcome' 'audit log --user' 'audit log --limit' 'audit verify --anchor' 'audit restart --reason' 'doctor --bundle' 'demo --seconds'
 
 # The command before the cursor, a line, and then the arguments that it has been given so far.
 function __dsmilctl_walk
@@ -126,7 +126,7 @@ complete -c dsmilctl -s h -l help -d 'help on dsmilctl, a noun or a verb'
 
 complete -c dsmilctl -n '__dsmilctl_at' -a device -d 'list, read, write and control devices'
 complete -c dsmilctl -n '__dsmilctl_at device' -a list -d 'List devices'
-complete -c dsmilctl -n '__dsmilctl_at device' -a show -d 'Show one device with its registers and commands'
+complete -c dsmilctl -n '__dsmilctl_at device' -a show -d 'Show one device with its registers, their limits, and the commands that it takes'
 complete -c dsmilctl -n '__dsmilctl_at device' -a registers -d 'Show the registers of one device: address, type, unit, access and limits'
 complete -c dsmilctl -n '__dsmilctl_at device' -a read -d 'Read registers of one or many devices'
 complete -c dsmilctl -n '__dsmilctl_at device' -a write -d 'Write one register: shows old → new, asks, writes, reads back'
@@ -134,7 +134,7 @@ complete -c dsmilctl -n '__dsmilctl_at device' -a configure -d 'Set settings of 
 complete -c dsmilctl -n '__dsmilctl_at device' -a activate -d 'Activate devices'
 complete -c dsmilctl -n '__dsmilctl_at device' -a deactivate -d 'Deactivate devices'
 complete -c dsmilctl -n '__dsmilctl_at device' -a reset -d 'Bring devices back to their start state'
-complete -c dsmilctl -n '__dsmilctl_at device' -a command -d 'Carry out a command that the device\'s driver declares'
+complete -c dsmilctl -n '__dsmilctl_at device' -a command -d 'Carry out a command that the device\'s driver declares; `device show` lists them'
 complete -c dsmilctl -n '__dsmilctl_at device' -a history -d 'Show what was asked of one device, newest first.  Source: the journal'
 complete -c dsmilctl -n '__dsmilctl_at device' -a scan -d 'Ask the drivers which devices there are'
 complete -c dsmilctl -n '__dsmilctl_at device' -a initialize -d 'Prepare devices for a connection'
@@ -151,7 +151,7 @@ complete -c dsmilctl -n '__dsmilctl_place 1 device show' -a '(__dsmilctl_selecto
 complete -c dsmilctl -n '__dsmilctl_place 1 device registers' -a '(__dsmilctl_selector)'
 complete -c dsmilctl -n '__dsmilctl_in device read' -l offset -x -d 'byte offset within the register\'s block'
 complete -c dsmilctl -n '__dsmilctl_in device read' -l length -x -d 'bytes to read from there'
-complete -c dsmilctl -n '__dsmilctl_in device read' -l watch -x -d 'read again and again'
+complete -c dsmilctl -n '__dsmilctl_in device read' -l watch -x -d 'read again every second, or so many'
 complete -c dsmilctl -n '__dsmilctl_place 1 device read' -a '(__dsmilctl_selector)'
 complete -c dsmilctl -n '__dsmilctl_place 2+ device read' -a '(__dsmilctl_words registers)'
 complete -c dsmilctl -n '__dsmilctl_in device write' -l justification -x -d 'why; the policy may ask for it'
@@ -227,13 +227,14 @@ complete -c dsmilctl -n '__dsmilctl_in bulk run' -l stop-on-error -d 'begin noth
 complete -c dsmilctl -n '__dsmilctl_in bulk run' -l dry-run -d 'go through every check, change nothing'
 complete -c dsmilctl -n '__dsmilctl_in bulk run' -s y -l yes -d 'do not ask'
 complete -c dsmilctl -n '__dsmilctl_place 1 bulk run' -r -F
+complete -c dsmilctl -n '__dsmilctl_in bulk undo' -l justification -x -d 'why; the policy may ask for it'
 complete -c dsmilctl -n '__dsmilctl_in bulk undo' -l dry-run -d 'go through every check, change nothing'
 complete -c dsmilctl -n '__dsmilctl_in bulk undo' -s y -l yes -d 'do not ask'
 
 complete -c dsmilctl -n '__dsmilctl_at' -a stream -d 'follow readings and events'
 complete -c dsmilctl -n '__dsmilctl_at stream' -a devices -d 'Follow readings of devices'
 complete -c dsmilctl -n '__dsmilctl_at stream' -a events -d 'Follow events: devices that fail and answer again'
-complete -c dsmilctl -n '__dsmilctl_in stream devices' -l interval -x -d 'between two readings'
+complete -c dsmilctl -n '__dsmilctl_in stream devices' -l interval -x -d 'from one reading to the next'
 complete -c dsmilctl -n '__dsmilctl_in stream devices' -l count -x -d 'end after N lines of data'
 complete -c dsmilctl -n '__dsmilctl_in stream devices' -l for -x -d 'end after 500ms, 10s, 2m, 1h'
 complete -c dsmilctl -n '__dsmilctl_in stream devices' -l transport -x -d 'auto, ws, sse or poll'
@@ -243,7 +244,7 @@ complete -c dsmilctl -n '__dsmilctl_in stream events' -l type -x -d 'only events
 complete -c dsmilctl -n '__dsmilctl_in stream events' -l severity -x -d 'this or worse: info, warning, error'
 complete -c dsmilctl -n '__dsmilctl_in stream events' -l count -x -d 'end after N lines of data'
 complete -c dsmilctl -n '__dsmilctl_in stream events' -l for -x -d 'end after 500ms, 10s, 2m, 1h'
-complete -c dsmilctl -n '__dsmilctl_in stream events' -l interval -x -d 'how often devices are looked at'
+complete -c dsmilctl -n '__dsmilctl_in stream events' -l interval -x -d 'from one reading to the next'
 
 complete -c dsmilctl -n '__dsmilctl_at' -a emergency -d 'stop everything, see what is stopped, release it'
 complete -c dsmilctl -n '__dsmilctl_at emergency' -a stop -d 'Stop everything, or the devices named.  Never asks'
