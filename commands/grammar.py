@@ -319,9 +319,7 @@ def _unknown_option(error: _click.exceptions.NoSuchOption) -> UsageError:
 def _missing(error: _click.exceptions.MissingParameter) -> UsageError:
     """A verb without an argument or option that it needs: what is missing, and the whole usage."""
     command = error.ctx.command if error.ctx else None
-    name = "something"
-    if error.param is not None:
-        name = _entry(error.param)[0]
+    name = _entry(error.param)[0] if error.param is not None else "something"
     hint = _help_line(error)
     if isinstance(command, VerbCommand) and error.ctx:
         hint = f"{error.ctx.command_path} {usage_of(command.verb, command.own)}"
@@ -330,13 +328,16 @@ def _missing(error: _click.exceptions.MissingParameter) -> UsageError:
 
 def _usage(error: _click.exceptions.UsageError, arguments: Sequence[str]) -> UsageError:
     group = error.ctx.command if error.ctx else None
-    if isinstance(group, RootGroup | NounGroup) and error.ctx and error.message.startswith("No such command"):
-        known = group.list_commands(error.ctx)
-        word = next((item for item in arguments if repr(item) in error.message), "")
-        kind = "noun" if isinstance(group, RootGroup) else f"verb of {group.name}"
-        hint = nearest(word, known) or f"{kind}s: {', '.join(known)}"
-        return UsageError(f"no {kind} {word!r}", hint=hint, target=word)
-    return UsageError(_sentence(error), hint=_help_line(error))
+    if not isinstance(group, RootGroup | NounGroup) or not error.ctx:
+        return UsageError(_sentence(error), hint=_help_line(error))
+    known = group.list_commands(error.ctx)
+    kind, kinds = ("noun", "nouns") if isinstance(group, RootGroup) else ("verb", f"verbs of {group.name}")
+    everything = f"{kinds}: {', '.join(known)}"
+    if error.message.startswith("Missing command"):
+        return UsageError(f"a {kind} is missing", hint=everything)
+    word = next((item for item in arguments if repr(item) in error.message), "")
+    what = kind if kind == "noun" else f"verb of {group.name}"
+    return UsageError(f"no {what} {word!r}", hint=nearest(word, known) or everything, target=word)
 
 
 def _sentence(error: _click.exceptions.UsageError) -> str:
