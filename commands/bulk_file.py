@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from dsmilctl.commands.values import free_value, standard_input
+from dsmilctl.commands.values import file_content, free_value
 from dsmilctl.errors import DSMILError, InvalidParameter, nearest
 from dsmilctl.model.device import Device
 from dsmilctl.model.operation import OperationType, Request
@@ -52,18 +51,12 @@ def _several(problems: Sequence[str]) -> str:
 
 
 def _content(name: str) -> str:
-    try:
-        content = standard_input(LARGEST) if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise InvalidParameter(f"{name}: {error.strerror}", target=name) from None
-    if len(content) > LARGEST:
-        raise InvalidParameter(f"{name} is larger than {LARGEST >> 20} MB", target=name)
+    content = file_content(name, LARGEST)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidParameter(
-            f"{name} is not UTF-8: {error.reason} at byte {error.start}", target=name
-        ) from None
+        message = f"{name} is not UTF-8: {error.reason} at byte {error.start}"
+        raise InvalidParameter(message, hint="save it as UTF-8", target=name) from None
 
 
 def _rows(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -336,12 +336,27 @@ def _usage(error: _click.exceptions.UsageError, arguments: Sequence[str]) -> Usa
     if error.message.startswith("Missing command"):
         return UsageError(f"a {kind} is missing", hint=everything)
     word = next((item for item in arguments if repr(item) in error.message), "")
-    what = kind if kind == "noun" else f"verb of {group.name}"
-    return UsageError(f"no {what} {word!r}", hint=nearest(word, known) or everything, target=word)
+    told = f"no noun {word!r}" if kind == "noun" else f"{group.name} has no verb {word!r}"
+    return UsageError(told, hint=nearest(word, known) or everything, target=word)
+
+
+WORDING = (
+    (re.compile(r"^Invalid value for '?([^':]*)'?: "), r"\1: "),
+    (re.compile(r"^Got unexpected extra arguments? ?\((.*)\)$"), r"too many arguments: \1"),
+    (re.compile(r"^Option '(.*)' requires an argument$"), r"\1 needs a value"),
+    (re.compile(r"^Option '(.*)' does not take a value$"), r"\1 takes no value"),
+    (re.compile(r"is not a valid float(?: range)?$"), "is not a number"),
+    (re.compile(r"is not a valid int(?:eger)?(?: range)?$"), "is not a whole number"),
+    (re.compile(r"is not in the range x>=(\S+)$"), r"is less than \1"),
+)
+"""What Typer says, and how it is said here."""
 
 
 def _sentence(error: _click.exceptions.UsageError) -> str:
-    return error.format_message().rstrip(".").removeprefix("Invalid value for ")
+    told = error.format_message().rstrip(".").replace("argument(s)", "argument")
+    for pattern, better in WORDING:
+        told = pattern.sub(better, told)
+    return told
 
 
 def _target(error: _click.exceptions.BadParameter) -> str:

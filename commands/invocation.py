@@ -138,7 +138,7 @@ def _checked(chosen: Invocation) -> Invocation:
     _require_above_zero("--timeout", chosen.timeout)
     _require_above_zero("--deadline", chosen.deadline)
     if chosen.retries < 0:
-        raise InvalidParameter(f"--retry is {chosen.retry}", hint="0 or more", target="--retry")
+        raise InvalidParameter(f"--retry cannot be {chosen.retry}", hint="0 or more", target="--retry")
     _require_one_of("--progress", chosen.progress, PROGRESS)
     _require_one_of("--log-format", chosen.log_format or LOG_FORMATS[0], LOG_FORMATS)
     return chosen
@@ -146,13 +146,15 @@ def _checked(chosen: Invocation) -> Invocation:
 
 def _require_above_zero(option: str, seconds: float | None) -> None:
     if seconds is not None and not 0 < seconds < float("inf"):
-        raise InvalidParameter(f"{option} is {seconds:g}", hint="a number of seconds above 0", target=option)
+        raise InvalidParameter(
+            f"{option} cannot be {seconds:g}", hint="a number of seconds above 0", target=option
+        )
 
 
 def _require_one_of(option: str, word: str, known: tuple[str, ...]) -> None:
     if word not in known:
         hint = nearest(word, known) or f"{', '.join(known[:-1])} or {known[-1]}"
-        raise InvalidParameter(f"{option} is {word!r}", hint=hint, target=option)
+        raise InvalidParameter(f"{option} cannot be {word!r}", hint=hint, target=option)
 
 
 def _start_log(chosen: Invocation) -> None:

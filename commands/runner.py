@@ -107,6 +107,7 @@ def end_with(status: int) -> None:
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """The whole of a command line: parse, run, and turn every end into an exit status."""
+    arguments = [readable(argument) for argument in arguments]
     _Ending.status = 0
     diagnostics.speak_json(asks_for_json(arguments))
     log_fallback.install()
@@ -149,6 +150,11 @@ def _told(error: Exception, arguments: Sequence[str]) -> DSMILError:
         return kind(f"{what}: {error.strerror or error}", target=what)
     hint = f"please report it with what this tells: dsmilctl --debug {' '.join(arguments)}"
     return DSMILError(f"a mistake in dsmilctl: {type(error).__name__}: {error}", hint=hint)
+
+
+def readable(argument: str) -> str:
+    """An argument as UTF-8 text, whatever the locale says; bytes that are no text are written out."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def asks_for_json(arguments: Sequence[str]) -> bool:

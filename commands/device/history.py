@@ -48,7 +48,7 @@ def history(
     known = [kind.value for kind in OperationType]
     if type_ and type_.upper() not in known:
         hint = nearest(type_, known) or f"types: {', '.join(known)}"
-        raise InvalidParameter(f"--type is never {type_!r}", hint=hint, target="--type")
+        raise InvalidParameter(f"--type cannot be {type_!r}", hint=hint, target="--type")
     options = HistoryOptions(device, since, until, type_, limit)
     run(show_history, options, schema="device.history/1", columns=COLUMNS, empty="no operations")
 

@@ -57,7 +57,7 @@ def list_(
 def _one_of(option: str, word: str, known: list[str]) -> str:
     if word and word not in known:
         hint = nearest(word, known) or f"one of {', '.join(known)}"
-        raise InvalidParameter(f"{option} is never {word!r}", hint=hint, target=option)
+        raise InvalidParameter(f"{option} cannot be {word!r}", hint=hint, target=option)
     return word
 
 
