@@ -197,7 +197,7 @@ def _simulated(context: Context) -> Context:
 def _choice(folders: Paths) -> _Choice:
     try:
         return msgspec.json.decode(folders.current_context_file.read_bytes(), type=_Choice)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _Choice()
     except (OSError, msgspec.MsgspecError) as error:
         file = folders.current_context_file
