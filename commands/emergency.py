@@ -16,8 +16,16 @@ from dsmilctl.commands.rows import STOP_COLUMNS, confirmation_row, stop_row
 from dsmilctl.commands.runner import Result, run, run_live
 from dsmilctl.commands.targets import Approval, OptionalTargets, selector_of
 from dsmilctl.diagnostics import say, warn
-from dsmilctl.errors import ConfirmationRequired, InvalidParameter, NotFound, Refused, StopNotConfirmed
+from dsmilctl.errors import (
+    ConfirmationRequired,
+    DSMILError,
+    InvalidParameter,
+    NotFound,
+    Refused,
+    StopNotConfirmed,
+)
 from dsmilctl.inert import inert
+from dsmilctl.model.device import Device
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.output import Output
 
@@ -56,9 +64,7 @@ def stop(
 
 async def stop_devices(client: Client, options: StopOptions, output: Output) -> int:
     """The stop, a line per device as it confirms, and the whole of it."""
-    devices = None
-    if options.selector:
-        devices = await client.devices(selector_of(options.selector), quarantined=True)
+    devices = await _named(client, options.selector) if options.selector else None
     lines = output.for_people and not output.fields
     report = _Report(told=lines)
     try:
@@ -77,6 +83,16 @@ async def stop_devices(client: Client, options: StopOptions, output: Output) -> 
     else:
         _show(result, output)
     return StopNotConfirmed.exit_status if result.unconfirmed else 0
+
+
+async def _named(client: Client, selector: str) -> list[Device]:
+    """The devices that a selector names; everything needs no opening, and stops whatever cannot be opened."""
+    try:
+        await client.open()
+        return await client.devices(selector_of(selector), quarantined=True)
+    except DSMILError as error:
+        error.hint = f"NOTHING WAS STOPPED; without a selector everything is.  {error.hint}".rstrip()
+        raise
 
 
 class _Report:

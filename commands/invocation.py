@@ -98,13 +98,14 @@ def end() -> None:
         _current.log = None
 
 
-def invocation(*, despite_errors: bool = False) -> Invocation:
+def invocation(*, despite_errors: bool = False, quiet: bool = False) -> Invocation:
     """The global options of the command that runs, over the settings; made once.
 
-    Raises InvalidParameter and ConfigError.  With `despite_errors` what is wrong is said and left aside.
+    Raises InvalidParameter and ConfigError.  With `despite_errors` what is wrong is said (unless `quiet`) and
+    left aside.
     """
     if _current.invocation is None:
-        _current.invocation = _despite_errors() if despite_errors else _strict()
+        _current.invocation = _despite_errors(quiet=quiet) if despite_errors else _strict()
     return _current.invocation
 
 
@@ -114,8 +115,10 @@ def _strict() -> Invocation:
     return chosen
 
 
-def _despite_errors() -> Invocation:
-    settings = _settings_despite_errors()
+def _despite_errors(*, quiet: bool) -> Invocation:
+    settings, error = settings_despite_errors()
+    if error is not None and not quiet:
+        diagnostics.warn("the settings are wrong, so the defaults are used: dsmilctl config validate")
     try:
         chosen = _checked(Invocation(settings=settings, **_current.given))
         _start_log(chosen)
@@ -124,13 +127,6 @@ def _despite_errors() -> Invocation:
         context = _current.given.get("context", "") or settings.context
         chosen = Invocation(settings=settings, context=context)
     return chosen
-
-
-def _settings_despite_errors() -> Settings:
-    settings, error = settings_despite_errors()
-    if error is not None:
-        diagnostics.warn(f"the defaults are used, since the settings are wrong: {error.message}")
-    return settings
 
 
 def _checked(chosen: Invocation) -> Invocation:

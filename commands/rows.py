@@ -224,7 +224,7 @@ def stop_row(stop: Stop) -> dict[str, Any]:
         "scope": stop.scope,
         "reason": stop.reason,
         "triggered_by": stop.triggered_by,
-        "triggered_at": when(stop.triggered_at),
+        "triggered_at": when(stop.triggered_at or None),
         "confirmed": [show_id(device_id) for device_id in stop.confirmed],
         "unconfirmed": [show_id(device_id) for device_id in stop.unconfirmed],
         "latched_ms": round(stop.latched_ms, 2),

@@ -81,22 +81,37 @@ def run_live(
     """Call a function that shows what it finds as it comes and returns the exit status.
 
     `default` is the format that it has where none is asked for.  With `despite_errors` neither settings nor
-    options keep it from running, and no deadline ends it but its own.
+    options keep it from running, it gets a client that is not yet open, and no deadline ends it but its own.
     """
     chosen = invocation(despite_errors=despite_errors)
     output = chosen.make_output(default, despite_errors=despite_errors)
 
     async def work() -> int:
-        async with chosen.connect() as client:
-            output.context = chosen.context
+        client = chosen.connect()
+        output.context = chosen.context
+        try:
+            if not despite_errors:
+                await client.open()
             return await function(client, options, output)
+        finally:
+            await client.close()
 
     end_with(execute(work(), 0.0 if despite_errors else chosen.time_limit))
 
 
-def show(data: Any, *, schema: str, columns: Sequence[Column] = (), empty: str = "", status: int = 0) -> None:
-    """Show what a command found without a client."""
-    invocation().make_output().show(data, schema=schema, columns=columns, empty=empty)
+def show(
+    data: Any,
+    *,
+    schema: str,
+    columns: Sequence[Column] = (),
+    empty: str = "",
+    status: int = 0,
+    despite_errors: bool = False,
+) -> None:
+    """Show what a command found without a client; `despite_errors` also where the settings are wrong."""
+    invocation(despite_errors=despite_errors, quiet=True).make_output().show(
+        data, schema=schema, columns=columns, empty=empty
+    )
     end_with(status)
 
 

@@ -44,14 +44,16 @@ def connect(
     timeout: float | None = None,
     settings: Settings | None = None,
     clock: Clock = SYSTEM,
+    despite_errors: bool = False,
 ) -> Client:
     """A client on a context, not yet opened; without a name on the current one.
 
     `read_only` lets no change through, `timeout` is the seconds that one call of a driver may take.
-    Raises NotFound for an unknown context and ConfigError for a wrong configuration.
+    Raises NotFound for an unknown context and ConfigError for a wrong configuration, which `despite_errors`
+    does not need to find a built-in context.
     """
     chosen = settings or load_settings()
-    found = find_context(context)
+    found = find_context(context, despite_errors=despite_errors)
     folders = paths()
     _make_private(folders.state)
     registry = Registry(folders.entry_point_cache)
