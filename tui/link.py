@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -173,6 +174,7 @@ class Link:
         self.context, self.identity, self.store = client.context, client.identity, store
         self._client = client
         self.state, self.problem = LinkState.LIVE, None
+        _settle_memory()
         self._tell()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_readings(client, store))
@@ -227,3 +229,10 @@ def _first(group: BaseExceptionGroup[BaseException]) -> DSMILError:
     if isinstance(error, DSMILError):
         return error
     return NetworkError(f"{type(error).__name__}: {error}")
+
+
+def _settle_memory() -> None:
+    """A large fleet stays as it is: the collector need not walk it again while somebody types."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

@@ -23,6 +23,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 3.0
 """Seconds that a signal leaves to an orderly end; then the terminal is restored and the process ends."""
 
+SWITCH = 0.002
+"""Seconds after which a busy thread lets the others go on: a key waits for no more than that."""
+
 STOP_PATIENCE = 5.0
 """Seconds that the end waits for an emergency stop that is under way."""
 
@@ -46,10 +49,20 @@ def run_dashboard(
     DSMILError when the dashboard itself fails.
     """
     check_terminal(context_name)
+    from dsmilctl.config.settings import load_settings
     from dsmilctl.tui.app import DashboardApp
 
+    sys.setswitchinterval(SWITCH)
+    settings = load_settings()
     app = DashboardApp(
-        open_client, context_name, contexts=contexts, read_only=read_only, low_bandwidth=low_bandwidth
+        open_client,
+        context_name,
+        contexts=contexts,
+        read_only=read_only,
+        low_bandwidth=low_bandwidth,
+        refresh=settings.refresh,
+        theme=settings.theme,
+        arm_seconds=settings.arm_seconds,
     )
     with Leaving(app):
         status = app.run()

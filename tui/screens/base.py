@@ -60,9 +60,9 @@ class Page(Screen[None]):
         self._show_keys()
 
     def _show_keys(self) -> None:
-        commands = [*own_commands(self), *own_commands(self.app)]
-        shown = [command for command in commands if command.show]
-        self.query_one(Footer).show_keys(shown, self.app.size.width)
+        keys = [(command, f"screen.{command.action}") for command in own_commands(self)]
+        keys += [(command, f"app.{command.action}") for command in own_commands(self.app)]
+        self.query_one(Footer).show_keys(keys, self.app.size.width)
 
     def _snapshot_changed(self, snapshot: Snapshot) -> None:
         if not self.is_current:
@@ -115,8 +115,8 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         self._show_keys()
 
     def _show_keys(self) -> None:
-        shown = [command for command in own_commands(self) if command.show]
-        self.query_one(Footer).show_keys(shown, self.app.size.width)
+        keys = [(command, f"screen.{command.action}") for command in own_commands(self)]
+        self.query_one(Footer).show_keys(keys, self.app.size.width)
 
     def _snapshot_changed(self, snapshot: Snapshot) -> None:
         self.query_one(Banner).watch_snapshot(snapshot)

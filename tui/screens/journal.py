@@ -46,7 +46,7 @@ class JournalPage(Page):
             "slash",
             "filter",
             "filter",
-            summary="Show only some records: outcome=DENIED, user=ada, action=device.write, device=0x8000",
+            summary="Show only some records, such as outcome=DENIED,device=0x8000",
             twin="dsmilctl -C {context} audit log {options}",
             impact="read",
         ),
