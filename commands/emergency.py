@@ -17,6 +17,7 @@ from dsmilctl.commands.runner import Result, run, run_live
 from dsmilctl.commands.targets import Approval, OptionalTargets, selector_of
 from dsmilctl.diagnostics import say, warn
 from dsmilctl.errors import (
+    ConfigError,
     ConfirmationRequired,
     DSMILError,
     InvalidParameter,
@@ -59,7 +60,10 @@ def stop(
     """
     chosen = invocation(despite_errors=True)
     seconds = deadline or chosen.deadline or chosen.settings.stop_deadline
-    run_live(stop_devices, StopOptions(targets, reason, seconds), despite_errors=True)
+    try:
+        run_live(stop_devices, StopOptions(targets, reason, seconds), despite_errors=True)
+    except ConfigError as error:
+        raise _which_context(error, chosen.context) from error
 
 
 async def stop_devices(client: Client, options: StopOptions, output: Output) -> int:
@@ -93,6 +97,14 @@ async def _named(client: Client, selector: str) -> list[Device]:
     except DSMILError as error:
         error.hint = f"NOTHING WAS STOPPED; without a selector everything is.  {error.hint}".rstrip()
         raise
+
+
+def _which_context(error: ConfigError, name: str) -> ConfigError:
+    """The error of a configuration that does not even tell what is to be stopped."""
+    named = f"-C {name}" if name else "no -C"
+    hint = "dsmilctl -C NAME emergency stop; -C local and -C sim need no configuration"
+    message = f"NOTHING WAS STOPPED: {named}, and the configuration is wrong: {error.message}"
+    return ConfigError(message, hint=hint, target=error.target)
 
 
 class _Report:

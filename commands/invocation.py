@@ -53,11 +53,17 @@ class Invocation(msgspec.Struct, kw_only=True):
         diagnostics.speak_json(output.as_json)
         return output
 
-    def connect(self) -> Client:
+    def connect(self, *, despite_errors: bool = False) -> Client:
         """A client on the chosen context, not yet opened."""
         from dsmilctl.client.opening import connect
 
-        client = connect(self.context, read_only=self.read_only, timeout=self.timeout, settings=self.settings)
+        client = connect(
+            self.context,
+            read_only=self.read_only,
+            timeout=self.timeout,
+            settings=self.settings,
+            despite_errors=despite_errors,
+        )
         self.context = client.context.name
         return client
 

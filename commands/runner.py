@@ -87,7 +87,7 @@ def run_live(
     output = chosen.make_output(default, despite_errors=despite_errors)
 
     async def work() -> int:
-        client = chosen.connect()
+        client = chosen.connect(despite_errors=despite_errors)
         output.context = chosen.context
         try:
             if not despite_errors:

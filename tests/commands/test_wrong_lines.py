@@ -161,11 +161,11 @@ def test_a_mistake_of_ours_is_a_sentence_and_a_traceback_only_with_debug(shell: 
         "def contexts(): raise KeyError('surprise')\n"
         "module.contexts = contexts\n"
     )
-    broken = {"PYTHONPATH": str(shell.home / "bin")}
+    shell.environment["PYTHONPATH"] = str(shell.home / "bin")
 
-    plain = shell("dsmilctl context list", **broken)
-    json = shell("dsmilctl context list -o json", **broken)
-    debug = shell("dsmilctl --debug context list", **broken)
+    plain = shell("dsmilctl context list")
+    json = shell("dsmilctl context list -o json")
+    debug = shell("dsmilctl --debug context list")
 
     assert (plain.exit, json.exit, debug.exit) == (1, 1, 1)
     assert plain.err.startswith("dsmilctl: error: a mistake in dsmilctl: KeyError: 'surprise'\nhint: ")
