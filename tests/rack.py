@@ -112,7 +112,8 @@ class Rack:
     async def take(self, device: Device, what: str, value: Any) -> None:
         """Something reached a device: note it, and misbehave afterwards where that is wanted."""
         device_id = device.device_id
-        self.at_work[device_id] = self.at_work.get(device_id, 0) + 1
+        counted = int(SAFE.get(what, object()) != value)  # a stop waits for nobody
+        self.at_work[device_id] = self.at_work.get(device_id, 0) + counted
         self.most_at_work = max(self.most_at_work, self.at_work[device_id])
         try:
             fault = await self.suffer(device, "write")
@@ -127,7 +128,7 @@ class Rack:
             if device_id in self.silent_after_write:
                 self.faults[device_id, "read"] = "silent"
         finally:
-            self.at_work[device_id] -= 1
+            self.at_work[device_id] -= counted
 
     @staticmethod
     def _kept(fault: str, value: float) -> Value:
