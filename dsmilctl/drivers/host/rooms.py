@@ -26,7 +26,7 @@ class Room(msgspec.Struct, frozen=True):
         """The parts of this kind; raises Absent where there are none, or the search failed."""
         try:
             parts = list(self.find(machine))
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError) as error:
             raise Absent(f"looking for a {self.what} failed: {error}") from error
         if not parts:
             raise Absent(machine.why_absent(self.place, self.what))
