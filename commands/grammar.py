@@ -12,6 +12,7 @@ from typing import Any
 from typer import _click
 from typer._click.parser import _Option, _OptionParser, _ParsingState
 from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.exceptions import Exit
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
@@ -120,9 +121,6 @@ class RootGroup(TyperGroup):
     def get_command(self, ctx: _click.Context, cmd_name: str) -> _click.Command | None:
         """One noun."""
         return build_noun(noun(cmd_name)) if cmd_name in NOUNS else None
-
-    def _main_shell_completion(self, *given: Any, **named: Any) -> None:
-        """Nothing: completion scripts are static and never start this program."""
 
     def get_help_option(self, ctx: _click.Context) -> TyperOption:
         """The option that shows the page."""
@@ -294,8 +292,12 @@ def invoke(arguments: Sequence[str], given: dict[str, Any]) -> int:
 
     Raises UsageError or InvalidParameter, with the nearest known name, for a line that is wrong.
     """
-    try:
-        status = build_root().main(list(arguments), prog_name="dsmilctl", standalone_mode=False, obj=given)
+    root = build_root()
+    try:  # what `root.main` would do, but for its own ways to end
+        with root.make_context("dsmilctl", list(arguments), obj=given) as ctx:
+            root.invoke(ctx)
+    except Exit as ended:
+        return ended.exit_code
     except _click.exceptions.NoArgsIsHelpError as error:
         write(error.ctx.get_help() if error.ctx else root_help())
         return 0
@@ -307,7 +309,7 @@ def invoke(arguments: Sequence[str], given: dict[str, Any]) -> int:
         raise InvalidParameter(_sentence(error), hint=_help_line(error), target=_target(error)) from None
     except _click.exceptions.UsageError as error:
         raise _usage(error, arguments) from None
-    return status if isinstance(status, int) else 0
+    return 0
 
 
 def _unknown_option(error: _click.exceptions.NoSuchOption) -> UsageError:

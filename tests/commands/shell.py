@@ -10,11 +10,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 PATIENCE = 30.0
 STILL = {"DSMIL_SIM_OPTIONS": '{"period": 1e12}'}
 """Simulated devices whose registers do not change by themselves."""
+
+
+Variables = Mapping[str, str]
+NONE: Variables = MappingProxyType({})
 
 
 class Error(NamedTuple):
@@ -58,13 +63,13 @@ class Answer(NamedTuple):
 class Shell:
     """A shell with a home folder and an environment that no other test sees."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str] = STILL) -> None:
+    def __init__(self, home: Path, environment: Variables = STILL) -> None:
         self.home = home
         self.environment = {**inherited(), **environment, "HOME": str(home), "DSMIL_HOME": str(home)}
         self.environment["PATH"] = f"{_commands(home)}:{os.environ['PATH']}"
 
     def __call__(
-        self, line: str, *, stdin: str | bytes = "", timeout: float = PATIENCE, **environment: str
+        self, line: str, *, stdin: str | bytes = "", timeout: float = PATIENCE, environment: Variables = NONE
     ) -> Answer:
         """Run a line of shell; `dsmilctl` in it is a fresh process."""
         return self._run(["/bin/sh", "-c", line], stdin, timeout, environment)
@@ -75,12 +80,12 @@ class Shell:
         stdin: str | bytes = "",
         timeout: float = PATIENCE,
         limits: Callable[[], None] | None = None,
-        **environment: str,
+        environment: Variables = NONE,
     ) -> Answer:
         """Run dsmilctl itself, without a shell between; `limits` is called in the new process before it."""
         return self._run([*PROGRAM, *arguments], stdin, timeout, environment, limits)
 
-    def start(self, *arguments: str, **environment: str) -> Running:
+    def start(self, *arguments: str, environment: Variables = NONE) -> Running:
         """Start dsmilctl and leave it running."""
         process = subprocess.Popen(
             [*PROGRAM, *arguments],
@@ -97,7 +102,7 @@ class Shell:
         command: list[Any],
         stdin: str | bytes,
         timeout: float,
-        environment: Mapping[str, str],
+        environment: Variables,
         limits: Callable[[], None] | None = None,
     ) -> Answer:
         done = subprocess.run(

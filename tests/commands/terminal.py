@@ -15,7 +15,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from tests.commands.shell import PATIENCE, PROGRAM, Shell
+from tests.commands.shell import NONE, PATIENCE, PROGRAM, Shell, Variables
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -24,7 +24,12 @@ class Terminal:
     """A command whose stdin, stdout and stderr are one terminal of a given size."""
 
     def __init__(
-        self, shell: Shell, *arguments: str, columns: int = 100, rows: int = 30, **environment: str
+        self,
+        shell: Shell,
+        *arguments: str,
+        columns: int = 100,
+        rows: int = 30,
+        environment: Variables = NONE,
     ) -> None:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -62,6 +67,12 @@ class Terminal:
         end = time.monotonic() + PATIENCE
         while text not in self.seen:
             assert self._read(end), f"{text!r} was never seen, but: {self.seen}"
+
+    def waits_for_raw(self, text: str, count: int) -> None:
+        """Read until a text, escapes and all, has come so many times."""
+        end = time.monotonic() + PATIENCE
+        while self.raw.count(text) < count:
+            assert self._read(end), f"{text!r} did not come {count} times, but: {self.raw!r}"
 
     def types(self, text: str) -> None:
         """Type a text."""

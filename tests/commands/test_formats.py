@@ -123,8 +123,13 @@ def test_errors_are_json_where_json_was_asked_for_even_of_a_line_that_cannot_be_
         assert (answer.exit, answer.out) == (2, "")
         assert answer.error.hint == "Did you mean read?"
     assert shell("dsmilctl device raed 0x8000").err.startswith("dsmilctl: error: ")
-    assert shell("dsmilctl device raed 0x8000", DSMIL_OUTPUT="json").err.startswith("dsmilctl: error: ")
-    assert shell("dsmilctl -C sim device read 0x9999", DSMIL_OUTPUT="json").error.code == "DEVICE_NOT_FOUND"
+    assert shell("dsmilctl device raed 0x8000", environment={"DSMIL_OUTPUT": "json"}).err.startswith(
+        "dsmilctl: error: "
+    )
+    assert (
+        shell("dsmilctl -C sim device read 0x9999", environment={"DSMIL_OUTPUT": "json"}).error.code
+        == "DEVICE_NOT_FOUND"
+    )
 
 
 def test_a_formula_in_a_csv_is_text(shell: Shell) -> None:
@@ -150,7 +155,7 @@ def test_a_formula_in_a_csv_is_text(shell: Shell) -> None:
 
 def test_a_table_is_never_cut_in_a_pipe_and_fits_a_narrow_terminal(shell: Shell) -> None:
     line = ["-C", "sim", "device", "list", "0x8000-0x8003"]
-    piped = shell.run(*line, COLUMNS="40")
+    piped = shell.run(*line, environment={"COLUMNS": "40"})
     with Terminal(shell, *line, columns=60) as terminal:
         assert terminal.ends() == 0
 
