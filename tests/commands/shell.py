@@ -144,10 +144,14 @@ class Running:
         """Whether the command still runs."""
         return self._process.poll() is None
 
+    def send(self, number: signal.Signals) -> None:
+        """Send the command a signal."""
+        self._process.send_signal(number)
+
     def end(self, number: signal.Signals | None = None) -> Answer:
         """Send a signal, or none, and wait for what else the command has to say."""
         if number is not None:
-            self._process.send_signal(number)
+            self.send(number)
         out, err = self._process.communicate(timeout=PATIENCE)
         return Answer(self._process.returncode, _text(out), _text(err))
 
