@@ -234,6 +234,8 @@ class Guard:
                         await self._delivery.carry_out(plan)
                     failed = failed or not plan.ended(self.checks.identity.user).success
                     self._tell_progress(plan, bulk)
+                    if plan.refused:
+                        await asyncio.sleep(0)  # thousands that a stop refuses must not keep the loop
 
         await asyncio.gather(*(work() for _ in range(min(together, len(plans)))))
 
