@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from dsmilctl.client.interface import Client
     from dsmilctl.log import Log
 
+LOGGER = logging.getLogger("dsmilctl.commands")
 PROGRESS = ("auto", "json", "none")
 LOG_FORMATS = ("text", "json")
 
@@ -57,6 +59,7 @@ class Invocation(msgspec.Struct, kw_only=True):
         """A client on the chosen context, not yet opened."""
         from dsmilctl.client.opening import connect
 
+        LOGGER.debug("context %s, settings %s", self.context or "as chosen", self.settings)
         client = connect(
             self.context,
             read_only=self.read_only,
@@ -65,6 +68,7 @@ class Invocation(msgspec.Struct, kw_only=True):
             despite_errors=despite_errors,
         )
         self.context = client.context.name
+        LOGGER.info("context %s: %s", client.context.name, client.context.target)
         return client
 
     @property

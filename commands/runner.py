@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from dsmilctl import diagnostics, log_fallback
+from dsmilctl.commands.event_log import events_logged
 from dsmilctl.commands.execution import execute
 from dsmilctl.commands.invocation import begin, end, invocation
 from dsmilctl.errors import ConfigError, DSMILError, StateUnavailable
@@ -19,6 +21,7 @@ from dsmilctl.tables import Column
 if TYPE_CHECKING:
     from dsmilctl.client.interface import Client
 
+LOGGER = logging.getLogger("dsmilctl.commands")
 Options = TypeVar("Options")
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 """System errors that say that a disk, not the command line, is what is wrong."""
@@ -60,7 +63,7 @@ def run(
     output = chosen.make_output()
 
     async def work() -> Result:
-        async with chosen.connect() as client:
+        async with chosen.connect() as client, events_logged(client):
             found = await function(client, options)
             return found if isinstance(found, Result) else Result(found)
 
@@ -92,7 +95,8 @@ def run_live(
         try:
             if not despite_errors:
                 await client.open()
-            return await function(client, options, output)
+            async with events_logged(client):
+                return await function(client, options, output)
         finally:
             await client.close()
 
@@ -146,6 +150,7 @@ def _to_its_end(arguments: Sequence[str], given: dict[str, Any]) -> int:
 
         status = invoke(arguments, given) or _Ending.status
         flush()
+        LOGGER.info("done, exit status %d", status)
         return status
     except BrokenPipeError:
         raise
