@@ -214,13 +214,14 @@ def _flag(*names: str, help: str) -> TyperOption:
     return _option(*names, is_flag=True, default=False, help=help)
 
 
-def _keep(ctx: _click.Context, parameter: _click.Parameter, value: Any) -> Any:
+def _keep(ctx: _click.Context, parameter: TyperOption, value: Any) -> Any:
     """Note what was given; `-v` counts on both sides of the noun."""
     given: dict[str, Any] = ctx.ensure_object(dict)
-    if parameter.name == "verbose":
-        given["verbose"] = given.get("verbose", 0) + (value or 0)
-    elif parameter.name and value is not None and value is not False:
-        given[parameter.name] = value
+    name = parameter.name or ""
+    if parameter.count:
+        value = given.get(name, 0) + (value or 0) or None
+    if value is not None and value is not False:
+        given[name] = value
     return value
 
 

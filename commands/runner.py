@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -179,7 +180,7 @@ def readable(argument: str) -> str:
 
 def asks_for_json(arguments: Sequence[str]) -> bool:
     """Whether a command line, right or wrong, asks for JSON: then its errors are JSON, too."""
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in pairwise([*arguments, ""]):
         if word == "--json" or word.partition("=")[0] == "--jq":
             return True
         if word in ("-o", "--output-format"):
