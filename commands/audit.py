@@ -54,7 +54,7 @@ def log(
     options = LogOptions(
         device=device, since=since, until=until, action=action, outcome=outcome, user=user, limit=limit
     )
-    run(show_log, options, schema="audit.log/1", columns=AUDIT_COLUMNS, empty="the journal is empty")
+    run(show_log, options, schema="audit.log/1", columns=AUDIT_COLUMNS, empty="no record fits")
 
 
 async def show_log(client: Client, options: LogOptions) -> list[dict[str, Any]]:

@@ -151,7 +151,8 @@ def run_(
 ) -> None:
     """Carry out mixed operations from a file: one JSON object or CSV row each.
 
-    The fields are device_id, type (write, config, activate, deactivate, reset, command), register, value.
+    The fields are device_id, type (write, config, activate, deactivate, reset, command), register, value,
+    if_value, command, arguments (KEY=VALUE …) and justification.
 
     Example: dsmilctl -C sim bulk run night.ndjson --justification 'night shutdown' --yes
     """

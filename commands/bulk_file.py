@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from dsmilctl.commands.values import file_content, free_value
+from dsmilctl.commands.values import file_content, free_value, settings_of
 from dsmilctl.errors import DSMILError, InvalidParameter, nearest
 from dsmilctl.model.device import Device
 from dsmilctl.model.operation import OperationType, Request
 from dsmilctl.model.register import Register, Value, find_register
 
-FIELDS = ("device_id", "type", "register", "value", "command", "justification", "if_value")
+FIELDS = ("device_id", "type", "register", "value", "command", "arguments", "justification", "if_value")
 TYPES = [kind.value.lower() for kind in OperationType if kind is not OperationType.READ]
 LARGEST = 64 << 20
 """Bytes."""
@@ -24,8 +24,9 @@ MOST = 10
 
 def read_requests(name: str, devices: Sequence[Device]) -> list[Request]:
     """The operations of a file (`-`: stdin); raises InvalidParameter that names every wrong line."""
-    known = {device.shown_id.casefold(): device for device in devices}
-    known |= {str(device.device_id): device for device in devices} | {item.name: item for item in devices}
+    known = {item.name.casefold(): item for item in devices}
+    known |= {str(item.device_id).casefold(): item for item in devices}
+    known |= {item.shown_id.casefold(): item for item in devices}
     requests, problems = [], []
     shown = "stdin" if name == "-" else name
     for line, row in _rows(shown, _content(name)):
@@ -92,6 +93,8 @@ def _csv_rows(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _request(row: dict[str, Any], known: dict[str, Device]) -> Request:
+    if "" in row:
+        raise InvalidParameter("more cells than the first line has names")
     for field in row:
         if field not in FIELDS:
             hint = nearest(str(field), FIELDS) or f"fields: {', '.join(FIELDS)}"
@@ -101,6 +104,10 @@ def _request(row: dict[str, Any], known: dict[str, Device]) -> Request:
     register = (
         find_register(device.registers, str(row.get("register", ""))) if kind is OperationType.WRITE else None
     )
+    if register is not None and row.get("value") is None:
+        raise InvalidParameter("a write needs a value")
+    if kind is OperationType.COMMAND and not row.get("command"):
+        raise InvalidParameter("a command needs its name in the field 'command'")
     return Request(
         device_id=device.device_id,
         type=kind,
@@ -108,16 +115,29 @@ def _request(row: dict[str, Any], known: dict[str, Device]) -> Request:
         value=_value(register, row.get("value")),
         if_value=_value(register, row.get("if_value")),
         command=str(row.get("command", "")),
+        arguments=_arguments(row.get("arguments")),
         justification=str(row.get("justification", "")),
     )
+
+
+def _arguments(given: Any) -> tuple[tuple[str, Value], ...]:
+    """What a command or a configuration is given: an object in JSON, `KEY=VALUE KEY=VALUE` in CSV."""
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        return settings_of(given.split())
+    if not isinstance(given, dict):
+        raise InvalidParameter(f"arguments {given!r} are not an object")
+    return tuple((str(key), value) for key, value in given.items() if _value(None, value) is not None)
 
 
 def _device(wanted: Any, known: dict[str, Device]) -> Device:
     if wanted is None:
         raise InvalidParameter("no device_id")
-    device = known.get(str(wanted).casefold()) or known.get(str(wanted))
+    device = known.get(str(wanted).casefold())
     if device is None:
-        raise InvalidParameter(f"no device {wanted}", hint=nearest(str(wanted), known))
+        names = (name for item in known.values() for name in (item.shown_id, item.name))
+        raise InvalidParameter(f"no device {wanted}", hint=nearest(str(wanted), names))
     return device
 
 

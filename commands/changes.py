@@ -57,7 +57,7 @@ async def change_one(
     if request.dry_run:
         return Result(operation_row(await client.change(request)), columns=columns)
     if not yes:
-        planned = await client.change(msgspec.structs.replace(request, dry_run=True))
+        planned = await client.change(msgspec.structs.replace(request, dry_run=True, attempt=True))
         if not await confirm(_question(client, planned, register)):
             raise Refused("nothing was changed")
     operation = await client.change(request)
@@ -98,6 +98,7 @@ async def change_many(
     )
     if not plan.summary.successful:
         _tell_refusal(plan)
+        await _record_refusals(client, requests)
     if not plan.summary.successful or requests[0].dry_run:
         return Outcome(plan, bulk_exit(plan), kept=False)
     if not yes or diagnostics.is_terminal():
@@ -109,6 +110,13 @@ async def change_many(
         counts = result.summary
         diagnostics.say(f"{result.id}: {counts.successful} of {counts.total} changes made ({result.status})")
     return Outcome(result, bulk_exit(result), kept=True)
+
+
+async def _record_refusals(client: Client, requests: Sequence[Request]) -> None:
+    """A plan that is refused wholly was still asked for: its refusals belong into the journal."""
+    if not requests[0].dry_run:
+        tried = [msgspec.structs.replace(request, dry_run=True, attempt=True) for request in requests]
+        await client.change_many(tried)
 
 
 def _tell_refusal(plan: BulkResult) -> None:

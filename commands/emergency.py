@@ -15,6 +15,7 @@ from dsmilctl.commands.questions import confirm_by_name, require_person
 from dsmilctl.commands.rows import STOP_COLUMNS, confirmation_row, stop_row
 from dsmilctl.commands.runner import Result, run, run_live
 from dsmilctl.commands.targets import Approval, OptionalTargets, selector_of
+from dsmilctl.commands.times import duration
 from dsmilctl.diagnostics import say, warn
 from dsmilctl.errors import (
     ConfigError,
@@ -46,9 +47,8 @@ class StopOptions(msgspec.Struct, frozen=True):
 def stop(
     targets: OptionalTargets = "",
     reason: Annotated[str, typer.Option(metavar="TEXT", help="why")] = "",
-    deadline: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=0.05, help="how long to try")
-    ] = None,
+    deadline: Annotated[str, typer.Option(metavar="DURATION", help="how long to try: 2s, 500ms")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True, help="nothing is asked anyway")] = False,
 ) -> None:
     """Stop everything, or the devices named.  Never asks.
 
@@ -58,12 +58,22 @@ def stop(
     Example: dsmilctl -C sim emergency stop --reason 'smoke in the hall'
     Example: dsmilctl -C sim emergency stop 0x8030-0x803B
     """
+    del yes  # a stop never asks
     chosen = invocation(despite_errors=True)
-    seconds = deadline or chosen.deadline or chosen.settings.stop_deadline
+    seconds = _seconds(deadline) or chosen.deadline or chosen.settings.stop_deadline
     try:
         run_live(stop_devices, StopOptions(targets, reason, seconds), despite_errors=True)
     except ConfigError as error:
         raise _which_context(error, chosen.context) from error
+
+
+def _seconds(text: str) -> float | None:
+    """How long to try; a text that is no duration must not hold a stop up."""
+    try:
+        return max(0.05, duration(text)) if text else None
+    except InvalidParameter as error:
+        warn(f"--deadline: {error.message}; the default is taken")
+        return None
 
 
 async def stop_devices(client: Client, options: StopOptions, output: Output) -> int:

@@ -61,7 +61,8 @@ class VerbCommand(TyperCommand):
 
     def invoke(self, ctx: _click.Context) -> Any:
         """Call the verb's function; raises ReadOnly where `--read-only` forbids it."""
-        given: Mapping[str, Any] = ctx.ensure_object(dict)
+        given: dict[str, Any] = ctx.ensure_object(dict)
+        given["impact"] = self.verb.impact
         if given.get("read_only") and self.verb.impact != "read" and not self.verb.never_refused:
             hint = "leave --read-only out to let it through"
             raise ReadOnly(f"{ctx.command_path} changes something", hint=hint, target="--read-only")
@@ -193,8 +194,8 @@ def global_options() -> list[TyperOption]:
                 _option("--fields", metavar="A,B", help="only these fields, in this order"),
                 _option("--jq", metavar="EXPRESSION", help="a jq program over the JSON document"),
                 _flag("--read-only", help="let no change through"),
-                _option("--timeout", type=float, metavar="SECONDS", help="for one attempt on one device"),
-                _option("--deadline", type=float, metavar="SECONDS", help="for the whole command"),
+                _span("--timeout", "for one attempt on one device"),
+                _span("--deadline", "for the whole command"),
                 _option("--retry", type=int, metavar="N", help="how often a failed read is tried again"),
                 _option("--progress", metavar="MODE", help="auto, json or none"),
                 _option("-v", "--verbose", count=True, help="log to stderr; -vv for every detail"),
@@ -208,6 +209,17 @@ def global_options() -> list[TyperOption]:
 
 def _option(*names: str, **properties: Any) -> TyperOption:
     return TyperOption(param_decls=list(names), expose_value=False, callback=_keep, **properties)
+
+
+def _span(name: str, help: str) -> TyperOption:
+    """An option that takes a duration: 500ms, 10s, 2m, or seconds."""
+    return TyperOption(
+        param_decls=[name], expose_value=False, callback=_keep_span, metavar="DURATION", help=help
+    )
+
+
+def _keep_span(ctx: _click.Context, parameter: _click.Parameter, value: str | None) -> float | None:
+    return _keep(ctx, parameter, None if value is None else duration(value))  # type: ignore[no-any-return]
 
 
 def _flag(*names: str, help: str) -> TyperOption:

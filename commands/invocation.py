@@ -26,6 +26,7 @@ class Invocation(msgspec.Struct, kw_only=True):
     """The global options of one command line, over the settings."""
 
     settings: Settings
+    impact: str = "read"
     context: str = ""
     output: str = ""
     json: bool = False
@@ -47,6 +48,7 @@ class Invocation(msgspec.Struct, kw_only=True):
         fields = [field.strip() for field in self.fields.split(",") if field.strip()]
         try:
             output = Output(chosen, context=self.context, fields=fields, jq=self.jq)
+            output.forgiving = self.impact != "read"
         except UsageError as error:
             if not despite_errors:
                 raise

@@ -14,7 +14,7 @@ from dsmilctl import diagnostics, log_fallback
 from dsmilctl.commands.event_log import events_logged
 from dsmilctl.commands.execution import execute
 from dsmilctl.commands.invocation import begin, end, invocation
-from dsmilctl.errors import ConfigError, DSMILError, StateUnavailable
+from dsmilctl.errors import ConfigError, DSMILError, InvalidParameter, StateUnavailable, UsageError
 from dsmilctl.output import Output
 from dsmilctl.stdout import CLOSED_PIPE, abandon, flush
 from dsmilctl.tables import Column
@@ -158,7 +158,10 @@ def _to_its_end(arguments: Sequence[str], given: dict[str, Any]) -> int:
     except Exception as error:  # a mistake of ours, too, has to end in a sentence and a status
         if "--debug" in arguments:
             _tell_traceback()
-        return diagnostics.fail(_told(error, arguments))
+        told = _told(error, arguments)
+        if isinstance(told, UsageError) and _orders_a_stop(arguments):
+            told = _nothing_stopped(told)
+        return diagnostics.fail(told)
 
 
 def _told(error: Exception, arguments: Sequence[str]) -> DSMILError:
@@ -171,6 +174,20 @@ def _told(error: Exception, arguments: Sequence[str]) -> DSMILError:
         return kind(f"{what}: {error.strerror or error}", target=what)
     hint = f"please report it with what this tells: dsmilctl --debug {' '.join(arguments)}"
     return DSMILError(f"a mistake in dsmilctl: {type(error).__name__}: {error}", hint=hint)
+
+
+def _orders_a_stop(arguments: Sequence[str]) -> bool:
+    words = [word for word in arguments if not word.startswith("-")]
+    return ("emergency", "stop") in pairwise(words)
+
+
+def _nothing_stopped(error: UsageError) -> UsageError:
+    """An emergency stop that was not understood has to say first that nothing happened."""
+    if "NOTHING WAS STOPPED" in f"{error.message} {error.hint}":
+        return error
+    hint = "dsmilctl -C NAME emergency stop, with nothing behind it, stops everything"
+    kind = type(error) if isinstance(error, InvalidParameter) else UsageError
+    return kind(f"NOTHING WAS STOPPED: {error.message}", hint=hint, target=error.target)
 
 
 def readable(argument: str) -> str:
