@@ -6,7 +6,7 @@ The only file that touches Typer's private parts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from typer import _click
@@ -19,6 +19,7 @@ from typer.models import CommandInfo
 from dsmilctl.cli import NOUNS, root_help, version_line
 from dsmilctl.commands.help_page import fitting, noun_page, verb_page
 from dsmilctl.commands.nouns import Noun, Verb, noun
+from dsmilctl.commands.times import duration
 from dsmilctl.errors import InvalidParameter, ReadOnly, UsageError, nearest
 from dsmilctl.stdout import flush, terminal_width, write
 
@@ -218,8 +219,8 @@ def _span(name: str, help: str) -> TyperOption:
     )
 
 
-def _keep_span(ctx: _click.Context, parameter: _click.Parameter, value: str | None) -> float | None:
-    return _keep(ctx, parameter, None if value is None else duration(value))  # type: ignore[no-any-return]
+def _keep_span(ctx: _click.Context, parameter: TyperOption, value: str | None) -> Any:
+    return _keep(ctx, parameter, None if value is None else duration(value))
 
 
 def _flag(*names: str, help: str) -> TyperOption:

@@ -39,7 +39,7 @@ EVENT_COLUMNS = (
     Column("message", flexible=True),
 )
 
-Interval = Annotated[float, typer.Option(metavar="SECONDS", min=0.01, help="from one reading to the next")]
+Interval = Annotated[str, typer.Option(metavar="DURATION", help="from one reading to the next")]
 Count = Annotated[int, typer.Option(metavar="N", min=0, help="end after N lines of data")]
 For = Annotated[str, typer.Option("--for", metavar="DURATION", help="end after 500ms, 10s, 2m, 1h")]
 
@@ -60,7 +60,7 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
 def devices(
     targets: OptionalTargets = "",
     registers: Registers = None,
-    interval: Interval = 1.0,
+    interval: Interval = "1s",
     count: Count = 0,
     for_: For = "",
     transport: Annotated[str, typer.Option(metavar="KIND", help="auto, ws, sse or poll")] = "auto",
@@ -76,7 +76,7 @@ def devices(
     options = StreamOptions(
         selector=targets,
         registers=tuple(registers or ()),
-        interval=interval,
+        interval=duration(interval),
         count=count,
         seconds=duration(for_) if for_ else 0.0,
     )
@@ -127,14 +127,14 @@ def events(
     ] = "debug",
     count: Count = 0,
     for_: For = "",
-    interval: Interval = 1.0,
+    interval: Interval = "1s",
 ) -> None:
     """Follow events: devices that fail and answer again.
 
     Example: dsmilctl -C sim stream events --for 10s
     """
     options = StreamOptions(
-        interval=interval,
+        interval=duration(interval),
         count=count,
         seconds=duration(for_) if for_ else 0.0,
         type=type_,

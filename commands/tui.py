@@ -28,7 +28,7 @@ def tui(
     from dsmilctl.tui.run import run_dashboard
 
     chosen = invocation()
-    # Fixed now: the dashboard's stop key must mean the fleet on the screen, whatever is chosen elsewhere later.
+    # Fixed now: the stop key means the fleet on the screen, whatever somebody chooses elsewhere later.
     name = find_context(chosen.context).name
 
     def open_client(context: str) -> Client:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dsmilctl.diagnostics import warn
 from dsmilctl.errors import InvalidParameter, nearest
 from dsmilctl.inert import encodable
 from dsmilctl.pages import page
@@ -43,6 +44,7 @@ class Output:
         self._program = _jq_program(jq) if jq else None
         self._stream: Table | None = None
         self._headed = False
+        self.forgiving = False
 
     @property
     def as_json(self) -> bool:
@@ -60,8 +62,19 @@ class Output:
         """Show one result: a list of rows, one thing, or any other value.
 
         `empty` is said instead of a table without rows.  `rows` names the field of a thing that holds the
-        rows it is about: only JSON shows the rest of it, and `fields` are theirs.
+        rows it is about: only JSON shows the rest of it, and `fields` are theirs.  A `forgiving` output, that
+        of a change which is made already, shows everything where `fields` or `jq` do not fit.
         """
+        try:
+            self._show(data, schema, columns, empty, rows)
+        except InvalidParameter as error:
+            if not self.forgiving:
+                raise
+            warn(f"{error.message}: everything is shown instead")
+            self.fields, self._program = (), None
+            self._show(data, schema, columns, empty, rows)
+
+    def _show(self, data: Any, schema: str, columns: Sequence[Column], empty: str, rows: str) -> None:
         if self.format == "json" or self._program is not None:
             picked = {**data, rows: self._picked(data[rows])} if rows else self._picked(data)
             document = {"schema": f"dsmilctl/{schema}", "context": self.context or None, "data": picked}

@@ -203,7 +203,7 @@ class Guard:
     async def _intend(self, plans: Sequence[Plan], bulk: Bulk) -> None:
         """Journal what was refused and what is to be done now; where that fails nothing is done."""
         live = [plan for plan in passed(plans) if not plan.request.dry_run]
-        refused = [plan for plan in plans if plan.error is not None and not plan.request.dry_run]
+        refused = [plan for plan in plans if plan.error is not None and plan.request.is_evidence]
         refusals = [plan.refusal(self._evidence, self._ended(plan)) for plan in refused]
         if not live:
             await self._evidence.record_if_possible(refusals)
