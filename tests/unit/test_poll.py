@@ -56,8 +56,8 @@ class Round:
 
     async def settle(self) -> None:
         """Let the questions that were asked alone be answered."""
-        while self.poll._asking:
-            await asyncio.sleep(0.01)
+        while self.poll._asking or self.poll._late:
+            await asyncio.sleep(0.005)
 
 
 async def until(ready: Callable[[], bool]) -> None:
@@ -124,6 +124,20 @@ async def test_a_device_asked_alone_follows_as_a_partial_batch_and_delays_nobody
     assert {reading.device_id for reading in first.readings} == {"rack-0", "rack-2"}
     assert (second.pending, second.failed, second.partial) == ((), (), True)
     assert {reading.device_id for reading in second.readings} == {"rack-1"}
+
+
+async def test_a_thousand_devices_asked_alone_answer_in_a_few_batches() -> None:
+    """A batch for each would push the other batches out of every listener's queue."""
+    rack = Rack(1000)
+    rack.faults |= {(device.device_id, "read"): "slow" for device in rack.devices}
+    turn = Round(rack, deadline=10)
+
+    await turn.poll.tick()
+    await turn.settle()
+
+    assert len(turn.batches[0].pending) == 1000
+    assert len(turn.batches) < 60
+    assert sum(len(batch.readings) for batch in turn.batches[1:]) == 2000
 
 
 async def test_a_device_that_is_still_asked_is_late_and_stale_with_its_last_good_value() -> None:
