@@ -62,7 +62,7 @@ def watching() -> Iterator[Watchdog]:
     try:
         yield watchdog
     finally:
-        asyncio.Handle._run = run  # type: ignore[method-assign]
+        asyncio.Handle._run = run  # type: ignore[method-assign]  # put back what was there
 
 
 def _subject(handle: asyncio.Handle) -> object:
