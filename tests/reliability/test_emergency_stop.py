@@ -21,7 +21,7 @@ from dsmilctl.client.opening import Opening
 from dsmilctl.clock import SYSTEM
 from dsmilctl.config.contexts import Context, DriverUse
 from dsmilctl.config.paths import Paths
-from dsmilctl.config.settings import DEFAULTS
+from dsmilctl.config.settings import DEFAULTS, Settings
 from dsmilctl.drivers.registry import Registry
 from dsmilctl.errors import DSMILError
 from dsmilctl.fleet.switches import Switches
@@ -35,13 +35,15 @@ IN_TIME = 2.0
 """Seconds that a stop of 84 devices may take here with everything around it: ten times what is promised."""
 
 
-def simulated(home: Paths, folder: Path, *, timeout: float = 5.0, **options: Any) -> LocalClient:
+def simulated(
+    home: Paths, folder: Path, *, timeout: float = 5.0, settings: Settings = DEFAULTS, **options: Any
+) -> LocalClient:
     """A client over simulated devices whose wire is written down in `folder`."""
     registry = Registry()
     given = {"wire_log": str(folder / "wire.log")} | options
     return Opening(
         context=Context(name="sim", drivers=(DriverUse("sim", given),), target="sim", fleet="sim"),
-        settings=DEFAULTS,
+        settings=settings,
         folders=home,
         registry=registry,
         installed=InstalledDrivers(registry, Switches(home.driver_switches_file)),

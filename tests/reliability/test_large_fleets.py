@@ -9,6 +9,7 @@ import pytest
 
 from dsmilctl.clock import NANOSECONDS
 from dsmilctl.config.paths import Paths
+from dsmilctl.config.settings import Reconnect, Settings
 from dsmilctl.model.reading import Batch
 from tests.reliability.test_emergency_stop import simulated
 
@@ -69,6 +70,7 @@ async def test_a_thousand_devices_flapping_are_always_known_for_what_they_are(
     home: Paths, tmp_path: Path, changes_only: bool
 ) -> None:
     options: dict[str, Any] = {"devices": 1000, "faults": ["flapping:*/10:0.3"], "timeout": 1.0}
+    options["settings"] = Settings(reconnect=Reconnect(first=0.05, cap=0.1))
     failed, answered = set[Any](), set[Any]()
     async with simulated(home, tmp_path, **options) as client:
         devices = {device.device_id for device in await client.devices()}
