@@ -161,7 +161,8 @@ class Killed:
                 continue
             begun = {value for _, value in self._later(records, said)}
             assert value in {said["value"], SAFE[register], *begun}, (device, register, value, said)
-            if not begun and not self._stopped_after(records, said):
+            stopped = self._stopped_after(records, said) or self._latch().stops()
+            if not begun and not stopped:
                 assert value == said["value"], "an acknowledged write is lost"
 
     @staticmethod
