@@ -79,7 +79,7 @@ def check_terminal(context_name: str) -> None:
     for name, stream in (("input", sys.stdin), ("output", sys.stdout), ("error output", sys.stderr)):
         if not stream.isatty():
             raise UsageError(f"the dashboard needs a terminal, and standard {name} is none", hint=hint)
-    if os.environ.get("TERM", "dumb") == "dumb":
+    if os.environ.get("TERM", "") in ("", "dumb"):
         raise UsageError("the dashboard needs a terminal that can move the cursor (TERM is dumb)", hint=hint)
 
 

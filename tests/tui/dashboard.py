@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
+import inspect
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -67,9 +68,11 @@ async def pass_time(pilot: Pilot[int], world: World, seconds: float, step: float
 
 async def until(pilot: Pilot[int], true: Callable[[], bool]) -> None:
     """Wait until something is the case; fails after PATIENCE seconds."""
-    async with asyncio.timeout(PATIENCE):
-        while not true():
-            await pilot.pause(0.005)
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{inspect.getsource(true).strip()}\n{screen_of(pilot)}\n{notices(pilot)}")
+        await pilot.pause(0.005)
     await pilot.pause()
 
 

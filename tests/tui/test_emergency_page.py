@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Button, Input
 
 from dsmilctl.model.device import Device
 from dsmilctl.model.emergency import Confirmation, Stop
@@ -116,6 +116,8 @@ async def test_the_release_wants_the_name_of_the_context_and_a_reason(world: Wor
         assert world.stops
 
         app_of(pilot).screen.query_one("#release-name", Input).value = "plant"
+        button = app_of(pilot).screen.query_one("#release", Button)
+        await until(pilot, lambda: not button.has_class("-active"))  # a button needs a moment after a press
         await pilot.press("enter")
         await until(pilot, lambda: not world.stops)
         await until(pilot, lambda: "Nothing is stopped" in screen_of(pilot))

@@ -35,7 +35,7 @@ class FleetPage(Page):
     """The first screen."""
 
     NAME = "fleet"
-    INITIAL = "#fleet"
+    INITIAL = "fleet"
     BINDINGS: ClassVar[list[BindingType]] = [
         Command(
             "slash",
@@ -86,7 +86,7 @@ class FleetPage(Page):
     @property
     def table(self) -> FleetTable:
         """The table."""
-        return self.query_one(FleetTable)
+        return self.part(FleetTable)
 
     @property
     def device(self) -> Device | None:
@@ -142,7 +142,7 @@ class FleetPage(Page):
         self._say_filter(event.problem)
 
     def _say_filter(self, error: DSMILError | None) -> None:
-        line = self.query_one("#filter", Line)
+        line = self.part(Line, "filter")
         line.display = bool(self._filter)
         if error is not None:
             line.show([Part(f" {inert(error.message)}", "bad"), Part(f"  {inert(error.hint)}", "dim")])
@@ -168,9 +168,9 @@ class FleetPage(Page):
 
     def _ask(self, label: str, text: str) -> None:
         self._searching = label == "find"
-        self.query_one("#ask").display = True
-        self.query_one("#ask-label", Line).show([Part(f" {label}", "key")])
-        field = self.query_one("#ask-input", Input)
+        self.part(Horizontal, "ask").display = True
+        self.part(Line, "ask-label").show([Part(f" {label}", "key")])
+        field = self.part(Input, "ask-input")
         with field.prevent(Input.Changed):
             field.value = text
         field.focus()
@@ -188,12 +188,12 @@ class FleetPage(Page):
         self._close_ask()
 
     def _close_ask(self) -> None:
-        self.query_one("#ask").display = False
+        self.part(Horizontal, "ask").display = False
         self.table.focus()
 
     def key_escape(self) -> None:
         """Leave the line, then the filter, then the marks."""
-        if self.query_one("#ask").display:
+        if self.part(Horizontal, "ask").display:
             self._close_ask()
         elif self._filter:
             self.action_clear_filter()

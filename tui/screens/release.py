@@ -40,11 +40,11 @@ class ReleaseDialog(Dialog[bool]):
 
     @on(Input.Submitted, "#release-name")
     def _name_entered(self) -> None:
-        self.query_one("#release-why", Input).focus()
+        self.part(Input, "release-why").focus()
 
     @on(Input.Submitted, "#release-why")
     def _why_entered(self) -> None:
-        self.query_one("#cancel", Button).focus()
+        self.part(Button, "cancel").focus()
 
     @on(Button.Pressed, "#cancel")
     def _cancelled(self) -> None:
@@ -52,10 +52,10 @@ class ReleaseDialog(Dialog[bool]):
 
     @on(Button.Pressed, "#release")
     def _asked(self) -> None:
-        if self.query_one("#release-name", Input).value.strip() != self._name:
+        if self.part(Input, "release-name").value.strip() != self._name:
             self._say(f"The name is not {inert(self._name)}: nothing was released.")
             return
-        why = self.query_one("#release-why", Input).value.strip()
+        why = self.part(Input, "release-why").value.strip()
         self.run_worker(self._release(why), exclusive=True, exit_on_error=False)
 
     async def _release(self, why: str) -> None:
@@ -76,4 +76,4 @@ class ReleaseDialog(Dialog[bool]):
         self._say(f"{event.error.code}: {inert(event.error.message)}\n{inert(event.error.hint)}")
 
     def _say(self, text: str) -> None:
-        self.query_one("#release-problem", Static).update(text)
+        self.part(Static, "release-problem").update(text)
