@@ -39,7 +39,7 @@ class Picky(RackDriver):
     options = Settings
 
     def __init__(self, options: Settings, context: object) -> None:
-        super().__init__(options, context)  # type: ignore[arg-type]
+        super().__init__(options, context)  # type: ignore[arg-type]  # the context is a DriverContext
         if options.host == "nowhere":
             raise OSError("no such host")
 

@@ -261,7 +261,7 @@ async def test_a_driver_that_takes_long_does_not_delay_another_one() -> None:
         await gate.wait()
         return await answer(wanted)
 
-    driver.read_many = wait  # type: ignore[method-assign]
+    driver.read_many = wait  # type: ignore[method-assign]  # this one driver waits
     for _ in range(3):
         await turn.poll.tick()
     gate.set()
