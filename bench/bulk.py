@@ -6,14 +6,18 @@ import asyncio
 import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from bench.row import Row
 from dsmilctl.client.opening import connect
 from dsmilctl.model.emergency import Stop
+from dsmilctl.model.operation import OperationType, Request
 
 SIZES = (84, 1_000, 10_000)
 STOP_BARS = {84: 200, 1_000: 600, 10_000: 2_000}
@@ -34,6 +38,40 @@ def rows() -> Iterable[Row]:
         took = statistics.median(last_confirmed(stop) for stop in stops)
         yield Row(f"stop: {size:,} devices confirmed", took, "ms", STOP_BARS[size])
     yield from silent()
+    for size in (84, 10_000):
+        took = statistics.median(from_the_shell(size) for _ in range(ROUNDS))
+        yield Row(f"stop: {size:,} devices, the whole command", took, "ms", STOP_BARS[size])
+    yield Row("bulk: write, read back and journal 10,000", asyncio.run(writing(10_000)), "ms")
+
+
+def from_the_shell(devices: int) -> float:
+    """Milliseconds of `dsmilctl emergency stop` from its start to its end, in a home that is in use."""
+    command = [str(Path(sys.executable).with_name("dsmilctl")), "-C", "sim"]
+    with throw_away(fleet(devices)):
+        subprocess.run([*command, "device", "read", "0x8000"], check=True, stdout=subprocess.DEVNULL)
+        begun = time.perf_counter()
+        subprocess.run([*command, "emergency", "stop", "-o", "json"], check=True, stdout=subprocess.DEVNULL)
+        return (time.perf_counter() - begun) * 1000
+
+
+async def writing(devices: int) -> float:
+    """Milliseconds for a guarded write to every device."""
+    with throw_away(fleet(devices)):
+        async with connect("sim") as client:
+            requests = [
+                Request(
+                    device_id=device.device_id,
+                    type=OperationType.WRITE,
+                    register="DATA",
+                    value=1,
+                    justification="a benchmark of writes",
+                )
+                for device in await client.devices()
+            ]
+            begun = time.perf_counter()
+            result = await client.change_many(requests)
+            assert result.status == "COMPLETED"
+    return (time.perf_counter() - begun) * 1000
 
 
 def silent() -> Iterable[Row]:

@@ -190,6 +190,12 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
                 hint="try again when that is done, or wait longer for it with --timeout",
             )
 
+    def may_read(self) -> bool:
+        """Whether check 4 lets every read pass that check 3 lets pass."""
+        return self.policy_problem is not None or (
+            self.identity.clearance >= self.policy.level(OperationType.READ)
+        )
+
     def read(self, managed: Managed) -> None:
         """What is asked of each device before a read: checks 3 and 4."""
         self.quarantine(managed.device)
