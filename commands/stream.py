@@ -29,6 +29,9 @@ from dsmilctl.tables import Column
 
 app = Noun("stream")
 T = TypeVar("T")
+SHORTEST = 0.01
+"""Seconds between two readings, at the least."""
+
 TRANSPORTS = ("auto", "ws", "sse", "poll")
 
 EVENT_COLUMNS = (
@@ -76,11 +79,20 @@ def devices(
     options = StreamOptions(
         selector=targets,
         registers=tuple(registers or ()),
-        interval=duration(interval),
+        interval=_interval(interval),
         count=count,
         seconds=duration(for_) if for_ else 0.0,
     )
     run_live(follow_devices, options, default=_default())
+
+
+def _interval(text: str) -> float:
+    """Seconds from one reading to the next; raises InvalidParameter."""
+    seconds = duration(text)
+    if seconds < SHORTEST:
+        message = f"--interval cannot be {text}"
+        raise InvalidParameter(message, hint="10ms or more", target="--interval")
+    return seconds
 
 
 def _check_transport(transport: str) -> None:
@@ -134,7 +146,7 @@ def events(
     Example: dsmilctl -C sim stream events --for 10s
     """
     options = StreamOptions(
-        interval=duration(interval),
+        interval=_interval(interval),
         count=count,
         seconds=duration(for_) if for_ else 0.0,
         type=type_,

@@ -110,9 +110,7 @@ def test_an_emergency_stop_finds_the_built_in_contexts_whatever_is_wrong_with_th
     assert "contexts.toml:1:11" in unknown.err
 
 
-@pytest.mark.parametrize(
-    "options", ["-o jsn", "--fields nonsense -o json", "--log-file /", "--timeout -1", "--progress bar"]
-)
+@pytest.mark.parametrize("options", ["-o jsn", "--fields nonsense -o json", "--log-file /", "--progress bar"])
 def test_no_option_about_the_output_keeps_an_emergency_stop_from_stopping(shell: Shell, options: str) -> None:
     answer = shell(f"{STOP} {options}")
 

@@ -85,15 +85,6 @@ def test_a_bulk_of_which_some_failed_ends_with_6_and_shows_every_result(shell: S
     }
 
 
-def test_retries_ask_again_for_what_failed(shell: Shell) -> None:
-    flapping = faulty(["flapping:0x8031:0.4"])
-    line = "dsmilctl -C sim --retry 100 device read 0x8030-0x8031 TEMP -o json"
-
-    answers = [shell(line, environment=flapping) for _ in range(3)]
-
-    assert {answer.exit for answer in answers} == {0}
-
-
 def test_reading_one_after_the_other_can_stop_at_the_first_failure(shell: Shell) -> None:
     line = "dsmilctl -C sim bulk read 0x8030-0x8033 TEMP --stop-on-error -o json"
 
