@@ -172,18 +172,10 @@ class Output:
         write("".join("\t".join(column.cell(row) for column in shown) + "\n" for row in rows))
 
     def _csv(self, rows: Sequence[Row], columns: Sequence[Column]) -> None:
-        import csv
-        import io
-
         fields = self.fields or tuple(rows[0] if rows else [column.field for column in columns])
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        if not self._headed:
-            writer.writerow(fields)
-            self._headed = True
-        for row in rows:
-            writer.writerow([_csv_cell(row.get(field)) for field in fields])
-        write(buffer.getvalue())
+        lines = [] if self._headed else [_csv_line(fields)]
+        self._headed = True
+        write("".join([*lines, *(_csv_line([row.get(field) for field in fields]) for row in rows)]))
 
     def _picked(self, data: Any) -> Any:
         if not self.fields:
@@ -221,6 +213,16 @@ def _encodable(value: Any) -> Any:
     if isinstance(value, dict):
         return {encodable(str(key)): _encodable(item) for key, item in value.items()}
     return [_encodable(item) for item in value] if isinstance(value, list) else value
+
+
+def _csv_line(values: Sequence[Any]) -> str:
+    """One line of a CSV; a carriage return in a cell is quoted like a line feed.  Source: RFC 4180."""
+    import csv
+    import io
+
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow([_csv_cell(value) for value in values])
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _csv_cell(value: Any) -> Any:
