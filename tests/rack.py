@@ -20,6 +20,7 @@ from dsmilctl.drivers.registry import EntryPoint, Registry
 from dsmilctl.errors import ConfigError, NotFound
 from dsmilctl.fleet.switches import Switches
 from dsmilctl.model.device import Device, DeviceId, Risk
+from dsmilctl.model.emergency import Stop, StopOutcome
 from dsmilctl.model.identity import Identity
 from dsmilctl.model.operation import OperationType, Request
 from dsmilctl.model.reading import Span
@@ -291,3 +292,8 @@ def order(device_id: DeviceId, kind: OperationType, command: str = "", **facts: 
     """A change that is no write."""
     given: dict[str, Any] = {"justification": WHY} | facts
     return Request(device_id=device_id, type=kind, command=command, **given)
+
+
+def outcomes(stop: Stop) -> dict[object, StopOutcome]:
+    """What is known of each device after a stop."""
+    return {item.device_id: item.outcome for item in stop.confirmations}

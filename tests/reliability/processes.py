@@ -11,6 +11,17 @@ from typing import Any
 
 import msgspec
 
+from dsmilctl.client.local import LocalClient
+from dsmilctl.client.local_drivers import InstalledDrivers
+from dsmilctl.client.opening import Opening
+from dsmilctl.clock import SYSTEM
+from dsmilctl.config.contexts import Context, DriverUse
+from dsmilctl.config.paths import Paths
+from dsmilctl.config.settings import DEFAULTS, Settings
+from dsmilctl.drivers.registry import Registry
+from dsmilctl.fleet.switches import Switches
+from dsmilctl.model.identity import Identity
+
 ROOT = Path(__file__).parents[2]
 BINARY = str(Path(sys.executable).with_name("dsmilctl"))
 SAFE = {"CONFIG": 0x8000_0000, "DATA": 0}
@@ -93,3 +104,26 @@ def finish(process: subprocess.Popen[str], timeout: float = 60) -> str:
     output, _ = process.communicate(timeout=timeout)
     assert process.returncode == 0
     return output
+
+
+def simulated(
+    home: Paths, folder: Path, *, timeout: float = 5.0, settings: Settings = DEFAULTS, **options: Any
+) -> LocalClient:
+    """A client over simulated devices whose wire is written down in `folder`."""
+    registry = Registry()
+    given = {"wire_log": str(folder / "wire.log")} | options
+    return Opening(
+        context=Context(name="sim", drivers=(DriverUse("sim", given),), target="sim", fleet="sim"),
+        settings=settings,
+        folders=home,
+        registry=registry,
+        installed=InstalledDrivers(registry, Switches(home.driver_switches_file)),
+        identity=Identity("ada", "bench"),
+        read_only=False,
+        timeout=timeout,
+        clock=SYSTEM,
+    ).client()
+
+
+def unsafe(lines: list[Line], after: int) -> list[Line]:
+    return [line for line in lines if line.time > after and not line.safe]

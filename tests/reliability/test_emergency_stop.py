@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,44 +13,16 @@ from typing import Any
 
 import pytest
 
-from dsmilctl.client.interface import HistoryQuery
 from dsmilctl.client.local import LocalClient
-from dsmilctl.client.local_drivers import InstalledDrivers
-from dsmilctl.client.opening import Opening
-from dsmilctl.clock import SYSTEM
-from dsmilctl.config.contexts import Context, DriverUse
 from dsmilctl.config.paths import Paths
-from dsmilctl.config.settings import DEFAULTS, Settings
-from dsmilctl.drivers.registry import Registry
 from dsmilctl.errors import DSMILError
-from dsmilctl.fleet.switches import Switches
 from dsmilctl.model.emergency import Stop, StopOutcome
-from dsmilctl.model.identity import Identity
 from dsmilctl.model.operation import Operation, OperationType, Request
-from tests.reliability.processes import BINARY, WHY, Line, Site, finish
+from tests.reliability.processes import WHY, Site, simulated, unsafe
 
 QUEUED = 5_000
 IN_TIME = 2.0
 """Seconds that a stop of 84 devices may take here with everything around it: ten times what is promised."""
-
-
-def simulated(
-    home: Paths, folder: Path, *, timeout: float = 5.0, settings: Settings = DEFAULTS, **options: Any
-) -> LocalClient:
-    """A client over simulated devices whose wire is written down in `folder`."""
-    registry = Registry()
-    given = {"wire_log": str(folder / "wire.log")} | options
-    return Opening(
-        context=Context(name="sim", drivers=(DriverUse("sim", given),), target="sim", fleet="sim"),
-        settings=settings,
-        folders=home,
-        registry=registry,
-        installed=InstalledDrivers(registry, Switches(home.driver_switches_file)),
-        identity=Identity("ada", "bench"),
-        read_only=False,
-        timeout=timeout,
-        clock=SYSTEM,
-    ).client()
 
 
 def change(device_id: Any, value: int) -> Request:
@@ -62,10 +33,6 @@ def change(device_id: Any, value: int) -> Request:
 
 def dead(stop: Stop) -> list[int]:
     return [int(device_id) for device_id in stop.unconfirmed]
-
-
-def unsafe(lines: list[Line], after: int) -> list[Line]:
-    return [line for line in lines if line.time > after and not line.safe]
 
 
 async def queued_one_by_one(client: LocalClient, requests: list[Request]) -> list[Operation | BaseException]:
@@ -308,164 +275,3 @@ async def test_a_journal_that_cannot_be_written_holds_no_stop_up_and_refuses_the
     assert stop.latch_error == ""
     assert refused.value.code == "STATE_UNAVAILABLE"
     assert [item.stop_id for item in standing] == [stop.stop_id]
-
-
-WRITER = """
-import asyncio, json, sys
-from dsmilctl.client import connect
-from dsmilctl.errors import EmergencyStopActive
-from dsmilctl.model.operation import OperationType, Request
-
-async def main():
-    written = 0
-    async with connect("sim") as client:
-        devices = [device.device_id for device in await client.devices()]
-        print("ready", flush=True)
-        try:
-            while True:
-                await client.change(Request(
-                    device_id=devices[written % len(devices)], type=OperationType.WRITE, register="DATA",
-                    value=written + 1, justification="a busy operator",
-                ))
-                written += 1
-        except EmergencyStopActive as refusal:
-            print(json.dumps([written, refusal.code]))
-
-asyncio.run(main())
-"""
-
-
-def test_another_process_sees_the_latch_before_its_next_write(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    writers = [site.start(WRITER) for _ in range(2)]
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    while len([line for line in site.wire() if not line.safe]) < 20:
-        time.sleep(0.01)
-
-    ended = site.command("emergency", "stop", "-o", "json")
-    results = [json.loads(finish(writer)) for writer in writers]
-
-    stop = json.loads(ended.stdout)["data"]
-    assert ended.returncode == 0, ended.stderr
-    assert [result[1] for result in results] == ["EMERGENCY_STOP"] * 2
-    late = unsafe(site.wire(), latch_time(site, stop["stop_id"]))
-    assert len(late) <= 2, "of each process at most the one that had had its last look already"
-
-
-def latch_time(site: Site, stop_id: str) -> int:
-    (latch,) = (site.home / "state" / "latch" / "sim").glob(f"{stop_id}.json")
-    return latch.stat().st_mtime_ns
-
-
-def test_a_stop_outlives_its_process_and_holds_for_later_ones_until_it_is_released(
-    tmp_path: Path,
-) -> None:
-    site = Site(tmp_path)
-    write = ("device", "write", "0x8000", "CONFIG", "5", "--yes", "--justification", WHY)
-    release = ("emergency", "release", "--justification", "it was a drill, nothing else")
-    assert site.command("emergency", "stop").returncode == 0
-
-    assert site.command(*write).returncode == 1
-    assert site.command("--read-only", *release, "--confirm", "sim").returncode == 1
-    assert site.command("emergency", "release", "--justification", "no", "--confirm", "sim").returncode == 1
-    assert site.command(*release).returncode == 2, "nobody is there to confirm"
-    assert site.command(*write).returncode == 1
-    assert site.command(*release, "--confirm", "sim").returncode == 0
-    assert site.command(*write).returncode == 0
-
-
-RELEASER = """
-import asyncio, sys
-from dsmilctl.client import connect
-
-async def main():
-    async with connect("sim") as client:
-        for _ in range(3):
-            await client.stop(deadline=2.0)
-        print("ready", flush=True)
-        sys.stdin.readline()
-        await client.release(justification="it was a drill")
-        print("released", flush=True)
-
-asyncio.run(main())
-"""
-
-
-AFTERWARDS = """
-import asyncio, json
-from dsmilctl.client import connect
-from dsmilctl.errors import DSMILError
-from dsmilctl.model.operation import OperationType, Request
-
-async def main():
-    async with connect("sim") as client:
-        standing = [stop.stop_id for stop in await client.stops()]
-        refusal = ""
-        try:
-            await client.change(Request(
-                device_id=0x8000, type=OperationType.WRITE, register="DATA", value=1,
-                justification="after it all",
-            ))
-        except DSMILError as error:
-            refusal = error.code
-        await client.release(justification="once more, properly")
-        verdict = await client.audit_verify()
-        left = len(await client.stops())
-    print(json.dumps([standing, refusal, verdict.intact, list(verdict.unfinished), left]))
-
-asyncio.run(main())
-"""
-
-
-def test_a_release_that_is_killed_leaves_each_stop_in_force_or_released(tmp_path: Path) -> None:
-    """Killed at moments all over the release; what is left is well-formed, and a second release ends it."""
-    site = Site(tmp_path)
-    for attempt in range(6):
-        process = site.start(RELEASER)
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        process.stdin.write("\n")
-        process.stdin.flush()
-        time.sleep(attempt * 0.003)
-        process.kill()
-        output, _ = process.communicate(timeout=30)
-        standing, refusal, intact, unfinished, left = site.run(AFTERWARDS)
-
-        assert all(stop_id.startswith("stop-") for stop_id in standing)
-        assert standing == [] or "released" not in output
-        assert refusal == ("EMERGENCY_STOP" if standing else "")
-        assert (intact, unfinished, left) == (True, [], 0)
-
-
-async def test_the_journal_says_of_a_stop_who_why_and_what_confirmed(home: Paths, tmp_path: Path) -> None:
-    async with simulated(home, tmp_path, faults=["silent:0x8003"]) as client:
-        stop = await client.stop(reason="smoke", deadline=0.3)
-        outcome, intent = await client.audit(HistoryQuery(action="emergency.stop"))
-
-    assert (intent.outcome, outcome.outcome) == ("INTENT", "FAILED")
-    assert intent.parameters["reason"] == "emergency stop: smoke"
-    assert outcome.parameters["confirmed"] == 83
-    assert outcome.parameters["unconfirmed"] == ["32771"]
-    assert outcome.operation_id == intent.operation_id == stop.stop_id
-
-
-def test_a_stop_that_is_ended_by_ctrl_c_stays_latched(tmp_path: Path) -> None:
-    site = Site(tmp_path, faults=["silent:@all"])
-    process = subprocess.Popen(
-        [BINARY, "-C", "sim", "emergency", "stop", "--deadline", "60"],
-        env=site.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    while not list((site.home / "state").glob("latch/sim/stop-*.json")):
-        time.sleep(0.01)
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
-
-    assert process.returncode == 130
-    assert len(json.loads(site.command("emergency", "status", "-o", "json").stdout)["data"]) == 1
-    assert site.command("audit", "verify").returncode == 0

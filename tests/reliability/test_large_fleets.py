@@ -11,7 +11,7 @@ from dsmilctl.clock import NANOSECONDS
 from dsmilctl.config.paths import Paths
 from dsmilctl.config.settings import Reconnect, Settings
 from dsmilctl.model.reading import Batch
-from tests.reliability.test_emergency_stop import simulated
+from tests.reliability.processes import simulated
 
 DEVICES = 10_000
 FAULTS = ["silent:*/20", "disconnect:*/10"]
