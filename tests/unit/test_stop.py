@@ -361,3 +361,40 @@ async def test_stops_and_releases_are_announced(home: Paths) -> None:
     assert isinstance(second, Event)
     assert (first.type, first.severity) == ("emergency.stop", Severity.CRITICAL)
     assert (second.type, second.severity) == ("emergency.release", Severity.WARNING)
+
+
+async def test_a_write_under_way_in_another_process_is_broken_off_as_soon_as_that_sees_the_latch(
+    home: Paths,
+) -> None:
+    rack = Rack(1)
+    rack.delay = 30.0
+    rack.faults["rack-0", "write"] = "slow"
+    lab = Lab(home, rack)
+
+    async with lab.client(timeout=60) as writer, lab.client() as stopper:
+        writing = asyncio.create_task(writer.change(write("rack-0", value=500)))
+        while ("write", "rack-0") not in rack.asked:
+            await asyncio.sleep(0.01)
+        rack.faults.clear()
+        stop = await stopper.stop(deadline=5)
+        operation = await asyncio.wait_for(writing, 10)
+
+    assert outcomes(stop) == {"rack-0": STOPPED}
+    assert operation.error_code == "EMERGENCY_STOP"
+    assert 500 not in rack.written()
+
+
+async def test_a_change_that_waited_for_its_turn_through_a_stop_leaves_no_intent(home: Paths) -> None:
+    rack = Rack(1)
+
+    async with Lab(home, rack).client(timeout=30) as client:
+        held = await client._holds.take(["rack-0"], 1.0)
+        waiting = asyncio.create_task(client.change(write("rack-0")))
+        await asyncio.sleep(0.05)
+        await client.stop()
+        client._holds.release(held)
+        with pytest.raises(EmergencyStopActive):
+            await waiting
+        records = await client.audit(HistoryQuery(action="device.write"))
+
+    assert [record.outcome for record in records] == ["DENIED"]
