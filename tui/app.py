@@ -350,6 +350,10 @@ class DashboardApp(App[int]):
         """The menu of lifecycle verbs and operations."""
         operations.open_menu(self, devices)
 
+    def carry_out(self, name: str, devices: Sequence[Device]) -> None:
+        """Begin an operation."""
+        operations.carry_out(self, name, devices)
+
     @on(StatesRead)
     def _show_states(self, event: StatesRead) -> None:
         self.notify(inert(operations.states_text(event.statuses)), markup=False)

@@ -12,7 +12,7 @@ from dsmilctl.tui.pages import OWNERS
 from dsmilctl.tui.screens.base import own_commands
 from dsmilctl.tui.screens.help import HelpPage
 from dsmilctl.tui.screens.journal import JournalPage
-from dsmilctl.tui.screens.menu import Menu
+from dsmilctl.tui.screens.menu import Menu, MenuTable
 from tests.tui.dashboard import app_of, dashboard, line_with, live, notices, screen_of, type_text, until
 from tests.tui.fake_client import FakeClient, World
 
@@ -23,9 +23,9 @@ async def test_the_palette_lists_every_command_of_the_page_and_runs_the_one_that
     async with dashboard(world) as pilot:
         await pilot.press("colon")
         await until(pilot, lambda: isinstance(app_of(pilot).screen, Menu))
-        text = screen_of(pilot)
-        for command in (*own_commands(app_of(pilot).page), *own_commands(app_of(pilot))):
-            assert command.summary[:40] in text
+        entries = app_of(pilot).screen.query_one(MenuTable).entries
+        commands = [*own_commands(app_of(pilot).page), *own_commands(app_of(pilot))]
+        assert [entry.title for entry in entries] == [command.summary for command in commands]
         await type_text(pilot, "journal of")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app_of(pilot).screen, JournalPage))
@@ -40,6 +40,16 @@ async def test_the_palette_shows_the_command_line_with_the_device_under_the_curs
         await until(pilot, lambda: "$ dsmilctl -C plant device write 0x8001 CONFIG" in screen_of(pilot))
         await pilot.press("ctrl+y")
         assert app_of(pilot).clipboard.startswith("dsmilctl -C plant device write 0x8001 CONFIG VALUE")
+
+
+async def test_the_palette_knows_every_operation_and_gates_it_as_its_key_does(world: World) -> None:
+    async with dashboard(world) as pilot:
+        await pilot.press("colon")
+        await type_text(pilot, "disconnect")
+        await until(pilot, lambda: "$ dsmilctl -C plant device disconnect 0x8000" in screen_of(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "press a to arm" in notices(pilot))
+    assert world.wire == []
 
 
 async def test_a_click_on_a_key_of_the_footer_does_what_the_key_does(world: World) -> None:
@@ -60,7 +70,7 @@ async def test_nothing_that_is_chosen_is_nothing_done(world: World) -> None:
 
 
 async def test_the_help_is_made_from_the_bindings_of_every_page(world: World) -> None:
-    async with dashboard(world, size=(120, 120)) as pilot:
+    async with dashboard(world, size=(120, 160)) as pilot:
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app_of(pilot).screen, HelpPage))
         text = screen_of(pilot)

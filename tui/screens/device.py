@@ -20,6 +20,7 @@ from dsmilctl.model.register import Register
 from dsmilctl.tui.command import Command
 from dsmilctl.tui.inert import inert
 from dsmilctl.tui.messages import HistoryRead, Read, Sampled
+from dsmilctl.tui.operations import OPERATIONS
 from dsmilctl.tui.screens.base import Page
 from dsmilctl.tui.snapshot import Snapshot
 from dsmilctl.tui.widgets.chart import Chart
@@ -80,6 +81,8 @@ class DevicePage(Page):
         ),
         Command("escape", "leave", "back", summary="Back to the fleet"),
     ]
+
+    EXTRA = OPERATIONS
 
     def __init__(self, device: Device, *, interval: float = 0.2) -> None:
         super().__init__()
@@ -251,6 +254,10 @@ class DevicePage(Page):
     def action_operate(self) -> None:
         """The menu of lifecycle verbs and operations."""
         self.dashboard.operate([self.device])
+
+    def action_carry_out(self, name: str) -> None:
+        """An operation of the palette."""
+        self.dashboard.carry_out(name, [self.device])
 
     def action_leave(self) -> None:
         """Back."""

@@ -118,10 +118,11 @@ class EmergencyPage(Page):
 
     def action_release(self) -> None:
         """Ask, and release."""
-        if not self.dashboard.snapshot.stops:
+        stops = self.dashboard.snapshot.stops
+        if stops:
+            self.app.push_screen(ReleaseDialog(self.dashboard.context_name, len(stops)))
+        else:
             self.notify("Nothing is stopped.")
-            return
-        self.app.push_screen(ReleaseDialog(self.dashboard.context_name))
 
     def action_leave(self) -> None:
         """Back."""

@@ -19,6 +19,7 @@ from dsmilctl.tui.arrange import in_order, nearest_row, rows_of
 from dsmilctl.tui.command import Command
 from dsmilctl.tui.inert import inert
 from dsmilctl.tui.messages import Arranged, Found
+from dsmilctl.tui.operations import OPERATIONS
 from dsmilctl.tui.screens.base import Page
 from dsmilctl.tui.snapshot import Snapshot
 from dsmilctl.tui.store import FleetStore
@@ -62,11 +63,13 @@ class FleetPage(Page):
             "o",
             "operate",
             "operate",
-            summary="Lifecycle and operations of the device or of the marked ones",
+            summary="Lifecycle and operations of the device or the marked ones",
             twin="dsmilctl -C {context} device connect {selector}",
             impact="write",
         ),
     ]
+
+    EXTRA = OPERATIONS
 
     def __init__(self, *, sparks: bool = True) -> None:
         super().__init__()
@@ -269,6 +272,11 @@ class FleetPage(Page):
         """The menu of lifecycle verbs and operations."""
         if self.chosen:
             self.dashboard.operate(self.chosen)
+
+    def action_carry_out(self, name: str) -> None:
+        """An operation of the palette."""
+        if self.chosen:
+            self.dashboard.carry_out(name, self.chosen)
 
     def places(self) -> Mapping[str, str]:
         """The device under the cursor, and the marked ones as a selector."""

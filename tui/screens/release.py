@@ -18,14 +18,16 @@ from dsmilctl.tui.screens.base import Dialog
 class ReleaseDialog(Dialog[bool]):
     """Asks for the context's name and a justification; the focus begins on the name, never on Release."""
 
-    def __init__(self, context: str) -> None:
+    def __init__(self, context: str, stops: int) -> None:
         super().__init__()
+        self._stops = stops
         self._name = context
 
     def body(self) -> Iterable[Widget]:
         """Two fields, what is wrong, two buttons."""
         with Vertical(classes="box"):
-            yield Static("Release the emergency stop", classes="box-title", markup=False)
+            what = "the emergency stop" if self._stops == 1 else f"all {self._stops} emergency stops"
+            yield Static(f"Release {what}", classes="box-title", markup=False)
             yield Static(
                 "Devices stay in their safe state; they can be changed again.", classes="dim", markup=False
             )

@@ -33,7 +33,7 @@ class Footer(Line):
         parts: list[Part] = [Part(" ")]
         room -= 1
         for command, action in keys:
-            if not command.show:
+            if not command.show or not command.key:
                 continue
             pair = [
                 Part(key_name(command.key), "key", action),

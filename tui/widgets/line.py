@@ -59,7 +59,7 @@ class Line(Widget):
         right_width = sum(cell_len(part.text) for part in self._right)
         if right_width >= width:
             return _cut(self._right, width)
-        left = _cut(self._left, width - right_width)
+        left = _cut(self._left, width - right_width - 1)
         taken = sum(cell_len(part.text) for part in left)
         return [*left, Part(" " * (width - right_width - taken)), *self._right]
 
