@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -129,8 +129,11 @@ class Table(ScrollView, can_focus=True):
         self._painted.clear()
         self.refresh()
 
-    def repaint_changed(self) -> None:
-        """Paint the cells on the screen that differ from what was painted last."""
+    def repaint_changed(self, moved: Callable[[int], bool] | None = None) -> None:
+        """Paint the cells on the screen that differ from what was painted last.
+
+        `moved` says of a row whether anything about it can have changed; without it every row is looked at.
+        """
         offset = self.scroll_offset.y
         for y in range(self.HEAD, self.size.height):
             index = offset + y - self.HEAD
@@ -138,10 +141,9 @@ class Table(ScrollView, can_focus=True):
             if index >= self.row_count():
                 if painted is not None:
                     self.refresh(Region(0, y, self.size.width, 1))
-                continue
-            if painted is None or painted[0] != index:
+            elif painted is None or painted[0] != index:
                 self.refresh(Region(0, y, self.size.width, 1))
-            else:
+            elif moved is None or moved(index):
                 self._refresh_difference(y, painted[1], tuple(self.cells(index)))
 
     def _refresh_difference(self, y: int, before: tuple[Cell, ...], after: tuple[Cell, ...]) -> None:
