@@ -73,7 +73,8 @@ class FleetTable(Table):
         """Paint what the snapshot changed on the screen."""
         before, self._snapshot = self._snapshot, snapshot
         store = self.store
-        if store is None or _mark(before) != _mark(snapshot):
+        follows = snapshot.number == before.number + 1  # else changes of other snapshots were not seen
+        if store is None or not follows or _mark(before) != _mark(snapshot):
             self.repaint_changed()
         else:
             moved = snapshot.changed | store.failing
