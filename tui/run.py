@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dsmilctl.client.interface import Client
 from dsmilctl.errors import DSMILError, UsageError
+from dsmilctl.tui.held_log import HeldLog
 
 if TYPE_CHECKING:
     from dsmilctl.tui.app import DashboardApp
@@ -64,7 +65,7 @@ def run_dashboard(
         theme=settings.theme,
         arm_seconds=settings.arm_seconds,
     )
-    with Leaving(app):
+    with HeldLog(), Leaving(app):
         status = app.run()
         app.stopper.close(STOP_PATIENCE)
     if app.failure is not None:

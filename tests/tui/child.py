@@ -1,13 +1,15 @@
 """The dashboard in a process of its own, with one thing that a test wants: `python -m tests.tui.child KIND`.
 
 `blocked`: the help key blocks the event loop for BLOCKED seconds; `faulty`: it raises; `hostile`: devices
-whose names attack the terminal; `slow-stop`: a stop that takes a second.
+whose names attack the terminal; `slow-stop`: a stop that takes a second; `chatty`: the log speaks meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -96,6 +98,9 @@ def main(kind: str) -> int:
             raise RuntimeError("a fault with the password hunter2 in a local variable")
         time.sleep(BLOCKED)
 
+    if kind == "chatty":
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+        threading.Timer(1.0, logging.getLogger("dsmilctl").info, ["a line of the log"]).start()
     if kind in ("blocked", "faulty"):
         setattr(DashboardApp, "action_help", misbehave)  # noqa: B010 - this child's one difference
     try:

@@ -129,7 +129,7 @@ def test_a_device(snap_compare: Compare, size: tuple[int, int]) -> None:
         await minute(pilot, world)
         await pilot.press("down", "enter")
         await until(pilot, lambda: "REGISTER" in screen_of(pilot))
-        await pass_time(pilot, world, 12, step=0.4)
+        await pass_time(pilot, world, 12, step=1.0)
         await until(pilot, lambda: "0x00C0FFEE" in screen_of(pilot))
 
     assert snap_compare(app_on(world), terminal_size=size, run_before=play)

@@ -181,6 +181,17 @@ def test_a_fault_ends_it_with_one_line_and_no_local_variables(start: Start) -> N
     assert terminal.modes() == before
 
 
+def test_log_lines_do_not_spoil_the_screen_and_come_when_it_is_back(start: Start) -> None:
+    terminal = start("chatty")
+    terminal.wait_for("°C")
+    time.sleep(1.5)
+    terminal.type("q")
+    assert terminal.wait() == 0
+    during, _, after = terminal.output.rpartition(LEFT)
+    assert b"a line of the log" not in during
+    assert b"a line of the log" in after
+
+
 def test_without_utf_8_every_byte_is_ascii(start: Start) -> None:
     terminal = start(LC_ALL="C")
     terminal.wait_for(" C")
