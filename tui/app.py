@@ -118,6 +118,11 @@ class DashboardApp(App[int]):
             raise SystemExit(status)
         loop.call_soon_threadsafe(self.exit, status, status)
 
+    def paint_again(self) -> None:
+        """Paint the whole screen; may be called from a signal handler."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: self.refresh(layout=True))
+
     @property
     def failure(self) -> BaseException | None:
         """The fault that ended the dashboard, if one did."""
@@ -143,6 +148,7 @@ class DashboardApp(App[int]):
     def on_mount(self) -> None:
         """Show the empty screen first; then open the context, begin to tick, and load what comes next."""
         self.call_after_refresh(self.open_context, self.context_name)
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.set_interval(self.tick, self._time_went_by)
         self.set_timer(LOAD_AFTER, self._load_the_rest)
 

@@ -40,6 +40,13 @@ class Terminal(LinuxDriver):
             return
         super().process_message(message)
 
+    def _sigcont_application(self, *_: Any) -> None:
+        """Take the terminal again after ctrl+z; after SIGSTOP it is still ours and only has to be painted."""
+        if self._must_signal_resume:
+            super()._sigcont_application()
+        else:
+            self._dashboard.paint_again()
+
     def _get_terminal_size(self) -> tuple[int, int]:
         """The size of the terminal itself: COLUMNS and LINES in the environment do not follow a resize."""
         try:

@@ -230,6 +230,11 @@ def test_values_latencies_and_rates_are_short() -> None:
     assert value_text(celsius, 3.14159) == "3.14 °C"
     assert value_text(Register("STATUS", hexadecimal=True), 1) == "0x00000001"
     assert value_text(celsius, None) == "·"
+    disk = Register("available", type="u64", unit="bytes")
+    assert value_text(disk, 846_353_899_520) == "846 GB"
+    assert value_text(disk, 34_856_272) == "34.9 MB"
+    assert value_text(disk, 999_999) == "1.0 MB"
+    assert value_text(disk, 12) == "12 bytes"
     assert milliseconds_text(0.66) == "0.7 ms"
     assert milliseconds_text(None) == "·"
     assert rate_text(740) == "740 B/s"

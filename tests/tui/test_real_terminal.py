@@ -87,6 +87,21 @@ def test_a_signal_ends_it_in_order(start: Start, number: int, status: int) -> No
     assert b"Traceback" not in terminal.output
 
 
+def test_it_goes_on_after_it_was_halted_and_still_gives_the_terminal_back(start: Start) -> None:
+    terminal = start()
+    before = terminal.modes()
+    terminal.wait_for("°C")
+    terminal.signal(signal.SIGSTOP)
+    time.sleep(0.3)
+    written = terminal.count()
+    terminal.signal(signal.SIGCONT)
+    time.sleep(1.0)
+    assert b"STOP EVERYTHING" in terminal.output[written:]  # all of it is painted again
+    terminal.type("q")
+    assert terminal.wait() == 0
+    assert terminal.modes() == before
+
+
 def test_ctrl_c_ends_it_with_130(start: Start) -> None:
     terminal = start()
     terminal.wait_for("°C")

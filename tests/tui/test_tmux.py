@@ -94,3 +94,18 @@ def test_a_resize_lays_the_screen_out_anew(session: Session) -> None:
     assert "LAST 60 s" not in small
     session._run("resize-window", "-t", "test", "-x", "130", "-y", "40")
     session.until(lambda text: "STOP EVERYTHING" in text and "LAST 60 s" in text and "LATENCY" in text)
+
+
+def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back(tmp_path: Path) -> None:
+    session = Session(tmp_path / "tmux", home(tmp_path / "home"), "bash --norc")
+    try:
+        session.press(f"{Path(sys.executable).with_name('dsmilctl')} -C sim tui", "Enter")
+        session.until(lambda text: "● live" in text and "°C" in text)
+        session.press("C-z")
+        session.until(lambda text: "Stopped" in text and "STOP EVERYTHING" not in text)
+        session.press("fg", "Enter")
+        session.until(lambda text: "0x8000" in text and "STOP EVERYTHING" in text and "LAST 60 s" in text)
+        session.press("q")
+        session.until(lambda text: "STOP EVERYTHING" not in text)
+    finally:
+        session.end()
