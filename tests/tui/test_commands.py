@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dsmilctl.errors import UsageError
 from dsmilctl.tui.app import PAGE_TWINS, DashboardApp
 from dsmilctl.tui.command import Command, twin_of
 from dsmilctl.tui.pages import OWNERS
@@ -184,3 +185,8 @@ async def test_the_low_bandwidth_mode_leaves_the_sparklines_out(world: World) ->
         await live(pilot)
         assert "LAST 60 s" not in screen_of(pilot)
         assert app.tick == 5.0
+
+
+def test_a_dashboard_without_the_name_of_a_context_is_refused(world: World) -> None:
+    with pytest.raises(UsageError, match="name of a context"):
+        DashboardApp(lambda name: FakeClient(world, name=name), "")
