@@ -141,7 +141,7 @@ def write(
 
 @app.command("run", impact="danger")
 def run_(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="operations: ndjson or csv")],
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="changes: ndjson or csv")],
     justification: Justification = "",
     mode: Mode = "parallel",
     concurrency: Concurrency = 0,
@@ -149,10 +149,11 @@ def run_(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Carry out mixed operations from a file: one JSON object or CSV row each.
+    """Carry out mixed changes from a file: one JSON object or CSV row each.
 
     The fields are device_id, type (write, config, activate, deactivate, reset, command), register, value,
-    if_value, command, arguments (KEY=VALUE …) and justification.
+    if_value, command, arguments (KEY=VALUE …) and justification; the first line of a CSV names them.  Reads
+    are for `bulk read`.
 
     Example: dsmilctl -C sim bulk run night.ndjson --justification 'night shutdown' --yes
     """

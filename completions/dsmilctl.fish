@@ -203,7 +203,7 @@ complete -c dsmilctl -n '__dsmilctl_place 1 device cleanup' -a '(__dsmilctl_sele
 complete -c dsmilctl -n '__dsmilctl_at' -a bulk -d 'read or change many devices at once, with a plan and an undo'
 complete -c dsmilctl -n '__dsmilctl_at bulk' -a read -d 'Read registers of many devices; exit status 6 when some fail'
 complete -c dsmilctl -n '__dsmilctl_at bulk' -a write -d 'Write one register of many devices, or what a file says; the plan first, undo later'
-complete -c dsmilctl -n '__dsmilctl_at bulk' -a run -d 'Carry out mixed operations from a file: one JSON object or CSV row each'
+complete -c dsmilctl -n '__dsmilctl_at bulk' -a run -d 'Carry out mixed changes from a file: one JSON object or CSV row each'
 complete -c dsmilctl -n '__dsmilctl_at bulk' -a status -d 'Show what became of a bulk'
 complete -c dsmilctl -n '__dsmilctl_at bulk' -a undo -d 'Put back what a bulk of writes changed, through the same guard; shows the plan first'
 complete -c dsmilctl -n '__dsmilctl_in bulk read' -l mode -x -d 'parallel or sequential'
