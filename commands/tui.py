@@ -24,15 +24,20 @@ def tui(
     Example: dsmilctl -C local --read-only tui
     """
     from dsmilctl.client.interface import Client
-    from dsmilctl.client.opening import connect
+    from dsmilctl.client.opening import Opening, opening
     from dsmilctl.tui.run import run_dashboard
 
     chosen = invocation()
     # Fixed now: the stop key means the fleet on the screen, whatever somebody chooses elsewhere later.
     name = find_context(chosen.context).name
 
+    known: dict[str, Opening] = {}
+
     def open_client(context: str) -> Client:
-        return connect(context, read_only=chosen.read_only, timeout=chosen.timeout or None)
+        # Read once: the stop key must not depend on files that somebody edits while the dashboard runs.
+        if context not in known:
+            known[context] = opening(context, read_only=chosen.read_only, timeout=chosen.timeout or None)
+        return known[context].client()
 
     end_with(
         run_dashboard(

@@ -52,6 +52,29 @@ def connect(
     Raises NotFound for an unknown context and ConfigError for a wrong configuration, which `despite_errors`
     does not need to find a built-in context.
     """
+    return opening(
+        context,
+        read_only=read_only,
+        timeout=timeout,
+        settings=settings,
+        clock=clock,
+        despite_errors=despite_errors,
+    ).client()
+
+
+def opening(
+    context: str = "",
+    *,
+    read_only: bool = False,
+    timeout: float | None = None,
+    settings: Settings | None = None,
+    clock: Clock = SYSTEM,
+    despite_errors: bool = False,
+) -> Opening:
+    """What the context means now, of which clients can be made later, whatever its files say by then.
+
+    Raises NotFound and ConfigError as `connect` does.
+    """
     chosen = settings or load_settings()
     found = find_context(context, despite_errors=despite_errors)
     folders = paths()
@@ -67,7 +90,7 @@ def connect(
         read_only=read_only or found.read_only or chosen.read_only,
         timeout=timeout or chosen.timeout,
         clock=clock,
-    ).client()
+    )
 
 
 def _make_private(state: Path) -> None:

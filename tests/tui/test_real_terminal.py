@@ -172,6 +172,26 @@ def test_the_stop_key_stops_the_fleet_on_the_screen_whatever_context_is_chosen_e
         terminal.close()
 
 
+def test_the_stop_key_works_although_somebody_broke_the_configuration_meanwhile(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DSMIL_HOME", str(tmp_path))
+    terminal = start()
+    terminal.wait_for("°C")
+    broken = [tmp_path / "config" / name for name in ("config.toml", "contexts.toml")]
+    broken[0].parent.mkdir(exist_ok=True)
+    for file in broken:
+        file.write_text("not = [ toml")
+
+    terminal.type(CTRL_X)
+
+    terminal.wait_for("all confirmed")
+    for file in broken:
+        file.unlink()
+    (stop,) = stops_in_force()
+    assert stop.scope == "@all"
+
+
 def choose_context(name: str, folder: Path) -> None:
     """What another shell does meanwhile."""
     subprocess.run([DSMILCTL, "context", "use", name], env=home(folder), check=True, capture_output=True)
