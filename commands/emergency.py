@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from dsmilctl.client.interface import Client
+from dsmilctl.commands.id_ranges import id_ranges
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.questions import confirm_by_name, require_person
@@ -27,7 +28,7 @@ from dsmilctl.errors import (
     StopNotConfirmed,
 )
 from dsmilctl.inert import inert
-from dsmilctl.model.device import Device
+from dsmilctl.model.device import Device, show_id
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.output import Output
 
@@ -148,10 +149,12 @@ def _show(stop: Stop, output: Output) -> None:
     """The stop as a document; what it cannot be shown with (a field that is not there) is said, no more."""
     row = stop_row(stop) | {"devices": [confirmation_row(item) for item in stop.confirmations]}
     try:
-        output.show(row, schema="emergency.stop/1")
+        output.show(row, schema="emergency.stop/1", columns=STOP_COLUMNS)
     except InvalidParameter as error:
         warn(error.message)
-        Output(output.format, context=output.context).show(row, schema="emergency.stop/1")
+        Output(output.format, context=output.context).show(
+            row, schema="emergency.stop/1", columns=STOP_COLUMNS
+        )
 
 
 def _sum_up(stop: Stop, output: Output) -> None:
@@ -164,7 +167,8 @@ def _sum_up(stop: Stop, output: Output) -> None:
     if stop.latch_error:
         warn(f"the latch: {stop.latch_error}")
     if stop.unconfirmed:
-        warn(f"{len(stop.unconfirmed)} did not confirm: look after them by hand")
+        left = id_ranges(map(show_id, stop.unconfirmed))
+        warn(f"{len(stop.unconfirmed)} did not confirm, look after them by hand: {left}")
 
 
 @app.command(impact="read")

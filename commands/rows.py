@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dsmilctl.clock import rfc3339
+from dsmilctl.commands.id_ranges import counted_ids
 from dsmilctl.model.audit import AuditRecord
 from dsmilctl.model.device import Device, DeviceStatus, show_id
 from dsmilctl.model.emergency import Confirmation, Stop
@@ -234,17 +235,13 @@ def stop_row(stop: Stop) -> dict[str, Any]:
     }
 
 
-def _unconfirmed(row: Row) -> str:
-    return plain(row["unconfirmed"]) or "none"
-
-
 STOP_COLUMNS = (
     Column("stop_id", "STOP"),
     Column("scope"),
     Column("triggered_at", "SINCE"),
     Column("triggered_by", "BY"),
     Column("confirmed", text=lambda row: str(len(row["confirmed"])), right=True),
-    Column("unconfirmed", text=_unconfirmed, flexible=True),
+    Column("unconfirmed", text=lambda row: counted_ids(row["unconfirmed"]), flexible=True),
     Column("reason", flexible=True),
     Column("released_at", "RELEASED", wide=True),
     Column("released_by", wide=True),

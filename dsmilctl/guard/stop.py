@@ -16,7 +16,7 @@ from dsmilctl.guard.driving import Crew, Driving, Report, silence
 from dsmilctl.guard.evidence import Evidence, unheard
 from dsmilctl.guard.latch import Latch
 from dsmilctl.guard.plan import Plan
-from dsmilctl.model.device import DeviceId
+from dsmilctl.model.device import DeviceId, show_id
 from dsmilctl.model.emergency import REASON_PREFIX, Stop
 from dsmilctl.model.event import Event, Severity
 
@@ -122,7 +122,7 @@ class StopControl:
             "latch_error": stop.latch_error,
         }
         if outcome != "INTENT":
-            unconfirmed = [str(device_id) for device_id in stop.unconfirmed]
+            unconfirmed = [show_id(device_id) for device_id in stop.unconfirmed]
             parameters |= {"confirmed": len(stop.confirmed), "unconfirmed": unconfirmed}
         entry = self._evidence.entry(
             "emergency.stop", stop.stop_id, outcome, parameters, operation_id=stop.stop_id

@@ -101,7 +101,24 @@ def test_an_emergency_stop_names_every_device_and_counts_the_many(shell: Shell) 
     assert sum("STOPPED" in line for line in lines) == 20
     assert next(line for line in lines if "UNCONFIRMED" in line).startswith("0x8040")
     assert "… 84 devices in all" in lines
-    assert lines[-1] == "dsmilctl: warning: 1 did not confirm: look after them by hand"
+    assert lines[-1] == "dsmilctl: warning: 1 did not confirm, look after them by hand: 0x8040"
+
+
+def test_many_devices_that_did_not_confirm_are_counted_in_a_table_and_all_named_in_json(
+    shell: Shell,
+) -> None:
+    options = json.dumps({**json.loads(STILL["DSMIL_SIM_OPTIONS"]), "faults": ["disconnect:@all"]})
+    shell.environment["DSMIL_SIM_OPTIONS"] = options
+
+    stopped = shell("dsmilctl -C sim emergency stop --deadline 0.2")
+    table = shell("dsmilctl -C sim emergency status")
+    page = shell("dsmilctl -C sim emergency stop --deadline 0.2 --fields unconfirmed")
+    document = shell("dsmilctl -C sim emergency status -o json")
+
+    assert stopped.err.splitlines()[-1].endswith("84 did not confirm, look after them by hand: 0x8000-0x8053")
+    assert "  84: 0x8000-0x8053  " in table.out
+    assert page.out == "unconfirmed  84: 0x8000-0x8053\n"
+    assert document.data[0]["unconfirmed"] == [f"0x{number:04X}" for number in range(0x8000, 0x8054)]
 
 
 def test_a_bulk_on_a_terminal_shows_how_far_it_is_and_wipes_that_away(shell: Shell) -> None:
