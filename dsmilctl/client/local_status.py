@@ -18,6 +18,15 @@ from dsmilctl.guard.stop import StopControl
 from dsmilctl.model.device import DeviceState, DeviceStatus
 from dsmilctl.model.operation import OperationType
 
+CHECKED = {
+    "devices": "whether the drivers name any; none was spoken to",
+    "journal": "whether it can be written, and its end; the whole of it: dsmilctl audit verify",
+    "policy": "whether it can be read",
+    "latch": "whether every stop in force can be read",
+}
+CHECKED_DRIVER = "whether it is there and takes its options"
+"""What `health` looks at before it says that a part is ok."""
+
 
 class FleetStatus:
     """Answers what a fleet is made of, what it can do and whether its parts work."""
@@ -85,7 +94,7 @@ class FleetStatus:
         }
 
     async def health(self) -> dict[str, Any]:
-        """Each part as `ok` or what is wrong with it; `status` is `healthy` when all are."""
+        """Each part as `ok` or what is wrong with it, and what was `checked`; `healthy` when all are ok."""
         problem = self._checks.policy_problem
         components = {
             "devices": await self._devices(),
@@ -100,6 +109,7 @@ class FleetStatus:
         return {
             "status": "healthy" if healthy else "unhealthy",
             "components": components,
+            "checked": {name: CHECKED.get(name, CHECKED_DRIVER) for name in components},
             "emergency_stop_active": bool(stops),
         }
 

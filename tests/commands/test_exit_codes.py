@@ -88,6 +88,23 @@ def test_a_device_that_cannot_be_reached_ends_a_lifecycle_verb_with_3(shell: She
     assert (answer.exit, bool(answer.data[0]["reason"])) == (3, True)
 
 
+def test_health_says_that_it_looked_at_the_end_of_the_journal_only(shell: Shell) -> None:
+    shell("dsmilctl -C sim device write 0x8030 CONFIG 5 --yes")
+    shell("dsmilctl -C sim device write 0x8030 CONFIG 6 --yes")
+    journal = next((shell.home / "state").glob("journal-*.jsonl"))
+    journal.write_bytes(journal.read_bytes().replace(b'"value":5', b'"value":7', 1))
+
+    health = shell("dsmilctl -C sim system health")
+    document = shell("dsmilctl -C sim system health -o json")
+
+    row = next(line for line in health.out.splitlines() if line.split()[:1] == ["journal"])
+    assert row.split()[1] == "ok"
+    assert row.endswith("and its end; the whole of it: dsmilctl audit verify")
+    assert document.data["components"]["journal"] == "ok"
+    assert document.data["checked"].keys() == document.data["components"].keys()
+    assert shell("dsmilctl audit verify").exit == 9
+
+
 def test_a_bulk_of_which_some_failed_ends_with_6_and_shows_every_result(shell: Shell) -> None:
     line = "bulk write 0x8009,0x8030 CONFIG 5 --justification 'night setpoints' --yes -o json"
 
