@@ -65,7 +65,10 @@ def new_bulk_id() -> str:
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which records of the journal are wanted, newest first; times in nanoseconds UTC."""
+    """Which records of the journal are wanted, newest first; times in nanoseconds UTC.
+
+    `action` is one of ACTIONS, or a group of them: `device.*`.
+    """
 
     device_id: DeviceId | None = None
     since: int | None = None

@@ -47,6 +47,12 @@ NAMES = [
     Wrong("-C sim device list --risk hgih", "--risk cannot be 'HGIH'", "Did you mean HIGH?"),
     Wrong("-C sim device list --status eror", "--status cannot be 'eror'", "Did you mean error?"),
     Wrong("-C sim device history 0x8030 --type WRTE", "--type cannot be 'WRTE'", "Did you mean WRITE?"),
+    Wrong("audit log --action device.wirte", "--action cannot be", "Did you mean device.write?"),
+    Wrong("audit log --action nope", "--action cannot be 'nope'", "emergency.release, driver.enable"),
+    Wrong("audit log --outcome denid", "--outcome cannot be 'denid'", "Did you mean DENIED?"),
+    Wrong("audit log --outcome nope", "--outcome cannot be 'nope'", "one of INTENT, SUCCESS, FAILED"),
+    Wrong("-C sim stream events --type device.stat", "--type cannot be", "Did you mean device.state?"),
+    Wrong("-C sim stream events --type nope", "--type cannot be 'nope'", "one of device.state, emergency"),
     Wrong("-C sim device list --progress josn", "--progress cannot be 'josn'", "Did you mean json?"),
     Wrong("-C sim device list --log-format txet", "--log-format cannot be 'txet'", "Did you mean text?"),
 ]
