@@ -114,7 +114,7 @@ class EmergencyPage(Page):
             if line.display:
                 line.show([Part(f" {past_text(event.stops[number])}", "dim")])
         if not event.stops:
-            self.notify("There was no emergency stop yet.")
+            self.notify("There was no emergency stop yet: those that were appear here.")
 
     def action_release(self) -> None:
         """Ask, and release."""
@@ -122,7 +122,7 @@ class EmergencyPage(Page):
         if stops:
             self.app.push_screen(ReleaseDialog(self.dashboard.context_name, len(stops)))
         else:
-            self.notify("Nothing is stopped.")
+            self.notify("Nothing is stopped, so there is nothing to release.")
 
     def action_leave(self) -> None:
         """Back."""

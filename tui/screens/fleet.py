@@ -141,6 +141,7 @@ class FleetPage(Page):
     @on(Arranged)
     def _show_arranged(self, event: Arranged) -> None:
         if event.problem is None:
+            self.table.filter = self._filter
             self.table.put_in_order(event.order)
         self._say_filter(event.problem)
 

@@ -126,7 +126,7 @@ class Menu(Dialog[str]):
         entry = self.part(MenuTable).entry
         line = self.part(Line, "twin")
         if entry is None:
-            line.show([Part(" nothing matches", "dim")])
+            line.show([Part(" nothing matches: fewer letters find more, esc closes", "dim")])
         elif entry.twin:
             line.show([Part(" $ ", "dim"), Part(inert(entry.twin), "accent")])
         else:

@@ -9,6 +9,7 @@ from textual.message import Message
 from dsmilctl.model.device import Risk
 from dsmilctl.model.reading import Reading
 from dsmilctl.tui.inert import inert
+from dsmilctl.tui.link import LinkState
 from dsmilctl.tui.ring import GAP, SECONDS, blocks
 from dsmilctl.tui.snapshot import Snapshot
 from dsmilctl.tui.store import Condition, FleetStore
@@ -45,6 +46,7 @@ class FleetTable(Table):
         self.marked: set[int] = set()
         self.sort_key = "device"
         self.sort_reversed = False
+        self.filter = ""
         self._sparks = sparks
         self._snapshot = Snapshot()
 
@@ -74,7 +76,7 @@ class FleetTable(Table):
         before, self._snapshot = self._snapshot, snapshot
         store = self.store
         follows = snapshot.number == before.number + 1  # else changes of other snapshots were not seen
-        if store is None or not follows or _mark(before) != _mark(snapshot):
+        if store is None or not store.devices or not follows or _mark(before) != _mark(snapshot):
             self.repaint_changed()
         else:
             moved = snapshot.changed | store.failing
@@ -119,6 +121,19 @@ class FleetTable(Table):
     def row_count(self) -> int:
         """How many devices pass the filter."""
         return len(self.order)
+
+    def nothing(self) -> str:
+        """Why no device is shown."""
+        context, store = inert(self._snapshot.context), self.store
+        if store is not None and store.devices:
+            return (
+                f"No device matches {inert(self.filter)}: esc shows all {len(store.devices)}, / asks again."
+            )
+        if store is not None:
+            return f"{context} has no devices: dsmilctl -C {context} doctor says why, c switches the context."
+        if self._snapshot.link is LinkState.LOST:
+            return f"The devices of {context} appear here when it answers: ctrl+r tries now, c switches."
+        return f"The devices of {context} appear here as soon as it is open." if context else ""
 
     def mark(self, index: int) -> str:
         """`*` before a marked device."""

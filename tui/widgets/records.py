@@ -28,12 +28,16 @@ class RecordTable(Table):
     def __init__(self, *, brief: bool = False, id: str | None = None) -> None:
         super().__init__(id=id)
         self.records: list[AuditRecord] = []
+        self.filter = ""
         self._brief = brief
+        self._read = False
 
     def take(self, records: list[AuditRecord]) -> None:
         """Show other records, with the cursor on the one it was on."""
-        if records == self.records:
+        if self._read and records == self.records:
+            self.repaint_changed(lambda _: False)
             return
+        self._read = True
         here = self.record
         self.records = records
         if here is not None and self.cursor:
@@ -65,6 +69,18 @@ class RecordTable(Table):
     def row_count(self) -> int:
         """How many records there are."""
         return len(self.records)
+
+    def nothing(self) -> str:
+        """What would be here; nothing before the journal was read."""
+        if not self._read:
+            return ""
+        if self._brief:
+            return (
+                "What is done to this device appears here: w writes a register, o lists what else there is."
+            )
+        if self.filter:
+            return f"No record matches {inert(self.filter)}: esc shows all of them, / asks again."
+        return "Every change that is asked for appears here, refused ones too: w on a device asks for one."
 
     def cells(self, index: int) -> Sequence[Cell]:
         """The cells of one record."""

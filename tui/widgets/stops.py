@@ -36,9 +36,11 @@ class ConfirmationTable(Table):
     def take(self, stop: Stop | None, devices: Sequence[Device]) -> None:
         """Show a stop; None shows nothing."""
         rows = sorted(stop.confirmations, key=lambda item: WORST_FIRST.index(item.outcome)) if stop else []
-        if rows == self._rows:
-            return
+        same = rows == self._rows
         self.stop_id = stop.stop_id if stop else ""
+        if same:
+            self.repaint_changed(lambda _: False)
+            return
         self._rows = rows
         self._names = {device.device_id: device.name for device in devices}
         self.rebuild()
@@ -57,6 +59,12 @@ class ConfirmationTable(Table):
     def row_count(self) -> int:
         """How many devices."""
         return len(self._rows)
+
+    def nothing(self) -> str:
+        """That nothing is stopped, or that nobody has answered."""
+        if self.stop_id:
+            return "No device has answered this stop yet; its answer appears here."
+        return "What each device answers to a stop appears here; h shows the stops there were."
 
     def cells(self, index: int) -> Sequence[Cell]:
         """The cells of one device."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -99,6 +100,7 @@ class Table(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._shown: list[tuple[Column, int, int]] = []
         self._painted: dict[int, tuple[int, tuple[Cell, ...]]] = {}
+        self._said = ""
 
     def columns(self) -> Sequence[Column]:
         """The columns, in order."""
@@ -111,6 +113,10 @@ class Table(ScrollView, can_focus=True):
     def cells(self, index: int) -> Sequence[Cell]:
         """The cells of one row, one per column."""
         raise NotImplementedError
+
+    def nothing(self) -> str:
+        """What stands in a table without rows: what would appear there, and what to do next."""
+        return ""
 
     def head(self, column: Column) -> str:
         """The title of a column; a subclass may add the mark of the order."""
@@ -135,6 +141,8 @@ class Table(ScrollView, can_focus=True):
         `moved` says of a row whether anything about it can have changed; without it every row is looked at.
         """
         offset = self.scroll_offset.y
+        if not self.row_count() and self.nothing() != self._said:
+            self.refresh()
         for y in range(self.HEAD, self.size.height):
             index = offset + y - self.HEAD
             painted = self._painted.get(y)
@@ -184,10 +192,16 @@ class Table(ScrollView, can_focus=True):
         index = self.scroll_offset.y + y - self.HEAD
         if index >= self.row_count():
             self._painted.pop(y, None)
-            return Strip.blank(width, ink(self, "plain"))
+            return self._render_nothing(y - self.HEAD, width)
         cells = tuple(self.cells(index))
         self._painted[y] = (index, cells)
         return self._render_row(index, cells, width)
+
+    def _render_nothing(self, line: int, width: int) -> Strip:
+        self._said = "" if self.row_count() else self.nothing()
+        lines = wrap(self._said, max(8, width - 2 * GAP))
+        text = " " * GAP + lines[line] if line < len(lines) else ""
+        return Strip([Segment(fit(text, width), ink(self, "dim"))], width)
 
     def _render_head(self, width: int) -> Strip:
         style = ink(self, "head")
