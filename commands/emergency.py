@@ -239,9 +239,11 @@ async def release_stops(client: Client, options: ReleaseOptions) -> Result:
     if options.confirm and options.confirm != name:
         message = f"--confirm {options.confirm} is not the name of the context"
         raise ConfirmationRequired(message, hint=f"--confirm {name}", target="--confirm")
-    if not options.confirm and not await confirm_by_name(
-        f"release {options.stop_id or f'{len(standing)} stops'} of {name}", name
-    ):
+    await client.require_release(
+        options.stop_id, justification=options.justification, approval=options.approval
+    )
+    what = options.stop_id or f"{len(standing)} stop{'s' if len(standing) > 1 else ''}"
+    if not options.confirm and not await confirm_by_name(f"release {what} of {name}", name):
         raise Refused("nothing was released", hint=f"it takes the name of the context: {name}", target=name)
     released = await client.release(
         options.stop_id, justification=options.justification, approval=options.approval

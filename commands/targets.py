@@ -31,7 +31,7 @@ Registers = Annotated[
 Justification = Annotated[str, typer.Option(metavar="TEXT", help="why; the policy may ask for it")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="go through every check, change nothing")]
-Approval = Annotated[str, typer.Option(metavar="ID", help="the approval of a second person")]
+Approval = Annotated[str, typer.Option(metavar="ID", help="a second person's approval, given on a server")]
 
 
 def selector_of(text: str) -> Selector:

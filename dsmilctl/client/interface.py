@@ -201,6 +201,10 @@ class Client(ABC):
     async def stop_history(self, limit: int = 50) -> list[Stop]:
         """The emergency stops there were, newest first."""
 
+    async def require_release(self, stop_id: str = "", *, justification: str, approval: str = "") -> None:
+        """Raise what stands in the way of a release, so that a person is not asked for nothing."""
+        del stop_id, justification, approval  # whoever cannot tell beforehand lets `release` say it
+
     @abstractmethod
     async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
         """End one stop, or all of them; returns what was released."""

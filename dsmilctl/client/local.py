@@ -254,10 +254,14 @@ class LocalClient(Client):
         """The stops there were, newest first."""
         return self._latch.history(limit)
 
+    async def require_release(self, stop_id: str = "", *, justification: str, approval: str = "") -> None:
+        """Raise what stands in the way of a release."""
+        self._stop_control.require_standing(stop_id)
+        await self._guard.require_release(stop_id, justification, approval)
+
     async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
         """End one stop, or all; the policy may ask for a justification."""
-        del approval  # a local fleet knows one person only
-        await self._guard.require_release(stop_id, justification)
+        await self._guard.require_release(stop_id, justification, approval)
         return await self._stop_control.release(stop_id, justification)
 
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:

@@ -58,6 +58,7 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
         self.clearance(device.shown_id, kind)
         self.justification(device, kind, request.justification, bulk=bulk)
         self.approval(device, kind)
+        self.without_approval(request.approval)
         return self.value(managed, request)
 
     def latch(self, device: Device) -> None:
@@ -134,6 +135,15 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
                 f"{kind} on {device.shown_id} needs the approval of a second person",
                 hint="a local fleet knows one person only and can take no approval: put it behind a server",
                 target=device.shown_id,
+            )
+
+    def without_approval(self, approval: str) -> None:
+        """Check 6, the other way round: nothing may look as if somebody had approved of it."""
+        if approval:
+            raise InvalidParameter(
+                f"there are no approvals in context {self.context}, so there is no {approval!r}",
+                hint="leave --approval out: a local fleet knows one person only, approvals need a server",
+                target="--approval",
             )
 
     def value(self, managed: Managed, request: Request) -> Register | None:

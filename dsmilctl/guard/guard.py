@@ -144,8 +144,8 @@ class Guard:
             await asyncio.shield(self._evidence.record_if_possible([line]))
         return result
 
-    async def require_release(self, stop_id: str, justification: str) -> None:
-        """Raise ReadOnly, JustificationRequired or StateUnavailable unless a stop may be released."""
+    async def require_release(self, stop_id: str, justification: str, approval: str = "") -> None:
+        """Raise, and journal, what bars a release: ReadOnly, JustificationRequired, InvalidParameter, …"""
         try:
             if self.checks.read_only:
                 message = f"context {self.checks.context} is read-only: nothing was released"
@@ -153,6 +153,7 @@ class Guard:
             self.checks.clearance("the emergency stop", OperationType.RESET)
             if self.checks.policy.justify_release:
                 self.checks.require_justification(justification, "the release of an emergency stop")
+            self.checks.without_approval(approval)
         except DSMILError as refusal:
             await self.record_denied("emergency.release", {stop_id or "all": refusal})
             raise

@@ -49,6 +49,14 @@ class StopControl:
         """Every stop in force, oldest first, also those that could be kept in memory alone."""
         return (*self._latch.stops(), *self._unlatched)
 
+    def require_standing(self, stop_id: str) -> None:
+        """Raise NotFound for the id of a stop that is not in force; without an id any stop will do."""
+        standing = [stop.stop_id for stop in self.in_force()]
+        if stop_id and stop_id not in standing:
+            message = f"no emergency stop {stop_id!r} is in force"
+            hint = f"in force: {', '.join(standing) or 'none'}"
+            raise NotFound(message, hint=hint, target=stop_id)
+
     def holding(self, device_id: DeviceId) -> Stop | None:
         """The stop that holds a device, if any."""
         for stop in self._unlatched:

@@ -100,6 +100,8 @@ VALUES = [
     Wrong("-C sim device list --json=yes", "--json takes no value", "dsmilctl --help"),
     Wrong("-C sim", "a noun is missing", "nouns: device, bulk"),
     Wrong("-C sim device -o json", "a verb is missing", "verbs of device: list"),
+    Wrong("-C sim device write 0x8030 CONFIG 5 --approval X --yes", "no approvals", "leave --approval out"),
+    Wrong("-C sim device activate 0x8030 --approval X --yes", "no approvals", "leave --approval out"),
     Wrong("context add 'a b' --driver sim", "cannot be the name of a context", "letters, digits"),
     Wrong("context add sim --driver sim", "there is a context 'sim' already", "take another name"),
     Wrong("context add big --driver sim --option devices", "is not KEY=VALUE", "--option devices=10000"),
