@@ -102,6 +102,7 @@ class Fleet:
                     problems.append(error)
                 else:
                     self.absent.pop(name, None)
+                    LOGGER.info("driver %s loaded: %s", name, self.drivers[name].summary)
         return problems
 
     def _make(self, spec: DriverSpec) -> Driver:
@@ -116,7 +117,12 @@ class Fleet:
             ) from error
         logger = logging.getLogger(f"dsmilctl.drivers.{spec.driver}")
         try:
-            return kind(options, DriverContext(spec.state_folder, self.clock, logger))
+            driver = kind(options, DriverContext(spec.state_folder, self.clock, logger))
+            if logger.isEnabledFor(logging.DEBUG):
+                from dsmilctl.drivers.traced import trace
+
+                trace(driver, logger, self.clock)
+            return driver
         except DSMILError:
             raise
         except Exception as error:  # a stranger's driver may fail with anything; it must hurt only itself
@@ -206,6 +212,7 @@ class Fleet:
             self.absent[name] = fault
             raise fault from error
         self.absent.pop(name, None)
+        LOGGER.info("driver %s found %d devices", name, len(devices))
         return devices
 
     def _manage(self, driver: Driver, devices: Sequence[Device]) -> list[Managed]:

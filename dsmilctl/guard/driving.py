@@ -163,6 +163,7 @@ class Driving:
             outcome, error = await self._attempt(managed, time)
             if outcome is StopOutcome.STOPPED or self._left() <= pause:
                 break
+            LOGGER.debug("%s: attempt %d: %s", managed.device.shown_id, attempts, error)
             await asyncio.sleep(pause)
             pause, time = min(pause * 2, LONGEST_PAUSE), time * 2
         self._note(managed, outcome, attempts, error)

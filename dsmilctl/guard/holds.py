@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,7 @@ from dsmilctl.guard.chain import sha256
 from dsmilctl.guard.files import PRIVATE_FILE, private_folder, unavailable
 from dsmilctl.model.device import DeviceId
 
+LOGGER = logging.getLogger("dsmilctl.guard")
 _NUMBERS = 1 << 48
 """Where in the lock file the places of numbered devices end and those of named ones begin."""
 
@@ -95,6 +97,7 @@ class Holds:
             return True
         pause = _FIRST_PAUSE
         while not self._try(self._path, place):
+            LOGGER.debug("another process holds a device that is wanted: waiting")
             if self._clock.monotonic() >= end:
                 return False
             await asyncio.sleep(pause)

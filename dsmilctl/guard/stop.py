@@ -111,6 +111,11 @@ class StopControl:
 
     async def _conclude(self, stop: Stop, intent: asyncio.Task[None]) -> None:
         """Keep and journal what the devices answered; nobody waits long for a disk."""
+        where = stop.latch_error or "the latch is on disk"
+        LOGGER.info("%s engaged in %.1f ms, scope %s: %s", stop.stop_id, stop.latched_ms, stop.scope, where)
+        LOGGER.info(
+            "%s driven: %d confirmed, %d not", stop.stop_id, len(stop.confirmed), len(stop.unconfirmed)
+        )
         outcome = asyncio.create_task(self._record(stop, "FAILED" if stop.unconfirmed else "SUCCESS"))
         keeping = asyncio.create_task(asyncio.to_thread(self._keep, stop))
         _, late = await asyncio.wait((intent, outcome, keeping), timeout=PATIENCE)
@@ -161,6 +166,7 @@ class StopControl:
             await record("FAILED", {"code": error.code, "error": error.message})
             raise
         names = ", ".join(stop.stop_id for stop in released) or "nothing"
+        LOGGER.info("%s released by %s", names, self._evidence.identity.user)
         self._announce(Event("emergency.release", f"{names} released", self._clock.now(), Severity.WARNING))
         await record("SUCCESS", {"released": [stop.stop_id for stop in released]})
         return released

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,57 @@ def test_the_log_goes_where_it_is_asked_to_go_as_text_and_as_json(shell: Shell) 
     assert records[-1]["message"] == "done, exit status 0"
     assert filed.exit == 0
     assert "abcdefgh" not in loud.err + louder.err + json.dumps(records)
+
+
+def test_v_tells_each_step_of_a_change_and_vv_each_call_of_the_driver_with_its_time(shell: Shell) -> None:
+    line = "dsmilctl -C sim device write 0x8030 CONFIG 5 --yes"
+
+    loud, louder = shell(f"{line} -v").err, shell(f"{line} -vv").err
+
+    steps = [
+        "context sim: simulated devices",
+        "driver sim loaded",
+        "driver sim found 84 devices",
+        "journal-000001.jsonl begun",
+        "write CONFIG of 0x8030, 0x00000003 → 0x00000005 intended",
+        "ended: SUCCESS, reads back 0x00000005",
+        "done, exit status 0",
+    ]
+    places = [loud.find(step) for step in steps]
+    assert -1 not in places and places == sorted(places), loud
+    assert "drivers.sim" not in loud
+    calls = re.findall(r"drivers\.sim: (.*?): done, [\d.]+ ms", louder)
+    assert {"discover", "write 0x8030 CONFIG 5", "read 0x8030 CONFIG", "shutdown"} <= set(calls)
+    assert re.search(r"guard\.journal: records \d+ to \d+ written and synced, [\d.]+ ms", louder)
+
+
+def test_v_tells_of_a_stop_its_latch_its_release_and_what_is_refused_meanwhile(shell: Shell) -> None:
+    stopped = shell("dsmilctl -v -C sim emergency stop 0x8030")
+    refused = shell("dsmilctl -v -C sim device write 0x8030 CONFIG 5 --yes")
+    released = shell("dsmilctl -v -C sim emergency release --justification 'smoke was a drill' --confirm sim")
+
+    assert re.search(
+        r"guard\.stop: stop-\w+ engaged in [\d.]+ ms, scope 0x8030: the latch is on disk", stopped.err
+    )
+    assert "driven: 1 confirmed, 0 not" in stopped.err
+    assert "guard: write CONFIG of 0x8030 refused: 0x8030 is under stop-" in refused.err
+    assert "(EMERGENCY_STOP)" in refused.err
+    assert re.search(r"guard\.stop: stop-\w+ released by ", released.err)
+
+
+def test_v_tells_what_is_tried_again_and_counts_a_bulk(shell: Shell) -> None:
+    options = json.dumps({**json.loads(STILL["DSMIL_SIM_OPTIONS"]), "faults": ["disconnect:0x8031"]})
+
+    again = shell(
+        "dsmilctl -v -C sim device read 0x8031 --retry 2", environment={"DSMIL_SIM_OPTIONS": options}
+    )
+    bulk = "dsmilctl -C sim bulk write 0x8020-0x8050 CONFIG 5 --yes --justification 'night setpoints'"
+    many, each = shell(f"{bulk} -v"), shell(f"{bulk} -vv")
+
+    assert again.err.count("retry ") == 2
+    assert re.search(r"guard: \d\d changes of bulk-\w+ intended", many.err)
+    assert " of 0x8030, " not in many.err
+    assert "write CONFIG of 0x8030, 0x00000005 → 0x00000005 intended" in each.err
 
 
 def test_the_log_tells_what_happens_to_devices_and_tells_it_once(shell: Shell) -> None:
