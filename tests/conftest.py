@@ -1,8 +1,16 @@
-"""Options of the tests."""
+"""Options of the tests, and signals as a shell at a terminal would have them."""
 
 from __future__ import annotations
 
+import signal
+
 import pytest
+
+for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    # A background job or nohup ignores them, and every program started from here would, too.
+    # What is handled here is the default again in a new program.  Source: execve(2).
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
