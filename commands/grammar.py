@@ -28,11 +28,14 @@ WITHOUT_VALUE = {"--watch": "1"}
 """What an option means when it is given without its value."""
 
 _NEGATIVE = re.compile(r"-(\d|\.\d).*")
-_POSITIVE = re.compile(r"\d*\.?\d+")
+_LENGTH = re.compile(r"\d*\.?\d+(ms|s|m|h|d)?")
 
 
 class Parser(_OptionParser):
     """Takes negative numbers for values, and knows options whose value may be left out."""
+
+    _with_equals = False
+    """Whether the option that is being read stands with its value: `--watch=2`."""
 
     def _process_opts(self, arg: str, state: _ParsingState) -> None:
         if _NEGATIVE.fullmatch(arg) and self.allow_interspersed_args:
@@ -40,9 +43,13 @@ class Parser(_OptionParser):
         else:
             super()._process_opts(arg, state)
 
+    def _match_long_opt(self, opt: str, explicit_value: str | None, state: _ParsingState) -> None:
+        self._with_equals = explicit_value is not None
+        super()._match_long_opt(opt, explicit_value, state)
+
     def _get_value_from_state(self, option_name: str, option: _Option, state: _ParsingState) -> Any:
         meant = WITHOUT_VALUE.get(option_name)
-        if meant and not (state.rargs and _POSITIVE.fullmatch(state.rargs[0])):
+        if meant and not self._with_equals and not (state.rargs and _LENGTH.fullmatch(state.rargs[0])):
             return meant
         return super()._get_value_from_state(option_name, option, state)
 

@@ -151,7 +151,7 @@ complete -c dsmilctl -n '__dsmilctl_place 1 device show' -a '(__dsmilctl_selecto
 complete -c dsmilctl -n '__dsmilctl_place 1 device registers' -a '(__dsmilctl_selector)'
 complete -c dsmilctl -n '__dsmilctl_in device read' -l offset -x -d 'byte offset within the register\'s block'
 complete -c dsmilctl -n '__dsmilctl_in device read' -l length -x -d 'bytes to read from there'
-complete -c dsmilctl -n '__dsmilctl_in device read' -l watch -x -d 'read again every second, or so many'
+complete -c dsmilctl -n '__dsmilctl_in device read' -l watch -x -d 'read again every second, or as often: 500ms, 10s'
 complete -c dsmilctl -n '__dsmilctl_place 1 device read' -a '(__dsmilctl_selector)'
 complete -c dsmilctl -n '__dsmilctl_place 2+ device read' -a '(__dsmilctl_words registers)'
 complete -c dsmilctl -n '__dsmilctl_in device write' -l justification -x -d 'why; the policy may ask for it'

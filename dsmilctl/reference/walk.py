@@ -84,6 +84,7 @@ def _option(parameter: Any, noun: str = "") -> Option:
         help=_sentence(parameter.help),
         choices=_choices(parameter) if takes_value else (),
         kind=_kind(parameter, noun) if takes_value else "",
+        optional=str(parameter.metavar).startswith("["),
         repeated=bool(parameter.multiple or parameter.count),
         default=_default(parameter) if takes_value else "",
         variable=_variable(parameter),
