@@ -54,7 +54,8 @@ def stop(
     """Stop everything, or the devices named.  Never asks.
 
     The stop is latched on disk first; then every device is driven to its safe state at once, again and again
-    until it confirms or the deadline is over.  Exit status 8 when not all confirmed.
+    until it confirms or the deadline is over.  Exit status 8 when not all confirmed, and when the stop could
+    be latched nowhere: it is over with this command then, whatever the devices said.
 
     Example: dsmilctl -C sim emergency stop --reason 'smoke in the hall'
     Example: dsmilctl -C sim emergency stop 0x8030-0x803B
@@ -97,7 +98,9 @@ async def stop_devices(client: Client, options: StopOptions, output: Output) -> 
         _sum_up(result, output)
     else:
         _show(result, output)
-    return StopNotConfirmed.exit_status if result.unconfirmed else 0
+    if not result.latched:
+        warn(f"NOT LATCHED: nothing keeps anybody from changing the devices again: {result.latch_error}")
+    return StopNotConfirmed.exit_status if result.unconfirmed or not result.latched else 0
 
 
 async def _named(client: Client, selector: str) -> list[Device]:
@@ -164,7 +167,7 @@ def _sum_up(stop: Stop, output: Output) -> None:
     slowest = max((item.elapsed_ms for item in stop.confirmations), default=0.0)
     times = f"in {slowest:.0f} ms, latched in {stop.latched_ms:.1f} ms"
     output.text(f"{stop.stop_id}: {confirmed} of {total} confirmed {times}")
-    if stop.latch_error:
+    if stop.latch_error and stop.latched:
         warn(f"the latch: {stop.latch_error}")
     if stop.unconfirmed:
         left = id_ranges(map(show_id, stop.unconfirmed))

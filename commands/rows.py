@@ -228,6 +228,7 @@ def stop_row(stop: Stop) -> dict[str, Any]:
         "triggered_at": when(stop.triggered_at or None),
         "confirmed": [show_id(device_id) for device_id in stop.confirmed],
         "unconfirmed": [show_id(device_id) for device_id in stop.unconfirmed],
+        "latched": stop.latched,
         "latched_ms": round(stop.latched_ms, 2),
         "latch_error": stop.latch_error or None,
         "released_by": stop.released_by or None,

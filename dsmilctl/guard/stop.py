@@ -81,20 +81,24 @@ class StopControl:
         )
         if devices is not None and not devices:
             return stop  # a stop of nobody holds nobody: an empty scope in the latch would mean everything
-        error = self._latched(stop)
+        stop = self._latched(stop)
         elapsed = (self._clock.monotonic() - begun) * 1000
         self._announce(Event("emergency.stop", stop.reason, self._clock.now(), Severity.CRITICAL))
-        return msgspec.structs.replace(stop, latched_ms=elapsed, latch_error=error)
+        return msgspec.structs.replace(stop, latched_ms=elapsed)
 
-    def _latched(self, stop: Stop) -> str:
-        """Why the latch does not lie where it should; empty when it does."""
+    def _latched(self, stop: Stop) -> Stop:
+        """The same stop in force; where its latch does not lie where it should it says why."""
         try:
             error = self._latch.engage(stop)
         except StateUnavailable as problem:
-            self._unlatched += (stop,)
             hint = f" ({problem.hint})" if problem.hint else ""
-            return f"{problem.message}; it holds as long as this process runs{hint}"
-        return f"{error}; it holds until this machine starts anew" if error else ""
+            told = f"{problem.message}; it holds as long as this process runs{hint}"
+            unlatched = msgspec.structs.replace(stop, latched=False, latch_error=told)
+            self._unlatched += (unlatched,)
+            return unlatched
+        if not error:
+            return stop
+        return msgspec.structs.replace(stop, latch_error=f"{error}; it holds until this machine starts anew")
 
     async def drive(
         self, stop: Stop, crews: Sequence[Crew], deadline: float, report: Report = silence
