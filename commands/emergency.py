@@ -28,7 +28,7 @@ from dsmilctl.errors import (
     StopNotConfirmed,
 )
 from dsmilctl.inert import inert
-from dsmilctl.model.device import Device, show_id
+from dsmilctl.model.device import show_id
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.output import Output
 
@@ -80,17 +80,16 @@ def _seconds(text: str) -> float | None:
 
 async def stop_devices(client: Client, options: StopOptions, output: Output) -> int:
     """The stop, a line per device as it confirms, and the whole of it."""
-    devices = await _named(client, options.selector) if options.selector else None
+    selector = selector_of(options.selector)
     lines = output.for_people and not output.fields
     report = _Report(told=lines)
     try:
-        result = await client.stop(
-            devices,
-            reason=options.reason,
-            deadline=options.deadline,
-            scope=options.selector or "@all",
-            report=report.tell,
+        result = await client.stop_selected(
+            selector, reason=options.reason, deadline=options.deadline, report=report.tell
         )
+    except DSMILError as error:
+        error.hint = f"NOTHING WAS STOPPED; without a selector everything is.  {error.hint}".rstrip()
+        raise
     except asyncio.CancelledError:
         await _tell_interrupted(client, report)
         raise
@@ -101,16 +100,6 @@ async def stop_devices(client: Client, options: StopOptions, output: Output) -> 
     if not result.latched:
         warn(f"NOT LATCHED: nothing keeps anybody from changing the devices again: {result.latch_error}")
     return StopNotConfirmed.exit_status if result.unconfirmed or not result.latched else 0
-
-
-async def _named(client: Client, selector: str) -> list[Device]:
-    """The devices that a selector names; everything needs no opening, and stops whatever cannot be opened."""
-    try:
-        await client.open()
-        return await client.devices(selector_of(selector), quarantined=True)
-    except DSMILError as error:
-        error.hint = f"NOTHING WAS STOPPED; without a selector everything is.  {error.hint}".rstrip()
-        raise
 
 
 def _which_context(error: ConfigError, name: str) -> ConfigError:

@@ -193,6 +193,24 @@ class Client(ABC):
         `devices` None is the whole fleet.  Never refuses; what did not work is in the result.
         """
 
+    async def stop_selected(
+        self,
+        selector: Selector,
+        *,
+        reason: str = "",
+        deadline: float = 2.0,
+        report: Callable[[Confirmation], None] | None = None,
+    ) -> Stop:
+        """Emergency stop of what a selector names, also quarantined devices.
+
+        Raises DeviceNotFound, and whatever else keeps the devices from being known: nothing is stopped then.
+        """
+        devices = None
+        if not selector.everything:
+            await self.open()
+            devices = await self.devices(selector, quarantined=True)
+        return await self.stop(devices, reason=reason, deadline=deadline, scope=selector.text, report=report)
+
     @abstractmethod
     async def stops(self) -> list[Stop]:
         """The emergency stops in force, oldest first."""

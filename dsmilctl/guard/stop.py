@@ -100,6 +100,14 @@ class StopControl:
             return stop
         return msgspec.structs.replace(stop, latch_error=f"{error}; it holds until this machine starts anew")
 
+    def withdraw(self, stop: Stop) -> None:
+        """Let go of a stop of ids that no device has, before anybody was told of it."""
+        self._unlatched = tuple(item for item in self._unlatched if item.stop_id != stop.stop_id)
+        try:
+            self._latch.withdraw(stop)
+        except StateUnavailable as error:
+            LOGGER.error("%s holds ids that no device has: %s", stop.stop_id, error)
+
     async def drive(
         self, stop: Stop, crews: Sequence[Crew], deadline: float, report: Report = silence
     ) -> Stop:
