@@ -313,7 +313,7 @@ complete -c dsmilctl -n '__dsmilctl_at sim' -a reset -d 'Forget everything that 
 complete -c dsmilctl -n '__dsmilctl_in sim reset' -s y -l yes -d 'do not ask'
 
 complete -c dsmilctl -n '__dsmilctl_at' -a config -d 'settings: where each one comes from, change, validate'
-complete -c dsmilctl -n '__dsmilctl_at config' -a show -d 'Show every setting'
+complete -c dsmilctl -n '__dsmilctl_at config' -a show -d 'Show every setting, first of all the context that is current'
 complete -c dsmilctl -n '__dsmilctl_at config' -a set -d 'Change a setting in the user\'s file; comments in it stay'
 complete -c dsmilctl -n '__dsmilctl_at config' -a validate -d 'Check settings files: every mistake at once, with line and column; exit status 2 when there is one'
 complete -c dsmilctl -n '__dsmilctl_at config' -a path -d 'Show where settings, contexts, policy, state, archives and caches lie'
