@@ -281,7 +281,7 @@ complete -c dsmilctl -n '__dsmilctl_at system' -a health -d 'Check that each par
 
 complete -c dsmilctl -n '__dsmilctl_at' -a driver -d 'the installed drivers: what they can do, and switching them off'
 complete -c dsmilctl -n '__dsmilctl_at driver' -a list -d 'List the installed drivers; one that cannot be used says why and how to mend it'
-complete -c dsmilctl -n '__dsmilctl_at driver' -a show -d 'Show one driver: capabilities, commands, where it comes from'
+complete -c dsmilctl -n '__dsmilctl_at driver' -a show -d 'Show one driver: capabilities, commands, where it comes from, and what it looked for in vain'
 complete -c dsmilctl -n '__dsmilctl_at driver' -a enable -d 'Enable a driver again'
 complete -c dsmilctl -n '__dsmilctl_at driver' -a disable -d 'Disable a driver: its devices are closed, and no context opens them until it is enabled'
 complete -c dsmilctl -n '__dsmilctl_place 1 driver show' -a '(__dsmilctl_words drivers)'

@@ -251,6 +251,14 @@ class Client(ABC):
     async def drivers(self) -> list[DriverInfo]:
         """Every installed driver, also those that cannot be used."""
 
+    async def absent(self, driver: str) -> dict[str, str] | None:
+        """Parts that a driver of this context looked for and did not find, each with the reason.
+
+        None for a driver that this context does not use: it looked for nothing.
+        """
+        del driver
+        return None
+
     @abstractmethod
     async def set_driver(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:
         """Enable or disable a driver and remember why and when."""

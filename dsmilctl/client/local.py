@@ -340,6 +340,10 @@ class LocalClient(Client):
         """Every installed driver."""
         return self._installed.all()
 
+    async def absent(self, driver: str) -> dict[str, str] | None:
+        """Parts that a driver of this context looked for in vain."""
+        return await self._status.parts_absent(driver)
+
     async def set_driver(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:
         """Enable or disable a driver; its devices are closed first.
 

@@ -69,12 +69,19 @@ class FleetStatus:
     async def _absent(self) -> dict[str, str]:
         """Drivers without devices and parts that drivers looked for in vain, each with the reason."""
         absent = {f"driver {name}": error.message for name, error in self._fleet.absent.items()}
-        for name, driver in self._fleet.drivers.items():
-            try:
-                absent |= dict(await driver.absent())
-            except Exception as error:  # a stranger's driver may fail with anything; the rest is told
-                absent[f"parts of {name}"] = str(error) or type(error).__name__
+        for name in self._fleet.drivers:
+            absent |= await self.parts_absent(name) or {}
         return absent
+
+    async def parts_absent(self, name: str) -> dict[str, str] | None:
+        """Parts that a driver looked for in vain, each with the reason; None where it is not in use."""
+        if name not in self._fleet.drivers:
+            return None
+        try:
+            async with asyncio.timeout(self._fleet.deadline):
+                return dict(await self._fleet.drivers[name].absent())
+        except Exception as error:  # a stranger's driver may fail with anything; the rest is told
+            return {f"parts of {name}": str(error) or type(error).__name__}
 
     async def capabilities(self) -> dict[str, Any]:
         """Operations, limits and drivers."""

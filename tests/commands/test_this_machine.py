@@ -213,6 +213,22 @@ def test_the_log_tells_what_happens_to_devices_and_tells_it_once(shell: Shell) -
     assert "fleet: 0x8031: connection to 0x8031 refused" in told[0]
 
 
+def test_a_driver_says_what_this_machine_does_not_have_and_why(shell: Shell) -> None:
+    root = shell.home / "machine"
+    root.mkdir()
+    (root / "proc").symlink_to("/proc")
+    shell(f"dsmilctl context add bare --driver host --option root={root}")
+
+    told = shell("dsmilctl -C bare driver show host -o json").data["absent"]
+    page = shell("dsmilctl -C bare driver show host").out
+    elsewhere = shell("dsmilctl -C sim driver show host -o json").data["absent"]
+
+    assert told["hwmon"] == f"{root}/sys/class/hwmon does not exist"
+    assert {"hwmon", "thermal", "fan", "tokens"} <= set(told)
+    assert re.search(rf"  hwmon +{root}/sys/class/hwmon does not exist", page)
+    assert elsewhere is None, "nobody looked"
+
+
 def test_words_for_completion_are_kept_by_the_commands_that_learn_them(shell: Shell) -> None:
     shell("dsmilctl context list; dsmilctl -C sim device list; dsmilctl driver list")
 
