@@ -61,7 +61,7 @@ class Holds:
         end = self._clock.monotonic() + patience
         taken: set[DeviceId] = set()
         try:
-            for device_id in sorted(set(wanted), key=_place):
+            for device_id in in_order(wanted):
                 if await self._take_one(device_id, end):
                     taken.add(device_id)
         except BaseException:
@@ -142,6 +142,14 @@ class _Turn(asyncio.Lock):
             return False
         finally:
             self.waiting -= 1
+
+
+def in_order(wanted: Iterable[DeviceId]) -> list[DeviceId]:
+    """Devices in the order in which every task of every process takes them, each once.
+
+    By place, as the kernel sees them, and names that share a place by name; no number shares one with a name.
+    """
+    return sorted(set(wanted), key=lambda device_id: (_place(device_id), str(device_id)))
 
 
 def _open(path: Path) -> int:
