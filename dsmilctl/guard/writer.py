@@ -13,9 +13,9 @@ import msgspec
 from dsmilctl.clock import Clock, rfc3339
 from dsmilctl.guard import files
 from dsmilctl.guard.chain import Body, link
-from dsmilctl.guard.redact import redact, redact_text
 from dsmilctl.guard.segments import Tail, read_tail, segment_path
 from dsmilctl.model.audit import AuditRecord
+from dsmilctl.redaction import redact, redact_values
 
 LOGGER = logging.getLogger("dsmilctl.guard.journal")
 RECOVER = "journal.recover"
@@ -176,10 +176,10 @@ def _body(entry: Entry, sequence: int, previous: str, time: int) -> Body:
         host=entry.host,
         operation_id=entry.operation_id,
         outcome=entry.outcome,
-        parameters=redact(entry.parameters),
+        parameters=redact_values(entry.parameters),
         previous=previous,
         sequence=sequence,
-        target=redact_text(entry.target),
+        target=redact(entry.target),
         time=rfc3339(time, 9),
         user=entry.user,
     )

@@ -243,7 +243,7 @@ def test_secrets_never_reach_the_file(tmp_path: Path) -> None:
 
     assert b"canary" not in segment(tmp_path).read_bytes()
     assert record.parameters["options"] == {"apiKey": "***", "list": [{"mfa_token": "***"}]}
-    assert record.parameters["url"] == "mqtt://user:***@broker/topic"
+    assert record.parameters["url"] == "mqtt://***@broker/topic"
 
 
 def test_an_intent_without_outcome_is_unfinished_until_one_is_recorded(tmp_path: Path) -> None:
