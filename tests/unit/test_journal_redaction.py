@@ -1,4 +1,4 @@
-"""The journal redacts: secrets are hidden by their name, their look and their registration; the rest stays."""
+"""The journal redacts: secrets are hidden by their name, look and registration; the rest stays."""
 
 from __future__ import annotations
 
