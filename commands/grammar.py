@@ -83,7 +83,7 @@ class VerbCommand(TyperCommand):
     def get_help(self, ctx: _click.Context) -> str:
         """The page of the verb."""
         entries: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
-        for parameter in [*self.own, HELP]:
+        for parameter in [*(item for item in self.own if not getattr(item, "hidden", False)), HELP]:
             entries[parameter.param_type_name].append(_entry(parameter))
         return verb_page(
             usage=f"{ctx.command_path} {usage_of(self.verb, self.own)}",
@@ -334,6 +334,11 @@ def invoke(arguments: Sequence[str], given: dict[str, Any]) -> int:
 
 
 def _unknown_option(error: _click.exceptions.NoSuchOption) -> UsageError:
+    from dsmilctl.commands.later import later
+
+    command = error.ctx.command_path.partition(" ")[2] if error.ctx else ""
+    if promised := later(command, error.option_name):
+        return promised
     known = [name for item in (error.ctx.command.params if error.ctx else ()) for name in item.opts]
     hint = nearest(error.option_name, known) or _help_line(error)
     return UsageError(f"no option {error.option_name}", hint=hint, target=error.option_name)
@@ -350,6 +355,8 @@ def _missing(error: _click.exceptions.MissingParameter) -> UsageError:
 
 
 def _usage(error: _click.exceptions.UsageError, arguments: Sequence[str]) -> UsageError:
+    from dsmilctl.commands.later import later
+
     group = error.ctx.command if error.ctx else None
     if not isinstance(group, RootGroup | NounGroup) or not error.ctx:
         return UsageError(_sentence(error), hint=_help_line(error))
@@ -359,6 +366,8 @@ def _usage(error: _click.exceptions.UsageError, arguments: Sequence[str]) -> Usa
     if error.message.startswith("Missing command"):
         return UsageError(f"a {kind} is missing", hint=everything)
     word = next((item for item in arguments if repr(item) in error.message), "")
+    if promised := later(*([word] if kind == "noun" else [str(group.name), word])):
+        return promised
     told = f"no noun {word!r}" if kind == "noun" else f"{group.name} has no verb {word!r}"
     return UsageError(told, hint=nearest(word, known) or everything, target=word)
 

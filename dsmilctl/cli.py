@@ -120,7 +120,7 @@ def version_line() -> str:
 def root_help() -> str:
     """The help page of the root command."""
     lines = ["Usage: dsmilctl [OPTIONS] NOUN VERB [TARGETS] [OPTIONS]", ""]
-    lines += ["See, steer, record and stop a fleet of register-mapped devices.", "", "Nouns:"]
+    lines += ["See, steer and stop a fleet of register-mapped devices.", "", "Nouns:"]
     lines += [f"  {noun:<12}{summary}" for noun, (_, summary) in NOUNS.items()]
     lines += ["", "Global options, before or after the noun:"]
     lines += [f"  {option:<22}{summary}" for option, summary in GLOBAL_OPTIONS]

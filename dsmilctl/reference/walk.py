@@ -11,7 +11,7 @@ from dsmilctl.model.device import DeviceState, Risk
 from dsmilctl.output import FORMATS
 from dsmilctl.reference.tree import Argument, Command, Noun, Option, Tree
 
-SUMMARY = "See, steer, record and stop a fleet of register-mapped devices."
+SUMMARY = "See, steer and stop a fleet of register-mapped devices."
 
 KINDS: Mapping[str, str] = {
     "selector": "devices",

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
+from dsmilctl.cli import NOUNS, root_help
+from dsmilctl.commands.later import WORDS
+from dsmilctl.commands.nouns import nouns
 from dsmilctl.commands.runner import run_command_line
 from tests.commands.shell import Shell
 
@@ -56,6 +59,22 @@ NAMES = [
     Wrong("-C sim device list --progress josn", "--progress cannot be 'josn'", "Did you mean json?"),
     Wrong("-C sim device list --log-format txet", "--log-format cannot be 'txet'", "Did you mean text?"),
 ]
+
+LATER = [
+    Wrong("record list", "record is not part of dsmilctl", "stream devices -o ndjson"),
+    Wrong("record start 0x8000 --name x", "record is not part of dsmilctl", "stream devices -o ndjson"),
+    Wrong("backup create", "backup is not part of dsmilctl", "config path"),
+    Wrong("auth login ada", "auth is not part of dsmilctl", "the user of this machine"),
+    Wrong("serve plant.yaml --port 1", "serve is not part of dsmilctl", "-C sim"),
+    Wrong("sim serve --port 1", "sim serve is not part of dsmilctl", "-C sim"),
+    Wrong("driver new pump", "driver new is not part of dsmilctl", "driver list"),
+    Wrong("stream raw 0x8000", "stream raw is not part of dsmilctl", "-vv"),
+    Wrong("context add plant --url https://plant", "context add --url is not part of", "--driver DRIVER"),
+    Wrong("context add plant --fleet=plant.yaml", "context add --fleet is not part of", "--driver DRIVER"),
+    Wrong("tui --web", "tui --web is not part of dsmilctl", "in the terminal"),
+    Wrong("recrod list", "no noun 'recrod'", "nouns: device, bulk"),
+]
+"""What is not there yet says so, and no word is offered for it that means something else."""
 
 SELECTORS = [
     Wrong("-C sim device read 0x8000,,0x8001", "has an empty term", "a selector is 0x8000, "),
@@ -115,7 +134,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("wrong", [*NAMES, *SELECTORS, *VALUES], ids=lambda wrong: wrong.line)
+@pytest.mark.parametrize("wrong", [*NAMES, *LATER, *SELECTORS, *VALUES], ids=lambda wrong: wrong.line)
 def test_a_wrong_line_is_answered_with_what_would_be_right(
     wrong: Wrong, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,6 +150,14 @@ def test_a_wrong_line_is_answered_with_what_would_be_right(
     assert error.startswith(("dsmilctl: error: ", '{"error"')) and wrong.error in error
     assert wrong.hint in (hint or error)
     assert not list(tmp_path.glob("state/journal*")) or "device" in wrong.line
+
+
+def test_nothing_that_is_not_there_yet_is_listed_or_hides_something_that_is_there() -> None:
+    there = {f"{noun.name} {verb}".strip() for noun in nouns() for verb in noun.verbs} | set(NOUNS)
+
+    assert not there & set(WORDS)
+    assert "record" not in root_help()
+    assert not [word for word in WORDS if " " not in word and f"  {word} " in root_help()]
 
 
 def test_wrong_lines_are_answered_the_same_by_a_fresh_process(shell: Shell) -> None:
