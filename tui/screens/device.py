@@ -55,7 +55,7 @@ class DevicePage(Page):
             "o",
             "operate",
             "operate",
-            summary="Lifecycle and operations of the device",
+            summary="Operate on the device",
             twin="dsmilctl -C {context} device connect {device}",
             impact="write",
         ),
@@ -88,6 +88,7 @@ class DevicePage(Page):
 
     def __init__(self, device: Device, *, interval: float = 0.2) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal")]
         self.device = device
         self._interval = interval
         self._seconds = 60.0

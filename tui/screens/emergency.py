@@ -146,8 +146,8 @@ def outcome_parts(stop: Stop, pulled: StopProgress | None) -> list[Part]:
     if stop.latch_error:
         parts.append(Part(f"  the latch could not be written: {inert(stop.latch_error)}", "bad"))
     if pulled is not None and pulled.stop is not None and pulled.stop.stop_id == stop.stop_id:
-        return [*parts, Part(f"   {times_text(pulled)}", "dim")]
-    return [*parts, Part(f"   latched after {stop.latched_ms:.0f} ms", "dim")]
+        return [*parts, Part(f"   {times_text(pulled)}", "dim", whole=True)]
+    return [*parts, Part(f"   latched after {stop.latched_ms:.0f} ms", "dim", whole=True)]
 
 
 def past_text(stop: Stop) -> str:

@@ -63,7 +63,7 @@ class FleetPage(Page):
             "o",
             "operate",
             "operate",
-            summary="Lifecycle and operations of the device or the marked ones",
+            summary="Operate on the device or the marked ones",
             twin="dsmilctl -C {context} device connect {selector}",
             impact="write",
         ),

@@ -12,12 +12,15 @@ from dsmilctl.tui.inert import inert
 from dsmilctl.tui.link import LinkState
 from dsmilctl.tui.ring import GAP, SECONDS, blocks
 from dsmilctl.tui.snapshot import Snapshot
-from dsmilctl.tui.store import Condition, FleetStore
+from dsmilctl.tui.store import LONGEST_NAME, Condition, FleetStore
 from dsmilctl.tui.units import age_text, milliseconds_text, value_text
 from dsmilctl.tui.widgets.table import Cell, Column, Table
 
 SPARK_CELLS = 20
 SECONDS_A_CELL = SECONDS // SPARK_CELLS
+MIXED_MOST = 30
+"""Cells for the name of a register and its value, where every device shows another register."""
+
 MARKED_HEAD = len("DEVICE ▲")
 SIGNS = {
     Condition.QUARANTINE: ("⊘ quarantine", "dim"),
@@ -85,9 +88,10 @@ class FleetTable(Table):
     def columns(self) -> Sequence[Column]:
         """Device, name, state, risk, the fleet's key registers, the last minute, age and latency."""
         keys = self.store.columns if self.store else ()
+        longest = self.store.longest_name if self.store else LONGEST_NAME
         return [
             Column("device", "DEVICE", self._id_width()),
-            Column("name", "NAME", 12, grows=True, drop=3),
+            Column("name", "NAME", 12, grows=True, drop=3, most=max(12, longest), ending=True),
             Column("state", "STATE", 12),
             Column("risk", "RISK", 8, drop=6),
             *(
@@ -97,6 +101,8 @@ class FleetTable(Table):
                     20 if key.mixed else 10,
                     right=not key.mixed,
                     drop=2 * place,
+                    grows=key.mixed,
+                    most=MIXED_MOST,
                 )
                 for place, key in enumerate(keys)
             ),

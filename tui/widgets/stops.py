@@ -49,11 +49,11 @@ class ConfirmationTable(Table):
         """Device, name, outcome, after, attempts, why not."""
         return [
             Column("device", "DEVICE", 8),
-            Column("name", "NAME", 10, grows=True, drop=2),
+            Column("name", "NAME", 10, grows=True, drop=2, most=30, ending=True),
             Column("outcome", "OUTCOME", 17),
             Column("after", "AFTER", 8, right=True, drop=1),
             Column("attempts", "ATTEMPTS", 8, right=True, drop=4),
-            Column("error", "WHY NOT", 24, drop=3),
+            Column("error", "WHY NOT", 24, grows=True, drop=3),
         ]
 
     def row_count(self) -> int:
