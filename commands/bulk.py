@@ -103,11 +103,13 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 @app.command(impact="danger", usage="(SEL REGISTER VALUE | --file FILE) [OPTIONS]")
 def write(
-    targets: Annotated[str, typer.Argument(metavar="SEL", help="devices")] = "",
-    register: Annotated[str, typer.Argument(metavar="REGISTER", help="the register")] = "",
+    targets: Annotated[str, typer.Argument(metavar="SEL", help="devices: 0x8000-0x800F, @group, …")] = "",
+    register: Annotated[
+        str, typer.Argument(metavar="REGISTER", help="the register, by its name or address")
+    ] = "",
     value: Annotated[str, typer.Argument(metavar="VALUE", help="the new value of each")] = "",
     file: Annotated[
-        str, typer.Option(metavar="FILE", help="device, register and value per line: .csv, .json, -")
+        str, typer.Option(metavar="FILE", help="device_id, register and value per line: .csv, .json, -")
     ] = "",
     justification: Justification = "",
     mode: Mode = "parallel",

@@ -206,7 +206,9 @@ class ReleaseOptions(msgspec.Struct, frozen=True):
 @app.command(impact="danger")
 def release(
     stop_id: Annotated[str, typer.Argument(metavar="[STOP_ID]", help="without it every stop")] = "",
-    justification: Annotated[str, typer.Option(metavar="TEXT", help="why it is safe again")] = "",
+    justification: Annotated[
+        str, typer.Option(metavar="TEXT", help="why it is safe again; the policy may ask for it")
+    ] = "",
     confirm: Annotated[
         str, typer.Option(metavar="NAME", help="the context's name, instead of typing it")
     ] = "",

@@ -20,6 +20,7 @@ from dsmilctl.cli import NOUNS, root_help, version_line
 from dsmilctl.commands.help_page import fitting, noun_page, verb_page
 from dsmilctl.commands.nouns import Noun, Verb, noun
 from dsmilctl.commands.times import duration
+from dsmilctl.commands.usage import entry_of, usage_of
 from dsmilctl.errors import InvalidParameter, ReadOnly, UsageError, nearest
 from dsmilctl.stdout import flush, terminal_width, write
 
@@ -84,7 +85,7 @@ class VerbCommand(TyperCommand):
         """The page of the verb."""
         entries: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
         for parameter in [*(item for item in self.own if not getattr(item, "hidden", False)), HELP]:
-            entries[parameter.param_type_name].append(_entry(parameter))
+            entries[parameter.param_type_name].append(entry_of(parameter))
         return verb_page(
             usage=f"{ctx.command_path} {usage_of(self.verb, self.own)}",
             text=self.verb.text,
@@ -274,35 +275,6 @@ HELP = _answered("-h", "--help", help="this page", text=lambda ctx: ctx.get_help
 VERSION = _answered("--version", "-V", help="the version", text=lambda ctx: version_line())
 
 
-def usage_of(verb: Verb, own: Sequence[_click.Parameter]) -> str:
-    """What may stand behind a verb: `SEL [REGISTER]... [OPTIONS]`."""
-    if verb.usage:
-        return verb.usage
-    return " ".join([*(_argument(item) for item in own if item.param_type_name == "argument"), "[OPTIONS]"])
-
-
-def _argument(parameter: Any) -> str:
-    """An argument in a usage line: in brackets where it may be left out, with dots for several."""
-    name = str(parameter.metavar or parameter.name).strip("[]. ")
-    return (name if parameter.required else f"[{name}]") + ("..." if parameter.nargs == -1 else "")
-
-
-def _entry(parameter: Any) -> tuple[str, str]:
-    """A parameter as a line of the help page; a default is told where it is not obvious."""
-    if parameter.param_type_name == "argument":
-        return _argument(parameter), parameter.help or ""
-    names = ", ".join(sorted([*parameter.opts, *parameter.secondary_opts], key=len))
-    metavar = "" if parameter.is_flag or parameter.count else f" {parameter.metavar}"
-    return f"{names}{metavar}", (parameter.help or "") + _default(parameter)
-
-
-def _default(parameter: Any) -> str:
-    if parameter.is_flag or parameter.default in (None, "", 0) or callable(parameter.default):
-        return ""
-    shown = f"{parameter.default:g}" if isinstance(parameter.default, float) else parameter.default
-    return f" (default: {shown})"
-
-
 def parameters(verb: Verb) -> Sequence[_click.Parameter]:
     """The arguments and options of a verb, without the global ones; for man pages and completion."""
     return build_verb(verb).own
@@ -347,7 +319,7 @@ def _unknown_option(error: _click.exceptions.NoSuchOption) -> UsageError:
 def _missing(error: _click.exceptions.MissingParameter) -> UsageError:
     """A verb without an argument or option that it needs: what is missing, and the whole usage."""
     command = error.ctx.command if error.ctx else None
-    name = _entry(error.param)[0] if error.param is not None else "something"
+    name = entry_of(error.param)[0] if error.param is not None else "something"
     hint = _help_line(error)
     if isinstance(command, VerbCommand) and error.ctx:
         hint = f"{error.ctx.command_path} {usage_of(command.verb, command.own)}"

@@ -67,7 +67,9 @@ def devices(
     interval: Interval = "1s",
     count: Count = 0,
     for_: For = "",
-    transport: Annotated[str, typer.Option(metavar="KIND", help="auto, ws, sse or poll")] = "auto",
+    transport: Annotated[
+        str, typer.Option(metavar="KIND", help="auto or poll; ws and sse need a server")
+    ] = "auto",
 ) -> None:
     """Follow readings of devices.
 
@@ -140,7 +142,9 @@ def events(
     ] = "debug",
     count: Count = 0,
     for_: For = "",
-    interval: Interval = "1s",
+    interval: Annotated[
+        str, typer.Option(metavar="DURATION", help="from one look at the devices to the next")
+    ] = "1s",
 ) -> None:
     """Follow events: devices that fail and answer again, emergency stops, a journal that cannot be written.
 

@@ -21,7 +21,7 @@ Targets = Annotated[
 ]
 OptionalTargets = Annotated[
     str,
-    typer.Argument(metavar="[SEL]", help="devices; without it all of them"),
+    typer.Argument(metavar="[SEL]", help="devices: 0x8000, @group, …; without it all of them"),
 ]
 OneDevice = Annotated[str, typer.Argument(metavar="DEV", help="one device: 0x8000, 32768 or its name")]
 Registers = Annotated[

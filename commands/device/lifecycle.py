@@ -61,6 +61,8 @@ def scan(targets: OptionalTargets = "") -> None:
 def initialize(targets: Targets) -> None:
     """Prepare devices for a connection.
 
+    Nothing has to be prepared by hand: every command takes the steps that it needs.
+
     Example: dsmilctl -C sim device initialize 0x8000
     """
     _lifecycle("initialize", targets)
@@ -68,7 +70,7 @@ def initialize(targets: Targets) -> None:
 
 @app.command(impact="read")
 def connect(targets: Targets) -> None:
-    """Open the conversation with devices.
+    """Open the conversation with devices, to see whether they can be reached; it ends with the command.
 
     Example: dsmilctl -C sim device connect 0x8000
     """

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from dsmilctl.cli import NOUNS, root_help
 from dsmilctl.commands import nouns
-from dsmilctl.commands.grammar import global_options, invoke, parameters, usage_of
+from dsmilctl.commands.grammar import global_options, invoke, parameters
 from dsmilctl.commands.runner import asks_for_json, readable
+from dsmilctl.commands.usage import usage_of
 from dsmilctl.errors import DSMILError, ReadOnly, UsageError
 
 CALLS: list[dict[str, Any]] = []
@@ -233,3 +234,22 @@ def test_an_argument_is_text_whatever_the_locale_made_of_it() -> None:
     assert readable(ascii_locale) == "Lüfter"
     assert readable(b"\xff!".decode("utf-8", "surrogateescape")) == "\\xff!"
     assert readable("plain") == "plain"
+
+
+def test_an_option_that_a_verb_needs_stands_in_its_usage_and_is_marked(
+    capsys: pytest.CaptureFixture[str], probe: nouns.Noun
+) -> None:
+    @probe.command("add", impact="write")
+    def add(
+        name: Annotated[str, typer.Argument(metavar="NAME", help="a name")],
+        driver: Annotated[str, typer.Option(metavar="DRIVER", help="a driver")],
+        hidden: Annotated[str, typer.Option(metavar="X", hidden=True, help="of no use")] = "",
+    ) -> None:
+        """Add a thing."""
+
+    assert invoke(["system", "add", "--help"], {}) == 0
+
+    page = capsys.readouterr().out
+    assert page.startswith("Usage: dsmilctl system add NAME --driver DRIVER [OPTIONS]\n")
+    assert "a driver (needed)\n" in page
+    assert "--hidden" not in page
