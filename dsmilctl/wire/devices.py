@@ -1,0 +1,92 @@
+"""Devices, their registers and what was done to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dsmilctl.model.device import DeviceId
+from dsmilctl.wire.base import Answer, Pagination
+
+
+class Constraints(Answer):
+    """What limits the use of a device."""
+
+    max_operations_per_minute: int | None = None
+    requires_dual_auth: bool = False
+    emergency_stop_priority: bool = True
+
+
+class DeviceInfo(Answer):
+    """One device as the API shows it.  `driver`, `group`, `state` and `default_register` are extensions."""
+
+    device_id: DeviceId
+    device_name: str
+    device_group: int | str
+    device_index: int
+    risk_level: str
+    security_classification: str
+    required_clearance: str
+    is_active: bool
+    is_quarantined: bool
+    capabilities: list[str]
+    constraints: Constraints
+    hardware_info: dict[str, Any] = {}
+    performance_metrics: dict[str, Any] = {}
+    driver: str = ""
+    group: str = ""
+    state: str = ""
+    default_register: str = ""
+    key_registers: list[str] = []
+    commands: list[str] = []
+
+
+class ListMeta(Answer):
+    """How many devices there are, and how many of them this user may see."""
+
+    accessible_devices: int
+    quarantined_devices: int
+    user_authorized_devices: int
+
+
+class DeviceList(Answer):
+    """`GET /devices`."""
+
+    devices: list[DeviceInfo]
+    pagination: Pagination
+    meta: ListMeta
+
+
+class RegisterInfo(Answer):
+    """One register of a device (`GET /devices/{id}/registers`, an extension)."""
+
+    name: str
+    address: int
+    type: str
+    unit: str = ""
+    access: str = "ro"
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    low: float | None = None
+    high: float | None = None
+    safe: Any = None
+    hexadecimal: bool = False
+    volatile: bool = False
+    description: str = ""
+
+
+class RegisterList(Answer):
+    """`GET /devices/{id}/registers`."""
+
+    device_id: DeviceId
+    registers: list[RegisterInfo]
+
+
+class LifecycleStatus(Answer):
+    """The lifecycle state of a device (`POST /devices/{id}/lifecycle/{verb}`, an extension)."""
+
+    device_id: DeviceId
+    state: str
+    reason: str = ""
+    since: str = ""
+    last_seen: str | None = None

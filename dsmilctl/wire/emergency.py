@@ -1,0 +1,119 @@
+"""Emergency stop, release, and the approvals of a second person."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from dsmilctl.model.device import DeviceId
+from dsmilctl.wire.base import Answer, Pagination, Request
+from dsmilctl.wire.operations import OperationData
+
+
+class StopRequest(Request):
+    """`POST /emergency/stop`.  `target_devices` beside scope ALL is ignored; `deadline_s` is an extension."""
+
+    justification: str = ""
+    scope: Literal["ALL", "DEVICE_GROUP", "SINGLE_DEVICE"] = "ALL"
+    target_devices: list[DeviceId] = []
+    notify_all_clients: bool = True
+    escalation_level: Literal["IMMEDIATE", "SCHEDULED", "NORMAL", "HIGH"] = "IMMEDIATE"
+    deadline_s: float | None = None
+
+
+class ConfirmationInfo(Answer):
+    """What one device answered to a stop (an extension)."""
+
+    device_id: DeviceId
+    outcome: str
+    elapsed_ms: float = 0.0
+    attempts: int = 0
+    error: str = ""
+
+
+class StopInfo(Answer):
+    """One emergency stop.  A device that did not confirm is listed, never hidden."""
+
+    stop_id: str
+    scope: str
+    target_devices: list[DeviceId]
+    reason: str
+    triggered_by: str
+    triggered_at: str
+    escalation_level: str = "IMMEDIATE"
+    confirmed: list[DeviceId] = []
+    unconfirmed: list[DeviceId] = []
+    confirmations: list[ConfirmationInfo] = []
+    latched_ms: float = 0.0
+    latch_error: str = ""
+    released_by: str = ""
+    released_at: str | None = None
+
+
+class EmergencyStatus(Answer):
+    """`GET /emergency/status`."""
+
+    is_active: bool
+    stops: list[StopInfo]
+    reason: str = ""
+    triggered_by: str = ""
+
+
+class Release(Request):
+    """`POST /emergency/release`."""
+
+    stop_id: str = ""
+    justification: str = ""
+    approval_id: str = ""
+
+
+class Released(Answer):
+    """`200` of a release: the stop (the last one when several ended) and all of them."""
+
+    stop_id: str
+    released_by: str
+    released_at: str
+    stops: list[StopInfo]
+
+
+class StopHistory(Answer):
+    """`GET /emergency/history`, newest first."""
+
+    stops: list[StopInfo]
+    pagination: Pagination
+
+
+class ApprovalRequest(Request):
+    """`POST /approvals`: ask a second person to let exactly this operation through, once."""
+
+    device_id: DeviceId | None = None
+    operation_type: str
+    operation_data: OperationData = OperationData()
+    justification: str = ""
+
+
+class ApprovalVerdict(Request):
+    """`POST /approvals/{id}/approve|reject`."""
+
+    justification: str = ""
+
+
+class Approval(Answer):
+    """One approval.  `operation_digest` is the SHA-256 of exactly the operation it covers."""
+
+    approval_id: str
+    status: str
+    operation: dict[str, Any]
+    operation_digest: str
+    requested_by: str
+    requested_at: str
+    expires_at: str
+    justification: str = ""
+    decided_by: str = ""
+    decided_at: str | None = None
+    decision_justification: str = ""
+
+
+class Approvals(Answer):
+    """`GET /approvals`."""
+
+    approvals: list[Approval]

@@ -1,0 +1,79 @@
+"""Status, capabilities, health, journal and readings of a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dsmilctl.model.device import DeviceId
+from dsmilctl.wire.base import Answer, Pagination
+
+
+class SystemStatus(Answer):
+    """`GET /system/status`."""
+
+    timestamp: str
+    overall_status: str
+    api_version: str
+    server_capabilities: dict[str, Any]
+    device_summary: dict[str, int]
+    security_status: dict[str, Any]
+    performance_metrics: dict[str, float]
+
+
+class Capabilities(Answer):
+    """`GET /system/capabilities`."""
+
+    api_version: str
+    supported_operations: list[str]
+    client_sdks: dict[str, dict[str, str]]
+    rate_limits: dict[str, Any]
+    drivers: dict[str, Any] = {}
+    context: str = ""
+    read_only: bool = False
+
+
+class Health(Answer):
+    """`GET /monitoring/health`; without authentication only `status`."""
+
+    status: str
+    components: dict[str, str] = {}
+    metrics: dict[str, float] = {}
+
+
+class AuditLine(Answer):
+    """One record of the journal (`GET /audit`, an extension)."""
+
+    sequence: int
+    time: str
+    user: str
+    host: str
+    context: str
+    action: str
+    target: str
+    decision: str
+    outcome: str
+    operation_id: str = ""
+    parameters: dict[str, Any] = {}
+    previous: str = ""
+    hash: str = ""
+
+
+class AuditLog(Answer):
+    """`GET /audit`, newest first."""
+
+    records: list[AuditLine]
+    pagination: Pagination
+
+
+class ReadingInfo(Answer):
+    """One reading as streams and history carry it."""
+
+    device_id: DeviceId
+    register: str
+    value: Any
+    timestamp: str
+    unit: str = ""
+    quality: str = "good"
+    latency_ms: float | None = None
+    error: str = ""
+    error_code: str = ""

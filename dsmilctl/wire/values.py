@@ -1,0 +1,55 @@
+"""How single values travel: register values as hex strings, device ids as numbers or names."""
+
+from __future__ import annotations
+
+from dsmilctl.errors import InvalidParameter
+from dsmilctl.model.device import DeviceId
+from dsmilctl.model.register import Value
+
+BITS = 32
+HIGHEST_DEVICE = 0xFFFF
+
+
+def to_wire(value: Value | None) -> str | float | bool | None:
+    """A register's value on the wire: whole numbers as `0x%08X`, everything else as it is."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return value
+    return f"0x{value:08X}" if value >= 0 else f"-0x{-value:08X}"
+
+
+def from_wire(value: Value | None) -> Value | None:
+    """The value that an answer means: hex or decimal text of a number is that number."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(value, 0)
+    except ValueError:
+        return value
+
+
+def written_value(given: Value) -> Value:
+    """The value that a WRITE means: hex string, decimal string or number; raises InvalidParameter."""
+    value = from_wire(given)
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
+        raise InvalidParameter(f"value {given!r} is beyond 64 bits", target="value")
+    return value if value is not None else given
+
+
+def device_id_of(text: str) -> DeviceId:
+    """The device that a path names: decimal or `0x` hex for DSMIL devices, else its name.
+
+    Raises InvalidParameter for what looks like a number and is none, or is out of bounds.
+    """
+    if not text or len(text) > 128 or not text.isprintable() or "/" in text:
+        raise InvalidParameter("malformed device id", target="device_id")
+    lowered = text.lower()
+    looks_numeric = lowered.startswith("0x") or lowered.lstrip("+-").isdigit()
+    if not looks_numeric:
+        return text
+    try:
+        number = int(lowered, 16 if lowered.startswith("0x") else 10)
+    except ValueError:
+        raise InvalidParameter(f"{text!r} is no device id", hint="32768 or 0x8000", target=text) from None
+    if not 0 <= number <= HIGHEST_DEVICE:
+        raise InvalidParameter(f"device id {text} is out of bounds", hint="32768 or 0x8000", target=text)
+    return number
