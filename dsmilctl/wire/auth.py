@@ -11,7 +11,7 @@ ClientType = Literal["web", "python", "cpp", "mobile", "cli"]
 Grant = Literal["password", "certificate", "service_token"]
 
 
-class Login(Request):
+class Login(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /auth/login`.  A certificate grant takes the user from the client's certificate."""
 
     username: str = ""
@@ -23,7 +23,7 @@ class Login(Request):
     service_token: str = ""
 
 
-class UserContext(Answer):
+class UserContext(Answer, frozen=True, kw_only=True):
     """Who somebody is and what that person may see and do."""
 
     user_id: str
@@ -34,7 +34,7 @@ class UserContext(Answer):
     compartment_access: list[str] = []
 
 
-class ApiCapabilities(Answer):
+class ApiCapabilities(Answer, frozen=True, kw_only=True):
     """What the server lets this client do."""
 
     max_requests_per_minute: int
@@ -44,7 +44,7 @@ class ApiCapabilities(Answer):
     bulk_operation_max_devices: int = 84
 
 
-class Tokens(Answer):
+class Tokens(Answer, frozen=True, kw_only=True):
     """`200` of login and refresh.  `expires_in` is in seconds."""
 
     access_token: str
@@ -55,19 +55,19 @@ class Tokens(Answer):
     token_type: str = "bearer"
 
 
-class Refresh(Request):
+class Refresh(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /auth/refresh`.  A refresh token is used once; a second use ends the session."""
 
     refresh_token: str
 
 
-class Logout(Request):
+class Logout(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /auth/logout`: this session or the named one."""
 
     session_id: str = ""
 
 
-class Session(Answer):
+class Session(Answer, frozen=True, kw_only=True):
     """One session of a user."""
 
     session_id: str
@@ -79,7 +79,7 @@ class Session(Answer):
     current: bool = False
 
 
-class Sessions(Answer):
+class Sessions(Answer, frozen=True, kw_only=True):
     """`GET /auth/sessions`."""
 
     sessions: list[Session]

@@ -17,7 +17,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A body that a server sends; fields that a client does not know are ignored."""
 
 
-class Problem(Answer):
+class Problem(Answer, frozen=True, kw_only=True):
     """What went wrong: a stable code, a sentence, details, and when to try again (seconds)."""
 
     code: str
@@ -28,13 +28,13 @@ class Problem(Answer):
     retry_after: float | None = None
 
 
-class Envelope(Answer):
+class Envelope(Answer, frozen=True, kw_only=True):
     """The one body of every failure.  Source: the DSMIL API, version 2, error envelope."""
 
     error: Problem
 
 
-class Pagination(Answer):
+class Pagination(Answer, frozen=True, kw_only=True):
     """Which part of a list this is."""
 
     total: int

@@ -8,7 +8,7 @@ from dsmilctl.model.device import DeviceId
 from dsmilctl.wire.base import Answer, Pagination
 
 
-class Constraints(Answer):
+class Constraints(Answer, frozen=True, kw_only=True):
     """What limits the use of a device."""
 
     max_operations_per_minute: int | None = None
@@ -16,7 +16,7 @@ class Constraints(Answer):
     emergency_stop_priority: bool = True
 
 
-class DeviceInfo(Answer):
+class DeviceInfo(Answer, frozen=True, kw_only=True):
     """One device as the API shows it.  `driver`, `group`, `state` and `default_register` are extensions."""
 
     device_id: DeviceId
@@ -40,7 +40,7 @@ class DeviceInfo(Answer):
     commands: list[str] = []
 
 
-class ListMeta(Answer):
+class ListMeta(Answer, frozen=True, kw_only=True):
     """How many devices there are, and how many of them this user may see."""
 
     accessible_devices: int
@@ -48,7 +48,7 @@ class ListMeta(Answer):
     user_authorized_devices: int
 
 
-class DeviceList(Answer):
+class DeviceList(Answer, frozen=True, kw_only=True):
     """`GET /devices`."""
 
     devices: list[DeviceInfo]
@@ -56,7 +56,7 @@ class DeviceList(Answer):
     meta: ListMeta
 
 
-class RegisterInfo(Answer):
+class RegisterInfo(Answer, frozen=True, kw_only=True):
     """One register of a device (`GET /devices/{id}/registers`, an extension)."""
 
     name: str
@@ -75,14 +75,14 @@ class RegisterInfo(Answer):
     description: str = ""
 
 
-class RegisterList(Answer):
+class RegisterList(Answer, frozen=True, kw_only=True):
     """`GET /devices/{id}/registers`."""
 
     device_id: DeviceId
     registers: list[RegisterInfo]
 
 
-class LifecycleStatus(Answer):
+class LifecycleStatus(Answer, frozen=True, kw_only=True):
     """The lifecycle state of a device (`POST /devices/{id}/lifecycle/{verb}`, an extension)."""
 
     device_id: DeviceId

@@ -9,7 +9,7 @@ from dsmilctl.wire.base import Answer, Pagination, Request
 from dsmilctl.wire.operations import OperationData
 
 
-class StopRequest(Request):
+class StopRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /emergency/stop`.  `target_devices` beside scope ALL is ignored; `deadline_s` is an extension."""
 
     justification: str = ""
@@ -20,7 +20,7 @@ class StopRequest(Request):
     deadline_s: float | None = None
 
 
-class ConfirmationInfo(Answer):
+class ConfirmationInfo(Answer, frozen=True, kw_only=True):
     """What one device answered to a stop (an extension)."""
 
     device_id: DeviceId
@@ -30,7 +30,7 @@ class ConfirmationInfo(Answer):
     error: str = ""
 
 
-class StopInfo(Answer):
+class StopInfo(Answer, frozen=True, kw_only=True):
     """One emergency stop.  A device that did not confirm is listed, never hidden."""
 
     stop_id: str
@@ -49,7 +49,7 @@ class StopInfo(Answer):
     released_at: str | None = None
 
 
-class EmergencyStatus(Answer):
+class EmergencyStatus(Answer, frozen=True, kw_only=True):
     """`GET /emergency/status`."""
 
     is_active: bool
@@ -58,7 +58,7 @@ class EmergencyStatus(Answer):
     triggered_by: str = ""
 
 
-class Release(Request):
+class Release(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /emergency/release`."""
 
     stop_id: str = ""
@@ -66,7 +66,7 @@ class Release(Request):
     approval_id: str = ""
 
 
-class Released(Answer):
+class Released(Answer, frozen=True, kw_only=True):
     """`200` of a release: the stop (the last one when several ended) and all of them."""
 
     stop_id: str
@@ -75,14 +75,14 @@ class Released(Answer):
     stops: list[StopInfo]
 
 
-class StopHistory(Answer):
+class StopHistory(Answer, frozen=True, kw_only=True):
     """`GET /emergency/history`, newest first."""
 
     stops: list[StopInfo]
     pagination: Pagination
 
 
-class ApprovalRequest(Request):
+class ApprovalRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /approvals`: ask a second person to let exactly this operation through, once."""
 
     device_id: DeviceId | None = None
@@ -91,13 +91,13 @@ class ApprovalRequest(Request):
     justification: str = ""
 
 
-class ApprovalVerdict(Request):
+class ApprovalVerdict(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /approvals/{id}/approve|reject`."""
 
     justification: str = ""
 
 
-class Approval(Answer):
+class Approval(Answer, frozen=True, kw_only=True):
     """One approval.  `operation_digest` is the SHA-256 of exactly the operation it covers."""
 
     approval_id: str
@@ -113,7 +113,7 @@ class Approval(Answer):
     decision_justification: str = ""
 
 
-class Approvals(Answer):
+class Approvals(Answer, frozen=True, kw_only=True):
     """`GET /approvals`."""
 
     approvals: list[Approval]

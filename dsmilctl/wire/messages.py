@@ -35,7 +35,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seq: int | None = None
 
 
-class Filters(Request):
+class Filters(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What narrows a subscription."""
 
     device_ids: list[DeviceId] = []
@@ -43,7 +43,7 @@ class Filters(Request):
     risk_levels: list[str] = []
 
 
-class Subscribe(Request):
+class Subscribe(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`SUBSCRIBE_ADVANCED`.  `registers`, `interval_ms`, `batch` and `changes_only` are extensions."""
 
     subscription: str
@@ -55,7 +55,7 @@ class Subscribe(Request):
     changes_only: bool = False
 
 
-class Unsubscribe(Request):
+class Unsubscribe(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`UNSUBSCRIBE`."""
 
     subscription_id: str

@@ -11,7 +11,7 @@ from dsmilctl.wire.base import Answer, Pagination, Request
 OperationType = Literal["READ", "WRITE", "CONFIG", "RESET", "ACTIVATE", "DEACTIVATE"]
 
 
-class OperationData(Request):
+class OperationData(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operation is about.
 
     READ: `register` or `registers`, `offset`, `length`; WRITE: `register`, `value` (hex or decimal string, or
@@ -28,7 +28,7 @@ class OperationData(Request):
     settings: dict[str, Value] = {}
 
 
-class OperationRequest(Request):
+class OperationRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /devices/{id}/operations`."""
 
     operation_type: OperationType
@@ -41,7 +41,7 @@ class OperationRequest(Request):
     dry_run: bool = False
 
 
-class OperationResult(Answer):
+class OperationResult(Answer, frozen=True, kw_only=True):
     """What an operation found: `data` is the wire form of `value`; `values` holds several registers."""
 
     data: Any = None
@@ -60,7 +60,7 @@ class OperationResult(Answer):
     values: list[dict[str, Any]] = []
 
 
-class Authorization(Answer):
+class Authorization(Answer, frozen=True, kw_only=True):
     """Which checks let the operation through."""
 
     clearance_verified: bool = True
@@ -68,7 +68,7 @@ class Authorization(Answer):
     dual_auth_completed: bool = False
 
 
-class OperationAnswer(Answer):
+class OperationAnswer(Answer, frozen=True, kw_only=True):
     """`200` of an operation."""
 
     operation_id: str
@@ -86,7 +86,7 @@ class OperationAnswer(Answer):
     hint: str = ""
 
 
-class BulkItem(Request):
+class BulkItem(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One operation of a bulk."""
 
     device_id: DeviceId
@@ -96,7 +96,7 @@ class BulkItem(Request):
     approval_id: str = ""
 
 
-class BulkRequest(Request):
+class BulkRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /operations/bulk`."""
 
     operations: list[BulkItem]
@@ -108,7 +108,7 @@ class BulkRequest(Request):
     dry_run: bool = False
 
 
-class BulkSummary(Answer):
+class BulkSummary(Answer, frozen=True, kw_only=True):
     """Counts of a bulk."""
 
     total: int
@@ -118,7 +118,7 @@ class BulkSummary(Answer):
     timeouts: int
 
 
-class BulkAnswer(Answer):
+class BulkAnswer(Answer, frozen=True, kw_only=True):
     """`200` of a bulk, and of `GET /operations/bulk/{id}`: refusals are per item."""
 
     bulk_operation_id: str
@@ -129,7 +129,7 @@ class BulkAnswer(Answer):
     summary: BulkSummary
 
 
-class CommandRequest(Request):
+class CommandRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /devices/{id}/commands/{name}` (an extension)."""
 
     arguments: dict[str, Value] = {}
@@ -138,7 +138,7 @@ class CommandRequest(Request):
     dry_run: bool = False
 
 
-class History(Answer):
+class History(Answer, frozen=True, kw_only=True):
     """`GET /devices/{id}/history`, newest first."""
 
     device_id: DeviceId

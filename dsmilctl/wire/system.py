@@ -8,7 +8,7 @@ from dsmilctl.model.device import DeviceId
 from dsmilctl.wire.base import Answer, Pagination
 
 
-class SystemStatus(Answer):
+class SystemStatus(Answer, frozen=True, kw_only=True):
     """`GET /system/status`."""
 
     timestamp: str
@@ -20,7 +20,7 @@ class SystemStatus(Answer):
     performance_metrics: dict[str, float]
 
 
-class Capabilities(Answer):
+class Capabilities(Answer, frozen=True, kw_only=True):
     """`GET /system/capabilities`."""
 
     api_version: str
@@ -32,7 +32,7 @@ class Capabilities(Answer):
     read_only: bool = False
 
 
-class Health(Answer):
+class Health(Answer, frozen=True, kw_only=True):
     """`GET /monitoring/health`; without authentication only `status`."""
 
     status: str
@@ -40,7 +40,7 @@ class Health(Answer):
     metrics: dict[str, float] = {}
 
 
-class AuditLine(Answer):
+class AuditLine(Answer, frozen=True, kw_only=True):
     """One record of the journal (`GET /audit`, an extension)."""
 
     sequence: int
@@ -58,14 +58,14 @@ class AuditLine(Answer):
     hash: str = ""
 
 
-class AuditLog(Answer):
+class AuditLog(Answer, frozen=True, kw_only=True):
     """`GET /audit`, newest first."""
 
     records: list[AuditLine]
     pagination: Pagination
 
 
-class ReadingInfo(Answer):
+class ReadingInfo(Answer, frozen=True, kw_only=True):
     """One reading as streams and history carry it."""
 
     device_id: DeviceId
