@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from threading import RLock
+from traceback import format_exception_only
 from typing import Any, TextIO
 
 import msgspec
@@ -28,9 +29,7 @@ SUBJECTS = 1024
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-_CONTROL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
+_CONTROL = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 
 
 class Log:
@@ -124,15 +123,13 @@ class _Formatter(logging.Formatter):
         super().__init__()
         self._tracebacks = tracebacks
 
-    def exception_text(self, record: logging.LogRecord) -> str:
-        """The exception of a record: its traceback, or its type and message alone."""
+    def exception_lines(self, record: logging.LogRecord) -> list[str]:
+        """The exception of a record: its traceback, or its type and message as one line."""
         if not record.exc_info or record.exc_info[1] is None:
-            return ""
-        error = record.exc_info[1]
-        text = (
-            self.formatException(record.exc_info) if self._tracebacks else f"{type(error).__name__}: {error}"
-        )
-        return redact(text)
+            return []
+        if self._tracebacks:
+            return redact(self.formatException(record.exc_info)).splitlines()
+        return [redact("".join(format_exception_only(record.exc_info[1])).strip())]
 
 
 class TextFormatter(_Formatter):
@@ -142,8 +139,7 @@ class TextFormatter(_Formatter):
         """The record as text; control characters in it are made visible and harmless."""
         extras = "".join(f" {name}={value}" for name, value in extras_of(record).items())
         line = f"{time_of(record)} {record.levelname:<7} {part_of(record)}: {message_of(record)}{extras}"
-        exception = [inert(text) for text in self.exception_text(record).splitlines()]
-        return "\n  ".join([inert(line), *exception])
+        return "\n  ".join(inert(text) for text in (line, *self.exception_lines(record)))
 
 
 class JsonFormatter(_Formatter):
@@ -160,8 +156,8 @@ class JsonFormatter(_Formatter):
             "message": message_of(record),
         }
         fields |= {name: value for name, value in extras_of(record).items() if name not in fields}
-        if exception := self.exception_text(record):
-            fields["exception"] = exception
+        if exception := self.exception_lines(record):
+            fields["exception"] = "\n".join(exception)
         try:
             return json.dumps(fields, default=str, allow_nan=False)
         except (ValueError, TypeError, RecursionError):
@@ -193,7 +189,7 @@ def extras_of(record: logging.LogRecord) -> dict[str, Any]:
 
 def inert(text: str) -> str:
     """The text with control and direction characters made visible, so that no terminal obeys them."""
-    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+    return re.sub(_CONTROL, lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
 class _Last(msgspec.Struct):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TextIO
@@ -41,8 +42,9 @@ class LogFile(RotatingFileHandler):
             self.lost = 0
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Count a record that could not be written, and say so once."""
+        """Count a record that could not be written, say so once, and open the file anew for the next."""
         self.lost += 1
+        self._abandon()
         if self.lost == 1 and self._fallback is not None:
             try:
                 self._fallback.write(
@@ -50,6 +52,20 @@ class LogFile(RotatingFileHandler):
                 )
             except (OSError, ValueError):
                 return  # nobody is left to be told
+
+    def close(self) -> None:
+        """Close the file; what a full disk did not take is lost by now."""
+        try:
+            super().close()
+        except OSError:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Let go of a stream that failed, with what it could not write: it must not pile up."""
+        stream, self.stream = self.stream, None
+        with suppress(OSError, ValueError):  # it failed before
+            if stream is not None:
+                stream.close()
 
 
 def open_log_file(path: Path, fallback: TextIO | None = None) -> LogFile:

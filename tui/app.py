@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar, TypeVar
+from pathlib import Path
+from typing import ClassVar, TypeVar
 
 from textual import on
 from textual.app import App
@@ -11,17 +12,21 @@ from textual.binding import BindingType
 from textual.reactive import reactive
 
 from dsmilctl.client.interface import Client
-from dsmilctl.clock import SYSTEM, Clock
+from dsmilctl.clock import SYSTEM, Clock, rfc3339
 from dsmilctl.errors import NetworkError
+from dsmilctl.model.audit import AuditRecord
 from dsmilctl.model.device import Device
+from dsmilctl.tui import operations, palette
 from dsmilctl.tui.arming import Arming
-from dsmilctl.tui.command import Command
+from dsmilctl.tui.command import Command, twin_of
+from dsmilctl.tui.inert import inert
 from dsmilctl.tui.link import Link, LinkState
-from dsmilctl.tui.messages import StopMoved, Ticked
+from dsmilctl.tui.messages import StatesRead, StopMoved, Ticked
 from dsmilctl.tui.meter import Meter
+from dsmilctl.tui.screens.base import Page
 from dsmilctl.tui.screens.fleet import FleetPage
 from dsmilctl.tui.snapshot import Snapshot
-from dsmilctl.tui.stop import Phase, Stopper, StopProgress
+from dsmilctl.tui.stop import Stopper, StopProgress
 from dsmilctl.tui.store import FleetStore
 from dsmilctl.tui.terminal import STOP_KEY, Terminal
 from dsmilctl.tui.theme import THEMES
@@ -30,6 +35,17 @@ T = TypeVar("T")
 TICK, SLOW_TICK = 1.0, 5.0
 SILENT_AFTER = 3.0
 """Ticks without a batch after which everything on the screen counts as stale."""
+
+
+READ_ONLY_TEXT = "This session is read-only: start the dashboard without --read-only to change anything."
+UNARMED_TEXT = "Writes are off: press a to arm them for a minute, then try again."
+PAGE_TWINS = {
+    "fleet": "dsmilctl -C {context} device read {selector} --watch",
+    "device": "dsmilctl -C {context} device read {device} --watch",
+    "journal": "dsmilctl -C {context} audit log",
+    "emergency": "dsmilctl -C {context} emergency status",
+    "help": "dsmilctl --help",
+}
 
 
 class DashboardApp(App[int]):
@@ -153,6 +169,22 @@ class DashboardApp(App[int]):
     def _stop_moved(self, progress: StopProgress) -> None:
         self.post_message(StopMoved(progress))
 
+    def leave(self, status: int) -> None:
+        """End with this exit status; may be called from any thread and from a signal handler."""
+        loop = self._loop
+        if loop is None:
+            raise SystemExit(status)
+        loop.call_soon_threadsafe(self.exit, status, status)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The fault that ended the dashboard, if one did."""
+        return self._exception
+
+    def _fatal_error(self) -> None:
+        """End without the framework's traceback, which shows every local variable: the caller reports."""
+        self._close_messages_no_wait()
+
     @property
     def store(self) -> FleetStore | None:
         """What is known of the fleet, once it is open."""
@@ -210,7 +242,7 @@ class DashboardApp(App[int]):
             armed_for=self.arming.left,
             bytes_per_second=self.meter.rate,
             stop=self.progress,
-            **_counts(store),
+            **(store.counts() if store else {}),
         )
 
     @property
@@ -235,9 +267,10 @@ class DashboardApp(App[int]):
 
     @on(StopMoved)
     def _show_stop(self, event: StopMoved) -> None:
+        begins = self.progress is None or self.progress.number != event.progress.number
         self.progress = event.progress
         self._take_snapshot()
-        if event.progress.phase is Phase.PULLED:
+        if begins:
             self.action_emergency()
 
     def action_interrupt(self) -> None:
@@ -246,7 +279,7 @@ class DashboardApp(App[int]):
         if selected:
             self.copy_to_clipboard(selected)
         else:
-            self.exit(130, return_code=130)
+            self.exit(130, 130)
 
     def action_back_or_quit(self) -> None:
         """Back to the fleet; from there, quit."""
@@ -280,32 +313,100 @@ class DashboardApp(App[int]):
         names = [theme.name for theme in THEMES]
         self.theme = names[(names.index(self.theme) + 1) % len(names)]
 
+    @property
+    def page(self) -> Page:
+        """The page on top, below any dialog."""
+        pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
+        return pages[-1]
+
     def open_device(self, device: Device) -> None:
         """The screen of one device."""
+        from dsmilctl.tui.screens.device import DevicePage
+
+        self.push_screen(DevicePage(device))
+
+    def action_journal(self) -> None:
+        """The screen of the journal."""
+        from dsmilctl.tui.screens.journal import JournalPage
+
+        self._go(JournalPage())
+
+    def action_emergency(self) -> None:
+        """The screen of the emergency stops."""
+        from dsmilctl.tui.screens.emergency import EmergencyPage
+
+        self._go(EmergencyPage())
+
+    def action_help(self) -> None:
+        """The screen of the help."""
+        from dsmilctl.tui.pages import OWNERS
+        from dsmilctl.tui.screens.help import HelpPage
+
+        self._go(HelpPage({"everywhere": type(self), **OWNERS}))
+
+    def _go(self, page: Page) -> None:
+        here = self.screen
+        if isinstance(here, Page) and here.NAME == page.NAME:
+            return
+        if isinstance(here, Page) and here.NAME in ("journal", "emergency", "help"):
+            self.switch_screen(page)
+        else:
+            self.push_screen(page)
+
+    def show_record(self, record: AuditRecord) -> None:
+        """One record of the journal, whole."""
+        from dsmilctl.tui.screens.record import RecordDialog
+
+        self.push_screen(RecordDialog(record))
+
+    def places(self) -> dict[str, str]:
+        """Values for the places of the command lines, here and now."""
+        return {"context": self.context_name, **self.page.places()}
+
+    def action_copy_twin(self) -> None:
+        """Copy the command line that shows the same as this page."""
+        twin = twin_of(Command("y", "", twin=PAGE_TWINS[self.page.NAME]), self.places())
+        self.copy_to_clipboard(twin)
+        self.notify(f"Copied: {inert(twin)}", markup=False)
+
+    def action_commands(self) -> None:
+        """The palette: every command of this page and of the app."""
+        palette.open_commands(self)
+
+    def action_contexts(self) -> None:
+        """Switch to another context."""
+        palette.open_contexts(self)
+
+    def may_write(self) -> bool:
+        """Whether writes are armed; says what to do where they are not."""
+        if self.is_read_only:
+            self.notify(READ_ONLY_TEXT, severity="warning")
+        elif not self.arming.left:
+            self.notify(
+                "Writes are off: press a to arm them for a minute, then try again.", severity="warning"
+            )
+        else:
+            return True
+        return False
 
     def write(self, device: Device, register: str = "") -> None:
         """The write dialog, when writes are armed."""
+        operations.write(self, device, register)
 
     def operate(self, devices: Sequence[Device]) -> None:
-        """The menu of operations."""
+        """The menu of lifecycle verbs and operations."""
+        operations.open_menu(self, devices)
 
-    def action_emergency(self) -> None:
-        """The emergency screen."""
+    @on(StatesRead)
+    def _show_states(self, event: StatesRead) -> None:
+        self.notify(inert(operations.states_text(event.statuses)), markup=False)
 
-
-def _counts(store: FleetStore | None) -> dict[str, Any]:
-    if store is None:
-        return {}
-    failing = len(store.failing)
-    polled = len(store.devices) - store.quarantined
-    return {
-        "devices": len(store.devices),
-        "good": max(0, polled - failing) if store.reached_at is not None else 0,
-        "stale": failing,
-        "alarms": len(store.alarms),
-        "quarantined": store.quarantined,
-        "gaps": store.gaps,
-        "missed": store.missed,
-        "stops": store.stops,
-        "changed": store.drain(),
-    }
+    def action_screenshot_here(self) -> None:
+        """Save a picture of the screen in the current folder."""
+        name = f"dsmilctl-{self.context_name}-{rfc3339(self.clock.now())[:19].replace(':', '')}Z.svg"
+        try:
+            path = self.save_screenshot(name, str(Path.cwd()))
+        except OSError as error:
+            self.notify(f"No picture: {error}", severity="error", markup=False)
+        else:
+            self.notify(f"Saved {path}", markup=False)

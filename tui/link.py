@@ -10,15 +10,16 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
 from dsmilctl.client.interface import Client, ContextInfo
 from dsmilctl.clock import Clock
 from dsmilctl.errors import DSMILError, NetworkError
+from dsmilctl.model.device import Device
 from dsmilctl.model.identity import Identity
-from dsmilctl.model.reading import Gap
+from dsmilctl.model.reading import Batch, Gap
 from dsmilctl.tui.store import FleetStore
 
 LOGGER = logging.getLogger("dsmilctl.tui")
@@ -91,6 +92,37 @@ class Link:
             return await question(client)
 
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(put(), loop))
+
+    def follow(
+        self, device: Device, registers: Sequence[str], interval: float, take: Callable[[Batch], None]
+    ) -> Callable[[], None]:
+        """Call `take` in the link's thread with every batch of one device; what comes back ends it.
+
+        Outlives a broken conversation: it goes on when the context is open again.
+        """
+        loop = self._loop
+        if loop is None:
+            return lambda: None
+        following = asyncio.run_coroutine_threadsafe(self._follow(device, registers, interval, take), loop)
+
+        def end() -> None:
+            following.cancel()
+
+        return end
+
+    async def _follow(
+        self, device: Device, registers: Sequence[str], interval: float, take: Callable[[Batch], None]
+    ) -> None:
+        while True:
+            client = self._client
+            try:
+                if client is not None:
+                    async for item in client.stream([device], registers, interval=interval):
+                        if isinstance(item, Batch):
+                            take(item)
+            except (DSMILError, OSError) as error:
+                LOGGER.info("%s: %s", device.shown_id, error)
+            await asyncio.sleep(FIRST_DELAY)
 
     def _run(self) -> None:
         asyncio.run(self._live())

@@ -5,6 +5,11 @@ from __future__ import annotations
 from textual.message import Message
 
 from dsmilctl.errors import DSMILError
+from dsmilctl.model.audit import AuditRecord, AuditVerdict
+from dsmilctl.model.device import DeviceStatus
+from dsmilctl.model.emergency import Stop
+from dsmilctl.model.operation import Operation
+from dsmilctl.model.reading import Batch
 from dsmilctl.tui.stop import StopProgress
 
 
@@ -35,6 +40,95 @@ class Found(Message):
     def __init__(self, place: int) -> None:
         super().__init__()
         self.place = place
+
+
+class Read(Message):
+    """The registers of the device on the screen were read."""
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__()
+        self.batch = batch
+
+    def can_replace(self, message: Message) -> bool:
+        """The newest values are the ones to show."""
+        return isinstance(message, Read)
+
+
+class Sampled(Message):
+    """The register on the chart got a sample; the series has it already."""
+
+    def can_replace(self, message: Message) -> bool:
+        """One frame shows every sample there is."""
+        return isinstance(message, Sampled)
+
+
+class HistoryRead(Message):
+    """Records of the journal were read."""
+
+    def __init__(self, records: list[AuditRecord], problem: DSMILError | None = None) -> None:
+        super().__init__()
+        self.records = records
+        self.problem = problem
+
+    def can_replace(self, message: Message) -> bool:
+        """The newest records are the ones to show."""
+        return isinstance(message, HistoryRead)
+
+
+class Verified(Message):
+    """The journal was checked."""
+
+    def __init__(self, verdict: AuditVerdict) -> None:
+        super().__init__()
+        self.verdict = verdict
+
+
+class StopsRead(Message):
+    """The stops there were."""
+
+    def __init__(self, stops: list[Stop]) -> None:
+        super().__init__()
+        self.stops = stops
+
+
+class Released(Message):
+    """Stops were released."""
+
+    def __init__(self, stops: list[Stop]) -> None:
+        super().__init__()
+        self.stops = stops
+
+
+class Refusal(Message):
+    """What was asked for was refused, or failed."""
+
+    def __init__(self, error: DSMILError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Planned(Message):
+    """A dry run let the change pass."""
+
+    def __init__(self, operation: Operation) -> None:
+        super().__init__()
+        self.operation = operation
+
+
+class Done(Message):
+    """A change was carried out, well or not."""
+
+    def __init__(self, operation: Operation) -> None:
+        super().__init__()
+        self.operation = operation
+
+
+class StatesRead(Message):
+    """A lifecycle verb was carried out."""
+
+    def __init__(self, statuses: list[DeviceStatus]) -> None:
+        super().__init__()
+        self.statuses = statuses
 
 
 class StopMoved(Message):

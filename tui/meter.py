@@ -7,6 +7,7 @@ from collections import deque
 from dsmilctl.clock import Clock
 
 WINDOW = 5.0
+SHORTEST = 1.5
 
 
 class Meter:
@@ -24,6 +25,6 @@ class Meter:
         while len(self._notes) > 2 and now - self._notes[1][0] >= WINDOW:
             self._notes.popleft()
         begun, before = self._notes[0]
-        if now - begun >= WINDOW:
+        if now - begun >= SHORTEST:
             rate = (written - before) / (now - begun)
             self.rate = int(round(rate, -1 if rate < 1000 else -2))

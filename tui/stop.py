@@ -26,6 +26,10 @@ AGAIN_AFTER = 3.0
 """Seconds after which another press starts another stop although the first one has not ended."""
 
 
+TOLD_EVERY = 64
+"""Confirmations between two messages to the screen."""
+
+
 class Phase(StrEnum):
     """How far a stop has got."""
 
@@ -125,24 +129,31 @@ class Stopper:
                     self._idle.set()
 
     async def _carry_out(self, order: _Pull) -> None:
+        """A client latches before it opens anything, so only a stop of some devices opens it first."""
         self._tell(order, Phase.PULLED)
-        async with self._open_client() as client:
+        client = self._open_client()
+        try:
+            if order.devices is not None:
+                await client.open()
             begun = self._clock.monotonic()
-
-            def report(confirmation: Confirmation) -> None:
-                if order.latched_ms is None:
-                    order.latched_ms = self._since(order)
-                if confirmation.outcome.confirmed:
-                    order.confirmed += 1
-                else:
-                    order.unconfirmed += 1
-                if (order.confirmed + order.unconfirmed) % 64 == 1:
-                    self._tell(order, Phase.LATCHED)
-
-            stop = await client.stop(order.devices, reason=REASON, scope=order.scope, report=report)
+            stop = await client.stop(
+                order.devices, reason=REASON, scope=order.scope, report=lambda item: self._count(order, item)
+            )
             order.latched_ms = (begun - order.at) * 1000 + stop.latched_ms
             order.confirmed, order.unconfirmed = len(stop.confirmed), len(stop.unconfirmed)
             self._tell(order, Phase.ENDED, stop=stop, ended_ms=self._since(order), error=stop.latch_error)
+        finally:
+            await client.close()
+
+    def _count(self, order: _Pull, confirmation: Confirmation) -> None:
+        if order.latched_ms is None:
+            order.latched_ms = self._since(order)
+        if confirmation.outcome.confirmed:
+            order.confirmed += 1
+        else:
+            order.unconfirmed += 1
+        if (order.confirmed + order.unconfirmed) % TOLD_EVERY == 1:
+            self._tell(order, Phase.LATCHED)
 
     def _since(self, order: _Pull) -> float:
         return (self._clock.monotonic() - order.at) * 1000

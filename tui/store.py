@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -26,7 +27,6 @@ MIXED_TITLES = ("READING", "SECOND")
 class Condition(StrEnum):
     """What a row says of its device, worst first."""
 
-    STOPPED = "stopped"
     QUARANTINE = "quarantine"
     ERROR = "error"
     STALE = "stale"
@@ -164,12 +164,25 @@ class FleetStore:
         dirty, self._dirty = self._dirty, set()
         return frozenset(dirty)
 
+    def counts(self) -> dict[str, Any]:
+        """What a snapshot says of the fleet; the rows that changed are handed over."""
+        failing = len(self.failing)
+        polled = len(self.devices) - self.quarantined
+        return {
+            "devices": len(self.devices),
+            "good": max(0, polled - failing) if self.reached_at is not None else 0,
+            "stale": failing,
+            "alarms": len(self.alarms),
+            "quarantined": self.quarantined,
+            "gaps": self.gaps,
+            "missed": self.missed,
+            "stops": self.stops,
+            "changed": self.drain(),
+        }
+
     def condition(self, row: int, *, live: bool) -> Condition:
         """What the row says; `live` is whether the stream as a whole is."""
-        device = self.devices[row]
-        if self.all_stopped or device.device_id in self.stopped:
-            return Condition.STOPPED
-        if device.quarantined:
+        if self.devices[row].quarantined:
             return Condition.QUARANTINE
         if self.statuses[row].state is DeviceState.ERROR:
             return Condition.ERROR
@@ -178,6 +191,10 @@ class FleetStore:
         if self.reached_at is None or not any(cells[row] for cells in self.readings):
             return Condition.WAITING
         return Condition.ALARM if row in self.alarms else Condition.GOOD
+
+    def is_stopped(self, row: int) -> bool:
+        """Whether an emergency stop holds the device."""
+        return self.all_stopped or self.devices[row].device_id in self.stopped
 
     def age(self, row: int, now: float) -> float | None:
         """Seconds since the device was last known to be as shown; None when it never was."""

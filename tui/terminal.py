@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from typing import TYPE_CHECKING, Any
 
 from textual import events
@@ -37,6 +38,14 @@ class Terminal(LinuxDriver):
             self._dashboard.pull_stop()
             return
         super().process_message(message)
+
+    def run_input_thread(self) -> None:
+        """Read keys until the end; a terminal that hung up ends the dashboard as SIGHUP does."""
+        try:
+            super().run_input_thread()
+        except OSError as error:
+            LOGGER.warning("the terminal went away: %s", error)
+            self._dashboard.leave(128 + signal.SIGHUP)
 
     def write(self, data: str) -> None:
         """Write to the terminal; one that has gone away is not waited for."""

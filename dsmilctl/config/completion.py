@@ -61,7 +61,8 @@ class CompletionWords:
         from dsmilctl.config.private import write_private
 
         try:
-            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self._folder.parent, self._folder, file.parent):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_private(file, content, durable=False)
         except (OSError, ConfigError):
             return  # TAB then offers less; the command has nothing to do with it

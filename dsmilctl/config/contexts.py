@@ -14,12 +14,11 @@ import msgspec
 from dsmilctl import __version__
 from dsmilctl.config import cache
 from dsmilctl.config.paths import Paths, paths
-from dsmilctl.config.private import private_folder, write_private
 from dsmilctl.config.settings import load_settings
 from dsmilctl.config.sources import Source, identity
 from dsmilctl.errors import ConfigError, NotFound, UsageError, nearest
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 """What a context may be called; every such name is safe as a file name."""
 
 SIM_OPTIONS = "DSMIL_SIM_OPTIONS"
@@ -151,7 +150,7 @@ def remove_context(name: str) -> None:
 
 def check_name(name: str) -> None:
     """Raise UsageError where a context cannot be called so."""
-    if not NAME.fullmatch(name):
+    if not re.fullmatch(NAME, name):
         hint = "letters, digits, '.', '_' and '-', at most 64, the first a letter or digit"
         raise UsageError(f"{name!r} cannot be the name of a context", hint=hint, target=name)
 
@@ -207,5 +206,7 @@ def _choice(folders: Paths) -> _Choice:
 
 
 def _choose(folders: Paths, choice: _Choice) -> None:
+    from dsmilctl.config.private import private_folder, write_private
+
     private_folder(folders.state)
     write_private(folders.current_context_file, msgspec.json.encode(choice))

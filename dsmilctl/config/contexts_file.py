@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 
 from dsmilctl.config.contexts import BUILTIN, NAME, Context, DriverUse, fleet_of
 from dsmilctl.config.document import Document, KeyPath, read_document
-from dsmilctl.config.edit import key_literal, literal, open_document, without
+from dsmilctl.config.edit import open_document, with_table, without
 from dsmilctl.config.private import replace_file
 from dsmilctl.config.problem import Problem, raise_for
 from dsmilctl.errors import ConfigError, nearest
@@ -59,7 +60,7 @@ def _wrong(data: Mapping[str, Any]) -> Wrong:
     entries = data.get("contexts")
     for name, body in entries.items() if isinstance(entries, dict) else ():
         path = ("contexts", name)
-        if not NAME.fullmatch(name):
+        if not re.fullmatch(NAME, name):
             yield (
                 path,
                 f"{name!r} cannot be the name of a context",
@@ -81,7 +82,7 @@ def _wrong_context(name: str, body: Mapping[str, Any], path: KeyPath) -> Wrong:
         yield path, f"context {name} should have either driver or drivers", 'driver = "host"'
     if "options" in body and "driver" not in body:
         yield (*path, "options"), "options belong to one driver", "put them into the entries of drivers"
-    if isinstance(body.get("fleet"), str) and not NAME.fullmatch(body["fleet"]):
+    if isinstance(body.get("fleet"), str) and not re.fullmatch(NAME, body["fleet"]):
         yield (
             (*path, "fleet"),
             f"{body['fleet']!r} cannot be the name of a fleet",
@@ -170,21 +171,19 @@ def _all_keys(value: Any) -> Iterator[str]:
 def append(file: Path, context: Context) -> None:
     """Add a context at the end of the file; raises ConfigError and then changes nothing."""
     document = open_document(file)
-    lines = [f"[contexts.{key_literal(context.name)}]"]
-    if len(context.drivers) == 1:
-        lines.append(f"driver = {literal(context.drivers[0].driver)}")
-        lines += [f"options = {literal(context.drivers[0].options)}"] if context.drivers[0].options else []
-    else:
-        uses = [{"driver": use.driver, "options": use.options} for use in context.drivers]
-        lines.append(f"drivers = {literal(uses)}")
-    lines += ["read_only = true"] if context.read_only else []
-    lines += (
-        [f"fleet = {literal(context.fleet)}"] if context.fleet not in ("", fleet_of(context.drivers)) else []
-    )
-    lines += [f"description = {literal(context.description)}"] if context.description else []
-    text = document.text + ("\n" if document.text else "") + "\n".join(lines) + "\n"
-    raise_for([_problem(str(file), Document(text), *found) for found in _wrong(Document(text).data)])
+    text = with_table(document, ("contexts", context.name), _body(context))
+    after = Document(text)
+    raise_for([_problem(str(file), after, *found) for found in _wrong(after.data)])
     replace_file(file, text.encode())
+
+
+def _body(context: Context) -> dict[str, Any]:
+    """What the file says about a context; what goes without saying is left out."""
+    uses = [{"driver": use.driver, "options": use.options} for use in context.drivers]
+    body: dict[str, Any] = uses[0] if len(uses) == 1 else {"drivers": uses}
+    body |= {"read_only": True} if context.read_only else {}
+    body |= {"fleet": context.fleet} if context.fleet not in ("", fleet_of(context.drivers)) else {}
+    return body | ({"description": context.description} if context.description else {})
 
 
 def remove(file: Path, name: str) -> None:

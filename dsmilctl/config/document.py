@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tomllib
 from bisect import bisect_right
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -20,11 +22,11 @@ from dsmilctl.config.problem import Problem
 KeyPath = tuple[str | int, ...]
 """The way to a value: names of tables and keys, numbers of array elements."""
 
-LIMIT = 256 * 1024
+LIMIT = 128 * 1024
 """A settings file is small; a larger one (bytes) is refused before it can cost time."""
 
 DEPTH = 32
-"""More dots than this before a `=` make the standard parser slow, and no setting lies that deep."""
+"""Parts of one key.  Longer ones make the standard parser slow, and no setting lies that deep."""
 
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BLANK = re.compile(r"[ \t]*")
@@ -37,6 +39,18 @@ _STRING = re.compile(
 )
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _BARE_VALUE = re.compile(r"[^,\]}#\n]*[^,\]}#\s]")
+
+
+class TooDeep(Exception):
+    """A key of more than DEPTH parts, at `offset`."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(offset)
+        self.offset = offset
+
+
+class NoToml(Exception):
+    """The scanner met what it does not know."""
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -57,11 +71,14 @@ class Document:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.data: dict[str, Any] = tomllib.loads(text)
         self.statements: list[Statement] = []
         self._offsets: dict[KeyPath, int] = {}
         self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
-        _Scanner(text, self.statements, self._offsets).scan()
+        # The scan comes first: it ends at a key that would keep the standard library busy for minutes.
+        # Where the text is not TOML it ends somewhere, and the standard library says what is wrong.
+        with suppress(IndexError, NoToml):
+            _Scanner(text, self.statements, self._offsets).scan()
+        self.data: dict[str, Any] = tomllib.loads(text)
 
     def place(self, path: KeyPath) -> tuple[int, int]:
         """Line and column, both from 1, of a key; of the nearest one around it where it has none."""
@@ -135,6 +152,8 @@ class _Scanner:
         """A dotted key; a header's parts lead into the last element of an array of tables."""
         while True:
             path = (*path, self._part())
+            if len(path) > DEPTH:
+                raise TooDeep(offset)
             self._offsets.setdefault(path, offset)
             self._skip(_BLANK)
             if self._text[self._at] != ".":
@@ -147,7 +166,7 @@ class _Scanner:
     def _part(self) -> str:
         if self._text[self._at] in "\"'":
             literal = self._take(_STRING)
-            return str(tomllib.loads(f"k = {literal}")["k"])
+            return _decoded(literal)
         return self._take(_BARE_KEY)
 
     def _value(self, path: KeyPath) -> None:
@@ -183,9 +202,16 @@ class _Scanner:
     def _take(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self._text, self._at)
         if match is None:
-            raise ValueError(f"no TOML at offset {self._at}")
+            raise NoToml
         self._at = match.end()
         return match.group()
+
+
+def _decoded(literal: str) -> str:
+    try:
+        return str(tomllib.loads(f"k = {literal}")["k"])
+    except tomllib.TOMLDecodeError as error:
+        raise NoToml from error
 
 
 def read_document(path: str) -> tuple[Document | None, list[Problem]]:
@@ -207,10 +233,14 @@ def read_bounded(path: str, problems: list[Problem]) -> bytes | None:
     """The content of a file of at most LIMIT bytes; None when `problems` says why not."""
     try:
         with open(path, "rb", opener=_without_waiting) as file:
-            content = file.read(LIMIT + 1)
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            content = file.read(LIMIT + 1) if regular else b""
     except OSError as error:
         hint = f"chmod u+r {path}" if isinstance(error, PermissionError) else "it has to be a readable file"
         problems.append(Problem(place=path, message=f"cannot be read: {error.strerror}", hint=hint))
+        return None
+    if not regular:
+        problems.append(Problem(place=path, message="is not a regular file", hint=f"rm {path}"))
         return None
     if len(content) > LIMIT:
         message = f"is larger than {LIMIT // 1024} KiB, which no settings file is"
@@ -225,17 +255,22 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def _parsed(text: str, path: str) -> tuple[Document | None, list[Problem]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.partition("=")[0].count(".") > DEPTH and not line.lstrip().startswith("#"):
-            return None, [
-                Problem(place=f"{path}:{number}:1", message=f"is nested deeper than {DEPTH} tables")
-            ]
     try:
         return Document(text), []
     except tomllib.TOMLDecodeError as error:
         return None, [_syntax(str(error), text, path)]
+    except TooDeep as error:
+        line, column = position(text, error.offset)
+        return None, [
+            Problem(place=f"{path}:{line}:{column}", message=f"is nested deeper than {DEPTH} tables")
+        ]
     except RecursionError:
         return None, [Problem(place=path, message="is nested too deeply to be read")]
+
+
+def position(text: str, offset: int) -> tuple[int, int]:
+    """Line and column, both from 1, of an offset."""
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
 def _syntax(said: str, text: str, path: str) -> Problem:
@@ -244,7 +279,7 @@ def _syntax(said: str, text: str, path: str) -> Problem:
         message, line, column = match.groups()
     else:
         message = said.removesuffix(" (at end of document)")
-        line, column = str(text.count("\n") + 1), str(len(text) - text.rfind("\n"))
+        line, column = position(text, len(text))
     return Problem(
         place=f"{path}:{line}:{column}", message=f"is not TOML: {message}", hint="toml.io describes it"
     )

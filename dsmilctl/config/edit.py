@@ -64,23 +64,31 @@ def with_value(document: Document, path: KeyPath, value: Any) -> str:
 
 def _with_line(document: Document, path: KeyPath, value: Any) -> str:
     """The text with a new line at the end of its table, which is made where it is not there yet."""
-    table = path[:-1]
-    header, home = -1, -1
+    home = _home(document, path[:-1])
+    if home is None:
+        return _with_header(document, path[:-1], _assignment(path[-1:], value))
+    header, around = home
+    at = _end_of_table(document, header)
+    line = _assignment(path[len(around) :], value)
+    return f"{_ended(document.text[:at])}{line}{document.text[at:]}"
+
+
+def _home(document: Document, table: KeyPath) -> tuple[int, KeyPath] | None:
+    """The header (its number, -1 for none) and its table under which entries of a table are written."""
+    header: int = -1
+    around: KeyPath = ()
     for number, line in enumerate(document.statements):
-        header = number if line.value is None else header
-        within = document.statements[header].path if header >= 0 else ()
-        if (line.value is None and line.path == table) or (line.value and line.path[:-1] == table != within):
-            home = header
-            path = path[len(within) :]
-            break
-    else:
-        path = path[-1:] if table else path
-        if table:
-            head = f"[{'.'.join(key_literal(part) for part in table)}]"
-            gap = "\n" if document.text else ""
-            return f"{_ended(document.text)}{gap}{head}\n{_assignment(path, value)}"
-    at = _end_of_table(document, home)
-    return f"{_ended(document.text[:at])}{_assignment(path, value)}{document.text[at:]}"
+        if line.value is None:
+            header, around = number, line.path
+        if (line.path if line.value is None else line.path[:-1]) == table:
+            return header, around
+    return None if table else (-1, ())
+
+
+def _with_header(document: Document, table: KeyPath, lines: str) -> str:
+    head = f"[{'.'.join(key_literal(part) for part in table)}]"
+    gap = "\n" if document.text else ""
+    return f"{_ended(document.text)}{gap}{head}\n{lines}"
 
 
 def _assignment(path: KeyPath, value: Any) -> str:
@@ -110,16 +118,30 @@ def without(document: Document, path: KeyPath) -> str:
     return _proven(text, _removed(document.data, path))
 
 
+def with_table(document: Document, path: KeyPath, table: Mapping[str, Any]) -> str:
+    """The text with a new table at its end; raises ConfigError where it cannot have one."""
+    lines = "".join(_assignment((key,), value) for key, value in table.items())
+    return _proven(_with_header(document, path, lines), _put(document.data, path, table))
+
+
 def _proven(text: str, wanted: dict[str, Any]) -> str:
-    """The text, once the standard library reads exactly what was wanted from it."""
+    """The text, once the standard library reads exactly what was wanted from it; empty tables aside."""
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         found = None
-    if found != wanted:
+    if found is None or _pruned(found) != _pruned(wanted):
         message = "the file is written in a way that cannot be changed without losing something"
         raise ConfigError(message, hint="change it in an editor")
     return text
+
+
+def _pruned(value: Any) -> Any:
+    """The value without tables in which there is nothing."""
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _pruned(found) for key, found in value.items()}
+    return {key: found for key, found in inner.items() if found != {}}
 
 
 def _put(data: Mapping[str, Any], path: KeyPath, value: Any) -> dict[str, Any]:

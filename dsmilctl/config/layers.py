@@ -67,7 +67,7 @@ def _layers(found: list[Source], variables: dict[str, str]) -> tuple[list[Layer]
 
 def _strange(present: list[Source], read: list[Source]) -> list[Problem]:
     """Files of a format that is not read: alone a mistake, beside a TOML file an ambiguity."""
-    return [_strange_file(source.path, read) for source in present if source not in read]
+    return [_strange_file(source.path, read) for source in present if source not in read and source.known]
 
 
 def _strange_file(path: str, read: list[Source]) -> Problem:

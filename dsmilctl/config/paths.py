@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from dsmilctl.errors import ConfigError
+
 HOME = "DSMIL_HOME"
 """The environment variable that names one folder for everything: for tests, demos and throw-away homes."""
 
@@ -145,9 +147,14 @@ def _linux() -> Paths:
 def _xdg(variable: str, default: str) -> Path:
     """A base folder; the specification has relative paths ignored."""
     value = os.environ.get(variable, "").strip()
-    if value.startswith("~"):
-        value = os.path.expanduser(value)  # noqa: PTH111 - keeps an unknown ~user instead of raising
-    return Path(value if value.startswith("/") else default).expanduser() / NAME
+    return Path(value if value.startswith("/") else _home(default)) / NAME
+
+
+def _home(folder: str) -> str:
+    found = os.path.expanduser(folder)  # noqa: PTH111 - Path.expanduser raises what nobody expects
+    if found.startswith("~"):
+        raise ConfigError("this user has no home folder", hint=f"set HOME, or {HOME} to a folder of your own")
+    return found
 
 
 def _system() -> Path:

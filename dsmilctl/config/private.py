@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -13,15 +14,16 @@ from dsmilctl.errors import ConfigError
 WIDER = 0o077
 """The permission bits that a private file or folder must not have."""
 
+NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+"""What a file system answers that cannot sync a folder."""
+
 
 def private_folder(folder: Path) -> Path:
     """Make a folder of mode 0700, or check that the one there is ours alone; raises ConfigError."""
     try:
-        folder.mkdir(mode=0o700)
-    except FileNotFoundError:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return private_folder(folder)
-    except FileExistsError:
+        with suppress(FileExistsError):  # whatever is there is judged next
+            folder.mkdir(mode=0o700)
         check_private(folder, folder.lstat())
     except OSError as error:
         raise _unusable(folder, error) from error
@@ -111,6 +113,9 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(descriptor)
 

@@ -68,6 +68,8 @@ class Secrets:
             return False
         if self._keyring and not file.stat().st_size:
             _call(_keyring().delete_password, name)
+        for left_by_a_crash in self._folder.glob(f".{file.name}.*"):
+            left_by_a_crash.unlink(missing_ok=True)
         file.unlink(missing_ok=True)
         return True
 

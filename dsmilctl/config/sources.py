@@ -50,6 +50,11 @@ class Source(msgspec.Struct, frozen=True):
         """Whether there is something of that name."""
         return bool(self.identity)
 
+    @property
+    def known(self) -> bool:
+        """Whether the system let us look at it."""
+        return self.exists and not self.identity.startswith("errno")
+
 
 def sources(paths: Paths) -> list[Source]:
     """Every file that matters, weakest level first, also the absent ones."""

@@ -18,6 +18,9 @@ from dsmilctl.errors import ConfigError, nearest
 SHOWN = 60
 """Characters of a wrong value that an error repeats."""
 
+MOST = 50
+"""How many errors of one source are told."""
+
 PLAIN: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -26,8 +29,14 @@ def check(values: dict[str, Any], place: Callable[[KeyPath], str], *, strict: bo
     try:
         SettingsSchema.model_validate(values, strict=strict)
     except ValidationError as error:
-        return [_problem(found["type"], found["loc"], found["input"], place) for found in error.errors()]
+        found = error.errors(include_url=False, include_context=False)
+        problems = [_problem(one["type"], one["loc"], one["input"], place) for one in found[:MOST]]
+        return problems + _more(len(found) - MOST)
     return []
+
+
+def _more(count: int) -> list[Problem]:
+    return [Problem(place="", message=f"and {count} more")] if count > 0 else []
 
 
 def _problem(kind: str, location: KeyPath, value: Any, place: Callable[[KeyPath], str]) -> Problem:

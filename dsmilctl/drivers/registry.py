@@ -10,18 +10,11 @@ from pathlib import Path
 import msgspec
 
 from dsmilctl.drivers.contract import API, Driver
+from dsmilctl.drivers.entry import EntryPoint
+from dsmilctl.drivers.trust import distrust
 from dsmilctl.errors import ConfigError, DSMILError, MissingExtraError, NotFound, nearest
 
-GROUP = "dsmilctl.drivers"
-
-
-class EntryPoint(msgspec.Struct, frozen=True):
-    """Where a driver is: its name, `module:class`, and the distribution that brought it."""
-
-    name: str
-    target: str
-    distribution: str
-    version: str
+__all__ = ["EntryPoint", "Registry"]
 
 
 class _Cache(msgspec.Struct):
@@ -56,34 +49,25 @@ class Registry:
         return self._load(entries[name])
 
     def _load(self, entry: EntryPoint) -> type[Driver]:
+        if entry.problem:
+            raise ConfigError(entry.problem, hint=_reinstall(entry), target=entry.name)
         module, _, attribute = entry.target.partition(":")
         try:
+            reason = "" if entry.ours else distrust(module)
+            if reason:
+                hint = "make it belong to you or root, and chmod o-w; then look at what it holds"
+                raise ConfigError(f"driver {entry.name}: {reason}", hint=hint, target=entry.name)
             driver = getattr(importlib.import_module(module), attribute)
+        except ConfigError:
+            raise
         except ModuleNotFoundError as error:
-            hint = f"pip install 'dsmilctl[{entry.name}]'" if entry.distribution == "dsmilctl" else ""
-            hint = hint or f"pip install {error.name}"
             message = f"driver {entry.name} needs the package {error.name}"
-            raise MissingExtraError(message, hint=hint, target=entry.name) from error
-        except Exception as error:  # a stranger's module may fail with anything; it must hurt only itself
+            raise MissingExtraError(message, hint=_reinstall(entry), target=entry.name) from error
+        except (Exception, SystemExit) as error:  # a stranger's module may do anything; it hurts only itself
             message = f"driver {entry.name} failed to import: {type(error).__name__}: {error}"
             hint = f"report it to the makers of {entry.distribution} {entry.version}"
             raise ConfigError(message, hint=hint, target=entry.name) from error
-        return self._checked(entry, driver)
-
-    def _checked(self, entry: EntryPoint, driver: object) -> type[Driver]:
-        if not (isinstance(driver, type) and issubclass(driver, Driver)):
-            message = f"driver {entry.name}: {entry.target} is not a subclass of Driver"
-            raise ConfigError(
-                message, hint=f"report it to the makers of {entry.distribution}", target=entry.name
-            )
-        if driver.api != API:
-            message = f"driver {entry.name} speaks contract {driver.api}, this dsmilctl speaks {API}"
-            raise ConfigError(message, hint=f"pip install --upgrade {entry.distribution}", target=entry.name)
-        for package in driver.required:
-            if not _importable(package):
-                message = f"driver {entry.name} needs the package {package}"
-                raise MissingExtraError(message, hint=f"pip install {package}", target=entry.name)
-        return driver
+        return _checked(entry, driver)
 
     def problem(self, name: str) -> DSMILError | None:
         """Why a driver cannot be loaded, or None."""
@@ -98,22 +82,14 @@ class Registry:
             return None
         try:
             kept = msgspec.json.decode(self._cache.read_bytes(), type=_Cache)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return None  # no cache, or not ours: scan
         return kept.entries if kept.key == _path_key() else None
 
     def _scan(self) -> tuple[EntryPoint, ...]:
-        from importlib.metadata import entry_points
+        from dsmilctl.drivers.installed import scan
 
-        found = tuple(
-            EntryPoint(
-                point.name,
-                point.value,
-                point.dist.name if point.dist else "",
-                point.dist.version if point.dist else "",
-            )
-            for point in entry_points(group=GROUP)
-        )
+        found = scan()
         self._keep(found)
         return found
 
@@ -129,10 +105,38 @@ class Registry:
             return  # without a cache every command scans: slower, not wrong
 
 
+def _checked(entry: EntryPoint, driver: object) -> type[Driver]:
+    """The driver, if it is one that this program can use; raises ConfigError or MissingExtraError."""
+    report = f"report it to the makers of {entry.distribution} {entry.version}"
+    if not (isinstance(driver, type) and issubclass(driver, Driver)):
+        message = f"driver {entry.name}: {entry.target} is not a subclass of Driver"
+        raise ConfigError(message, hint=report, target=entry.name)
+    if driver.api != API:
+        message = f"driver {entry.name} speaks contract {driver.api}, this dsmilctl speaks {API}"
+        raise ConfigError(message, hint=f"pip install --upgrade {entry.distribution}", target=entry.name)
+    if getattr(driver, "name", None) != entry.name:
+        message = f"driver {entry.name} calls itself {getattr(driver, 'name', None)!r}"
+        raise ConfigError(message, hint=report, target=entry.name)
+    for package in driver.required:
+        if not _importable(package):
+            message = f"driver {entry.name} needs the package {package}"
+            raise MissingExtraError(message, hint=_reinstall(entry), target=entry.name)
+    return driver
+
+
+def _reinstall(entry: EntryPoint) -> str:
+    if entry.ours:
+        return f"pip install 'dsmilctl[{entry.name}]'"
+    return f"pip install --force-reinstall {entry.distribution}"
+
+
 def _importable(package: str) -> bool:
     from importlib.util import find_spec
 
-    return find_spec(package) is not None
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False  # not even the package that it would be a part of
 
 
 def _path_key() -> str:

@@ -115,7 +115,7 @@ class FileLock:
         try:
             self.descriptor = self._open()
         except OSError as error:
-            raise unavailable(f"The lock {self.path} cannot be opened", error, self.path) from error
+            raise unavailable(f"lock {self.path} cannot be opened", error, self.path) from error
         try:
             self._acquire()
         except BaseException:
@@ -145,10 +145,10 @@ class FileLock:
                 holder = lock_holder(self.descriptor)
                 by = f" by process {holder}" if holder else ""
                 raise StateUnavailable(
-                    f"{self.path} has been locked{by} for more than {self.timeout:g} s.",
-                    hint=f"Wait for process {holder} or end it."
+                    f"{self.path} has been locked{by} for more than {self.timeout:g} s",
+                    hint=f"wait for process {holder} or end it"
                     if holder
-                    else "Wait for the process that holds it.",
+                    else "wait for the process that holds it",
                     target=str(self.path),
                 )
             time.sleep(min(pause, left))
@@ -184,17 +184,17 @@ def lock_holder(descriptor: int) -> int:
 
 
 _HINTS = {
-    errno.ENOSPC: "Free some space on that disk.",
-    errno.EDQUOT: "Free some of your disk quota.",
-    errno.EROFS: "The disk is mounted read-only; look at the kernel's messages.",
-    errno.EACCES: "Give your user the right to write there.",
-    errno.EPERM: "Give your user the right to write there.",
-    errno.ENOTDIR: "A part of that path is a file; move it away.",
-    errno.EIO: "The disk reports an error; look at the kernel's messages.",
+    errno.ENOSPC: "free some space on that disk",
+    errno.EDQUOT: "free some of your disk quota",
+    errno.EROFS: "the disk is mounted read-only; look at the kernel's messages",
+    errno.EACCES: "give your user the right to write there",
+    errno.EPERM: "give your user the right to write there",
+    errno.ENOTDIR: "a part of that path is a file; move it away",
+    errno.EIO: "the disk reports an error; look at the kernel's messages",
 }
 
 
 def unavailable(what: str, error: OSError, path: Path) -> StateUnavailable:
     """The refusal for a state file that the system does not let us use, with a hint for what went wrong."""
-    hint = _HINTS.get(error.errno or 0, "Run `dsmilctl doctor`.")
-    return StateUnavailable(f"{what}: {error.strerror or error}.", hint=hint, target=str(path))
+    hint = _HINTS.get(error.errno or 0, "dsmilctl doctor")
+    return StateUnavailable(f"{what}: {error.strerror or error}", hint=hint, target=str(path))

@@ -32,7 +32,7 @@ class History:
             try:
                 write_durably(folder / _file_name(stop), _encoder.encode(stop))
             except OSError as error:
-                LOGGER.warning("The history of stop %s cannot be written: %s", stop.stop_id, error)
+                LOGGER.warning("the history of %s cannot be written: %s", stop.stop_id, error)
                 continue
             self._forget(folder)
             return

@@ -99,11 +99,11 @@ class Journal:
                 read_tail(self.folder)
             space = os.statvfs(self.folder)
         except OSError as error:
-            raise files.unavailable("The journal cannot be written", error, self.folder) from error
+            raise files.unavailable(f"journal {self.folder} cannot be written", error, self.folder) from error
         if space.f_blocks and space.f_bavail * space.f_frsize < _LEAST_SPACE:
             raise StateUnavailable(
-                f"The disk of the journal {self.folder} is full.",
-                hint="Free some space on that disk.",
+                f"the disk of journal {self.folder} is full",
+                hint="free some space on that disk",
                 target=str(self.folder),
             )
 
@@ -143,7 +143,7 @@ class Journal:
         try:
             return [as_record(line) for line in unfinished(self.folder)]
         except OSError as error:
-            raise files.unavailable("The journal cannot be read", error, self.folder) from error
+            raise files.unavailable(f"journal {self.folder} cannot be read", error, self.folder) from error
 
     def verify(self, anchor: str = "") -> AuditVerdict:
         """Check every line, the chain and that all segments are there.
@@ -166,7 +166,7 @@ class Journal:
             anchor = Anchor(sequence=tail.sequence, hash=tail.hash, time=now, records=tail.sequence)
             files.write_durably(destination, canonical(anchor) + b"\n")
         except OSError as error:
-            raise files.unavailable("The anchor cannot be written", error, destination) from error
+            raise files.unavailable(f"anchor {destination} cannot be written", error, destination) from error
         return anchor
 
     def restart(self, reason: str, user: str) -> AuditRecord:
@@ -179,7 +179,9 @@ class Journal:
                 return self._writer.restart(reason, user)
             except OSError as error:
                 self._writer.close()
-                raise files.unavailable("The journal cannot be written", error, self.folder) from error
+                raise files.unavailable(
+                    f"journal {self.folder} cannot be written", error, self.folder
+                ) from error
 
     def _lines_backwards(self) -> Iterator[Line]:
         try:
@@ -188,7 +190,7 @@ class Journal:
                     if text and (line := read_line(text)) is not None:
                         yield line
         except OSError as error:
-            raise files.unavailable("The journal cannot be read", error, self.folder) from error
+            raise files.unavailable(f"journal {self.folder} cannot be read", error, self.folder) from error
 
     def _commit(self) -> None:
         """Write what is waiting, from every thread, at once."""
@@ -211,7 +213,7 @@ class Journal:
         if isinstance(error, DSMILError):
             return error
         if isinstance(error, OSError):
-            return files.unavailable("The journal cannot be written", error, self.folder)
+            return files.unavailable(f"journal {self.folder} cannot be written", error, self.folder)
         return StateUnavailable(
-            "The record was not written: the write was broken off.", target=str(self.folder)
+            "the record was not written: the write was broken off", target=str(self.folder)
         )

@@ -88,7 +88,7 @@ class Latch:
             try:
                 write_durably(path, content)
             except OSError as error:
-                errors.append(unavailable(f"The emergency stop cannot be latched in {place}", error, path))
+                errors.append(unavailable(f"the emergency stop cannot be latched in {place}", error, path))
                 continue
             return errors[0].message if errors else ""
         raise errors[0]
@@ -107,7 +107,7 @@ class Latch:
         if stop_id and not wanted:
             known = ", ".join(stop.stop_id for stop in self.stops()) or "none"
             raise NotFound(
-                f"No emergency stop {stop_id} is in force.", hint=f"In force: {known}.", target=stop_id
+                f"no emergency stop {stop_id!r} is in force", hint=f"in force: {known}", target=stop_id
             )
         now = self._clock.now()
         released: dict[str, Stop] = {}
@@ -140,6 +140,8 @@ class Latch:
         if marks != marked:
             held = [found for mark in marks if (found := _read(place / mark[0])) is not None]
             self._seen[place] = (marks, held)
+            if any(item.stop.stop_id == UNREADABLE for item in held):
+                del self._seen[place]  # perhaps it can be read next time
         return held
 
     def _remove(self, held: _Held) -> None:
@@ -150,7 +152,9 @@ class Latch:
                 held.path.unlink(missing_ok=True)
             sync_folder(held.path.parent)
         except OSError as error:
-            raise unavailable("The emergency stop cannot be released", error, held.path) from error
+            raise unavailable(
+                f"the emergency stop in {held.path} cannot be released", error, held.path
+            ) from error
 
 
 def _marks(place: Path) -> list[_Mark]:
@@ -168,7 +172,7 @@ def _marks(place: Path) -> list[_Mark]:
 def _read(path: Path) -> _Held | None:
     """The stop in a file, nothing if it was released meanwhile."""
     try:
-        content = unseal(path.read_bytes().removesuffix(b"\n"))
+        content = unseal(_content(path).removesuffix(b"\n"))
         if content is None:
             return _unreadable(path, "its content is cut short or was changed")
         stop = _decoder.decode(content)
@@ -179,6 +183,15 @@ def _read(path: Path) -> _Held | None:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return _unreadable(path, str(error))
     return _Held(stop, frozenset(stop.devices), path)
+
+
+def _content(path: Path) -> bytes:
+    """The file's bytes; a link is not followed, and what is no file holds nobody up."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, os.fstat(descriptor).st_size + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _unreadable(path: Path, why: str) -> _Held:

@@ -54,7 +54,7 @@ class Rates:
                 after, refusal = self._attempt(_load(lock.descriptor), keys)
                 _store(lock.descriptor, after)
             except OSError as error:
-                raise unavailable("The rate limits cannot be counted", error, path) from error
+                raise unavailable(f"the rate limits cannot be counted in {path}", error, path) from error
         return refusal
 
     def _attempt(
@@ -72,12 +72,15 @@ class Rates:
             taken[key] = max(taken.get(key, now), now) + _period(bucket) // max(bucket.capacity, 1)
             wait = taken[key] - now - (_period(bucket) if bucket.capacity > 0 else 0)
             if wait > longest:
-                longest, refused = wait, f"{key}: no more than {bucket.capacity} in {bucket.per_seconds:g} s"
+                longest, refused = (
+                    wait,
+                    f"{key} may have no more than {bucket.capacity} in {bucket.per_seconds:g} s",
+                )
         if not refused:
             return taken, None
         seconds = longest / NANOSECONDS
-        hint = f"Try again in {seconds:.3g} s."
-        return kept, RateLimitError(f"Too many operations for {refused}.", retry_after=seconds, hint=hint)
+        hint = f"try again in {seconds:.3g} s"
+        return kept, RateLimitError(f"too many operations: {refused}", retry_after=seconds, hint=hint)
 
 
 def _period(bucket: Bucket) -> int:

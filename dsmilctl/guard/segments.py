@@ -87,8 +87,8 @@ def read_tail(folder: Path) -> Tail:
 def damaged(path: Path) -> StateUnavailable:
     """The refusal to write behind a record that is not what was written."""
     return StateUnavailable(
-        f"The journal's last record in {path} is damaged, so nothing can be recorded.",
-        hint="Look with `dsmilctl audit verify`.",
+        f"the journal's last record in {path} is damaged, so nothing can be recorded",
+        hint="dsmilctl audit verify",
         target=str(path),
     )
 

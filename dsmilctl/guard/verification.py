@@ -199,7 +199,7 @@ def verify(folder: Path, anchor: str = "") -> AuditVerdict:
         verification = Verification(anchor)
         verification.walk(folder)
     except OSError as error:
-        raise unavailable("The journal cannot be read", error, folder) from error
+        raise unavailable(f"journal {folder} cannot be read", error, folder) from error
     return verification.verdict()
 
 

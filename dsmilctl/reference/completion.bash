@@ -94,7 +94,8 @@ __dsmilctl_offer_kind() {
     choices) __dsmilctl_offer_all "$words" ;;
     contexts | drivers) __dsmilctl_offer_file "$folder/$kind" ;;
     devices | registers)
-      [[ -n $context ]] || IFS=$'\t' read -r context _ 2>/dev/null <"$folder/current"
+      [[ -n $context || ! -r $folder/current ]] || IFS=$'\t' read -r context _ <"$folder/current"
+      context=${context:-local}
       [[ $context == [[:alnum:]]* && $context != *[![:alnum:]._-]* ]] || return
       if [[ $kind == devices ]]; then
         front+=${part%"${part##*,}"}

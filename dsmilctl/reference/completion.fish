@@ -70,6 +70,7 @@ function __dsmilctl_context
     if test -z "$named" -a -r $argv[1]/current
         read -d \t named rest <$argv[1]/current
     end
+    test -n "$named"; or set named local
     string match -r -- '^[A-Za-z0-9][A-Za-z0-9._-]*$' $named
 end
 

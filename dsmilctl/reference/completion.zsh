@@ -28,6 +28,7 @@ _dsmilctl_lines() {
   lines=()
   if [[ $1 == (devices|registers) ]]; then
     context=${context:-${${mapfile[$REPLY/current]}%%$'\t'*}}
+    context=${context:-local}
     [[ $context == [[:alnum:]][[:alnum:]._-]# ]] || return
     REPLY+=/$context
   fi

@@ -83,12 +83,6 @@ def imported(node: ast.AST) -> Iterator[str]:
         yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
-def top_level_imports(module: Module) -> Iterator[tuple[ast.AST, str]]:
-    """The imports that run when the module is imported: those under `if TYPE_CHECKING` do not."""
-    for node in module.tree.body:
-        yield from ((node, name) for name in imported(node))
-
-
 def all_imports(module: Module) -> Iterator[tuple[ast.AST, str]]:
     for node in ast.walk(module.tree):
         yield from ((node, name) for name in imported(node))

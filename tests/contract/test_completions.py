@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -160,6 +162,32 @@ def test_a_machine_on_which_nothing_was_run_yet_offers_the_fixed_words(tmp_path:
     for ask in (bash_candidates, fish_candidates):
         assert set(ask("dsmilctl device re", bare)) == {"read", "registers", "reset"}
         assert ask("dsmilctl device read ", bare) == []
+
+
+def test_what_commands_have_seen_is_what_tab_offers(tmp_path: Path) -> None:
+    home = {
+        "HOME": str(tmp_path),
+        "DSMIL_HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+        "LC_ALL": "C.UTF-8",
+    }
+    for line in ("-C sim device list", "context use sim", "context list", "driver list"):
+        command = [sys.executable, "-m", "dsmilctl", *line.split()]
+        subprocess.run(command, env=home, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+
+    for ask in (bash_candidates, fish_candidates):
+        assert len([word for word in ask("dsmilctl device read ", home) if word.startswith("0x80")]) >= 79
+        assert {"TEMP", "VOLTAGE"} <= set(ask("dsmilctl device read 0x8000 ", home))
+        assert {"local", "sim"} <= set(ask("dsmilctl -C ", home))
+        assert {"host", "sim"} <= set(ask("dsmilctl driver show ", home))
+
+
+def test_without_a_chosen_context_devices_of_this_machine_are_offered(tmp_path: Path) -> None:
+    CompletionWords(tmp_path / "cache/completion").keep_fleet("local", [device("cpu")])
+    home = {"HOME": str(tmp_path), "DSMIL_HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+
+    for ask in (bash_candidates, fish_candidates):
+        assert set(ask("dsmilctl device show ", home)) == {"@all", "cpu"}
 
 
 @pytest.mark.parametrize("shell", SHELLS)

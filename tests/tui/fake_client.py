@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -225,7 +226,7 @@ class FakeClient(Client):
         *,
         interval: float = 1.0,
         changes_only: bool = False,
-    ) -> AsyncIterator[Batch | Gap]:
+    ) -> AsyncGenerator[Batch | Gap, None]:
         sequence = 0
         while not self.world.broken:
             sequence += 1
@@ -239,7 +240,7 @@ class FakeClient(Client):
             await asyncio.sleep(min(interval, 0.05))
         raise ConnectionError(self.world.broken)
 
-    async def events(self) -> AsyncIterator[Event | Gap]:
+    async def events(self) -> AsyncGenerator[Event | Gap, None]:
         await asyncio.Event().wait()
         yield Gap(0)
 
@@ -308,6 +309,16 @@ class FakeClient(Client):
             problem="the record was changed" if bad else "",
             last_hash=f"{len(self.world.journal):064x}",
         )
+
+    async def audit_export(self, destination: Path) -> dict[str, Any]:
+        raise NotFound("no journal to export here")
+
+    async def audit_restart(self, reason: str) -> AuditRecord:
+        raise NotFound("no journal to restart here")
+
+    async def forget(self) -> int:
+        self.world.written.clear()
+        return 0
 
     async def drivers(self) -> list[DriverInfo]:
         return []

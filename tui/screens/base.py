@@ -65,7 +65,7 @@ class Page(Screen[None]):
         self.query_one(Footer).show_keys(shown, self.app.size.width)
 
     def _snapshot_changed(self, snapshot: Snapshot) -> None:
-        if not self.is_current and not self.app.screen.is_modal:
+        if not self.is_current:
             return
         self.query_one(Header).watch_snapshot(snapshot)
         self.query_one(Banner).watch_snapshot(snapshot)
@@ -127,6 +127,7 @@ class Dialog(ModalScreen[Result], Generic[Result]):
 
 
 def own_commands(owner: object) -> list[Command]:
-    """The commands that a screen, a widget or the app declares itself, those without a key last."""
-    declared = type(owner).__dict__.get("BINDINGS", ())
-    return [*(item for item in declared if isinstance(item, Command)), *getattr(owner, "EXTRA", ())]
+    """The commands that a screen, a widget or the app (or its class) declares, those without a key last."""
+    kind = owner if isinstance(owner, type) else type(owner)
+    declared = kind.__dict__.get("BINDINGS", ())
+    return [*(item for item in declared if isinstance(item, Command)), *getattr(kind, "EXTRA", ())]

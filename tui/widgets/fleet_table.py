@@ -18,13 +18,12 @@ from dsmilctl.tui.widgets.table import Cell, Column, Table
 SPARK_CELLS = 20
 MARKED_HEAD = len("DEVICE ▲")
 SIGNS = {
-    Condition.STOPPED: ("■ stopped", "bad"),
     Condition.QUARANTINE: ("⊘ quarantine", "dim"),
     Condition.ERROR: ("✕ error", "bad"),
     Condition.STALE: ("◌ stale", "warn"),
     Condition.WAITING: ("○ waiting", "dim"),
 }
-RISK_INK = {Risk.CRITICAL: "strong", Risk.HIGH: "plain", Risk.MEDIUM: "dim", Risk.LOW: "dim"}
+RISK_INK = {Risk.CRITICAL: "plain", Risk.HIGH: "plain", Risk.MEDIUM: "dim", Risk.LOW: "dim"}
 DIMMED = (Condition.QUARANTINE, Condition.STALE, Condition.ERROR, Condition.WAITING)
 
 
@@ -86,7 +85,7 @@ class FleetTable(Table):
                 Column(
                     f"key{place}",
                     inert(key.title),
-                    20 if key.mixed else 11,
+                    20 if key.mixed else 10,
                     right=not key.mixed,
                     drop=2 * place,
                 )
@@ -126,9 +125,7 @@ class FleetTable(Table):
         device = store.devices[row]
         condition = store.condition(row, live=self._snapshot.live)
         ink = "dim" if condition in DIMMED else "plain"
-        state, state_ink = SIGNS.get(condition, ("", ""))
-        if not state:
-            state, state_ink = f"● {store.statuses[row].state.value}", "good"
+        state, state_ink = state_cell(store, row, condition)
         return [
             Cell(inert(device.shown_id), ink),
             Cell(inert(device.name), ink),
@@ -162,7 +159,7 @@ class FleetTable(Table):
         if condition is Condition.QUARANTINE:
             return Cell(GAP * SPARK_CELLS, "faint")
         second = store.spark_second(row, self._snapshot.monotonic)
-        return Cell(blocks(store.rings[row], second, SPARK_CELLS), "accent" if ink == "plain" else "faint")
+        return Cell(blocks(store.rings[row], second, SPARK_CELLS), "spark" if ink == "plain" else "faint")
 
     def _latency(self, store: FleetStore, row: int, condition: Condition) -> Cell:
         if condition in (Condition.STALE, Condition.ERROR) and row in store.failing:
@@ -176,3 +173,11 @@ class FleetTable(Table):
     def action_sort_by(self, key: str) -> None:
         """A click on a head sorts by it."""
         self.post_message(self.SortAsked(key))
+
+
+def state_cell(store: FleetStore, row: int, condition: Condition) -> tuple[str, str]:
+    """The state in words with its sign; a stopped device keeps the sign of what else is wrong with it."""
+    text, ink = SIGNS.get(condition, (f"● {store.statuses[row].state.value}", "good"))
+    if store.is_stopped(row):
+        return (f"■ stopped {text[0]}" if ink != "good" else "■ stopped"), "bad"
+    return text, ink

@@ -17,7 +17,9 @@ KEY_NAMES = {
     "minus": "-",
     "escape": "esc",
     "space": "space",
-    "full_stop": ".",
+    "equals_sign": "=",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
 }
 
 

@@ -10,6 +10,7 @@ INKS = frozenset(
         "plain",
         "dim",
         "faint",
+        "spark",
         "strong",
         "good",
         "warn",

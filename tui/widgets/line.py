@@ -46,9 +46,9 @@ class Line(Widget):
         if not self.size.width:
             return
         text = "".join(part.text for part in self._arrange(self.size.width))
-        first, last = _difference(self._painted, text)
+        first, last = difference(self._painted, text)
         if not same_inks or not text.isascii() or not self._painted.isascii():
-            first, last = _wide_difference(self._painted, text) if same_inks else (0, self.size.width)
+            first, last = wide_difference(self._painted, text) if same_inks else (0, self.size.width)
         if last > first:
             self.refresh(Region(first, 0, last - first, 1))
 
@@ -92,7 +92,7 @@ def _cut(parts: Sequence[Part], width: int) -> list[Part]:
     return kept
 
 
-def _difference(before: str, after: str) -> tuple[int, int]:
+def difference(before: str, after: str) -> tuple[int, int]:
     """The first and last place that differ; everything when the lengths do."""
     if len(before) != len(after):
         return 0, max(len(before), len(after))
@@ -100,9 +100,9 @@ def _difference(before: str, after: str) -> tuple[int, int]:
     return (places[0], places[-1] + 1) if places else (0, 0)
 
 
-def _wide_difference(before: str, after: str) -> tuple[int, int]:
+def wide_difference(before: str, after: str) -> tuple[int, int]:
     """The same in cells, for text in which a character may take two."""
-    first, last = _difference(before, after)
+    first, last = difference(before, after)
     if cell_len(before) != cell_len(after) or len(before) != len(after):
         return 0, max(cell_len(before), cell_len(after))
     return cell_len(after[:first]), cell_len(after[:last])

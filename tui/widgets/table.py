@@ -47,6 +47,9 @@ class Table(ScrollView, can_focus=True):
     `columns`.  The first line is the head.
     """
 
+    HEAD: ClassVar[int] = 1
+    """Lines of the head: 1, or 0 for a table without one."""
+
     COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
     BINDINGS: ClassVar[list[BindingType]] = [
         Command("up,k", "move(-1)", "up", show=False, summary="One row up"),
@@ -120,7 +123,7 @@ class Table(ScrollView, can_focus=True):
     def rebuild(self) -> None:
         """The columns or the rows are others: lay out and paint everything."""
         self._lay_out()
-        self.virtual_size = Size(self.size.width, self.row_count() + 1)
+        self.virtual_size = Size(self.size.width, self.row_count() + self.HEAD)
         self.cursor = max(0, min(self.cursor, self.row_count() - 1))
         self._painted.clear()
         self.refresh()
@@ -128,8 +131,8 @@ class Table(ScrollView, can_focus=True):
     def repaint_changed(self) -> None:
         """Paint the cells on the screen that differ from what was painted last."""
         offset = self.scroll_offset.y
-        for y in range(1, self.size.height):
-            index = offset + y - 1
+        for y in range(self.HEAD, self.size.height):
+            index = offset + y - self.HEAD
             painted = self._painted.get(y)
             if index >= self.row_count():
                 if painted is not None:
@@ -152,7 +155,7 @@ class Table(ScrollView, can_focus=True):
             x += width + GAP
 
     def _lay_out(self) -> None:
-        room = self.size.width - GAP - (1 if self.show_vertical_scrollbar else 0)
+        room = self.size.width - GAP - (1 if self.row_count() + self.HEAD > self.size.height else 0)
         columns = list(self.columns())
         while len(columns) > 1 and _needed(columns) > room:
             victim = max(columns, key=lambda column: column.drop)
@@ -168,9 +171,9 @@ class Table(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """The head, a row, or a blank line below the last row."""
         width = self.size.width
-        if y == 0:
+        if y < self.HEAD:
             return self._render_head(width)
-        index = self.scroll_offset.y + y - 1
+        index = self.scroll_offset.y + y - self.HEAD
         if index >= self.row_count():
             self._painted.pop(y, None)
             return Strip.blank(width, ink(self, "plain"))
@@ -208,8 +211,8 @@ class Table(ScrollView, can_focus=True):
     def watch_cursor(self, before: int, after: int) -> None:
         """Paint the two rows, and tell the screen."""
         for index in (before, after):
-            y = index - self.scroll_offset.y + 1
-            if 1 <= y < self.size.height:
+            y = index - self.scroll_offset.y + self.HEAD
+            if self.HEAD <= y < self.size.height:
                 self.refresh(Region(0, y, self.size.width, 1))
         self.show_cursor()
         if before != after:
@@ -217,7 +220,7 @@ class Table(ScrollView, can_focus=True):
 
     def show_cursor(self) -> None:
         """Scroll until the row under the cursor is on the screen."""
-        room = max(1, self.size.height - 1)
+        room = max(1, self.size.height - self.HEAD)
         top = self.scroll_offset.y
         if self.cursor < top:
             self.scroll_to(y=self.cursor, animate=False, immediate=True)
@@ -230,7 +233,7 @@ class Table(ScrollView, can_focus=True):
 
     def action_page(self, pages: int) -> None:
         """Move the cursor by a screenful."""
-        self.action_move(pages * max(1, self.size.height - 2))
+        self.action_move(pages * max(1, self.size.height - self.HEAD - 1))
 
     def action_first(self) -> None:
         """To the first row."""
@@ -250,8 +253,8 @@ class Table(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A click puts the cursor on a row; a second one opens it."""
-        index = self.scroll_offset.y + event.y - 1
-        if event.y >= 1 and index < self.row_count():
+        index = self.scroll_offset.y + event.y - self.HEAD
+        if event.y >= self.HEAD and index < self.row_count():
             again = index == self.cursor and event.chain > 1
             self.cursor = index
             if again:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, ClassVar
 
-import msgspec
-
 from dsmilctl.clock import NANOSECONDS
 from dsmilctl.drivers.contract import Answer, Capability, Command, Driver, DriverContext
+from dsmilctl.drivers.sim.commands import COMMANDS, require_command, settings_of
 from dsmilctl.drivers.sim.faults import Fault, Faults
-from dsmilctl.drivers.sim.kept import activated, cleared, configured, edit
+from dsmilctl.drivers.sim.kept import Edit, activated, cleared, configured, edit
 from dsmilctl.drivers.sim.options import SimOptions
 from dsmilctl.drivers.sim.registers import (
     ERROR_BIT,
@@ -27,27 +26,12 @@ from dsmilctl.drivers.sim.roster import Facts, roster
 from dsmilctl.drivers.sim.signals import Signals, State
 from dsmilctl.drivers.sim.store import Store
 from dsmilctl.drivers.sim.wire import Wire
-from dsmilctl.errors import DSMILError, InvalidParameter, nearest
+from dsmilctl.errors import DSMILError, InvalidParameter
 from dsmilctl.model.device import Device, show_id
-from dsmilctl.model.operation import OperationType
 from dsmilctl.model.reading import Span
 from dsmilctl.model.register import Register, Value
 
-LARGEST_SETTINGS = 4096
-"""Bytes of settings, as JSON, that one order may give a device."""
-
 Pick = Callable[[State], Sequence[Answer]]
-
-COMMANDS = (
-    Command(
-        "configure", "Keep free settings, shown among the device's facts", "write", OperationType.CONFIG,
-        any_parameter=True,
-    ),
-    Command("activate", "Put the device into service", "write", OperationType.ACTIVATE),
-    Command("deactivate", "Take the device out of service", "write", OperationType.DEACTIVATE),
-    Command("reset", "Forget everything written to the device", "danger", OperationType.RESET),
-    Command("identify", "Blink, and say who it is", "read"),
-)  # fmt: skip
 
 
 class SimDriver(Driver):
@@ -67,13 +51,13 @@ class SimDriver(Driver):
             Capability.SPAN,
         }
     )
-    commands: ClassVar[Mapping[str, Command]] = {command.name: command for command in COMMANDS}
+    commands: ClassVar[Mapping[str, Command]] = COMMANDS
 
     def __init__(self, options: Any, context: DriverContext) -> None:
         super().__init__(options, context)
         self._faults = Faults(options.faults, options.layout)
         folder = context.state_folder if options.persist else None
-        self._store = Store(folder, context.logger, self._all_changed)
+        self._store = Store(folder, context.logger, self._changed)
         self._signals = Signals(options.seed, options.period, options.layout, self._store.get)
         self._wire = Wire(options.wire_log, context.clock)
 
@@ -138,10 +122,10 @@ class SimDriver(Driver):
 
     async def command(self, device: Device, name: str, arguments: Mapping[str, Value]) -> Value | None:
         """Carry out one of the commands; `identify` returns the device's name, `configure` its settings."""
-        known = _require_command(name, arguments)
-        settings = _settings(arguments)
+        require_command(name, arguments)
+        settings = settings_of(arguments)
         await self._suffer(device)
-        if known == "identify":
+        if name == "identify":
             return f"{device.shown_id} {device.name}"
         self._wire.note([(_number(device), name, settings)])
         now = self.context.clock.now()
@@ -152,7 +136,7 @@ class SimDriver(Driver):
             "reset": cleared,
         }
         await self._keep(device, edits[name])
-        if known != "configure":
+        if name != "configure":
             return None
         return " ".join(f"{key}={value}" for key, value in self._kept_settings(_number(device)))
 
@@ -176,16 +160,16 @@ class SimDriver(Driver):
         return await self._store.forget()
 
     async def _make_safe(self, devices: Sequence[Device]) -> None:
+        if not devices:
+            return
         for register in ("CONFIG", "DATA"):
             value = MAINTENANCE if register == "CONFIG" else 0
             self._wire.note((_number(device), register, value) for device in devices)
         safe = edit(self.context.clock.now(), config=MAINTENANCE, data=0)
         await self._store.put((_number(device), safe) for device in devices)
-        self._signals.all_changed()
 
-    async def _keep(self, device: Device, change: Any) -> None:
+    async def _keep(self, device: Device, change: Edit) -> None:
         await self._store.put([(_number(device), change)])
-        self._signals.changed(_number(device))
 
     def _moment(self) -> float:
         return self.context.clock.now() / NANOSECONDS
@@ -195,8 +179,11 @@ class SimDriver(Driver):
         fault = self._faults.of(number)
         return _wrong(state) if fault is not None and fault.kind == "wrong" else state
 
-    def _all_changed(self) -> None:
-        self._signals.all_changed()
+    def _changed(self, device_ids: Iterable[int] | None) -> None:
+        if device_ids is None:
+            self._signals.all_changed()
+        else:
+            self._signals.changed(device_ids)
 
     def _part(self, device: Device, register: Register, state: State, span: Span) -> Answer:
         position = POSITIONS.get(register.name)
@@ -261,29 +248,3 @@ def _wrong(state: State) -> State:
     """A state that cannot be: failed sensors, and an error that says so."""
     status, config, data, temperature, voltage, _ = state
     return status | ERROR_BIT, config, data, temperature | ERROR_BIT, voltage | ERROR_BIT, SENSOR_FAILED
-
-
-def _require_command(name: str, arguments: Mapping[str, Value]) -> str:
-    command = SimDriver.commands.get(name)
-    if command is None:
-        hint = nearest(name, SimDriver.commands) or f"commands: {', '.join(SimDriver.commands)}"
-        raise InvalidParameter(f"the simulator has no command {name!r}", hint=hint, target=name)
-    if arguments and not command.any_parameter:
-        unknown = ", ".join(arguments)
-        raise InvalidParameter(f"{name} takes no parameters, but was given {unknown}", target=name)
-    return name
-
-
-def _settings(arguments: Mapping[str, Value]) -> dict[str, Value]:
-    """The settings as they can be kept; raises InvalidParameter for what no file could hold."""
-    settings = dict(arguments)
-    try:
-        size = len(msgspec.json.encode(settings))
-    except (msgspec.MsgspecError, OverflowError, UnicodeEncodeError) as error:
-        raise InvalidParameter(f"settings cannot be kept: {error}", target="settings") from None
-    if size > LARGEST_SETTINGS:
-        message = f"settings of {size:,} bytes are too large"
-        raise InvalidParameter(
-            message, hint=f"{LARGEST_SETTINGS:,} bytes are kept at most", target="settings"
-        )
-    return settings

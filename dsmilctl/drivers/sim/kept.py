@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from dsmilctl.clock import NANOSECONDS
 from dsmilctl.drivers.sim.registers import MAINTENANCE
 from dsmilctl.model.register import Value
+
+Word = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 
 COOLING = 60.0
 """Seconds in which a device comes within 37 % of its new temperature after its load changed."""
@@ -23,12 +25,12 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     it had then, 0 … 1.
     """
 
-    config: int | None = None
-    data: int | None = None
+    config: Word | None = None
+    data: Word | None = None
     active: bool = True
     settings: dict[str, Value] = {}
     since: int = 0
-    warm: float = 1.0
+    warm: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 1.0
 
     @property
     def idle(self) -> bool:

@@ -8,7 +8,7 @@ alone, so two processes see the same.  A device out of service cools down to the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dsmilctl.drivers.sim.kept import Kept, warmth
 from dsmilctl.drivers.sim.options import Layout
@@ -81,10 +81,11 @@ class Signals:
         self._characters: dict[int, Character] = {}
         self._loads: dict[int, float] = {}
 
-    def changed(self, device_id: int) -> None:
-        """Forget the computed registers of a device, because something was written to it."""
-        if device_id in self._characters:
-            self._characters[device_id].slot = NEVER
+    def changed(self, device_ids: Iterable[int]) -> None:
+        """Forget the computed registers of devices, because something was written to them."""
+        for device_id in device_ids:
+            if device_id in self._characters:
+                self._characters[device_id].slot = NEVER
 
     def all_changed(self) -> None:
         """Forget the computed registers of every device."""

@@ -21,6 +21,7 @@ from dsmilctl.drivers.sim.kept import NOTHING, Edit, Kept
 from dsmilctl.errors import StateUnavailable
 
 FILE = "sim.json"
+VERSION = 1
 PATIENCE = 1.0
 """Seconds to wait for another process that is writing."""
 
@@ -28,6 +29,7 @@ HINT = "the simulator keeps there what is written; dsmilctl sim reset starts afr
 
 Signature = tuple[int, int, int]
 Edits = list[tuple[int, Edit]]
+Changed = Callable[[Iterable[int] | None], None]
 
 
 class _File(msgspec.Struct):
@@ -38,10 +40,11 @@ class _File(msgspec.Struct):
 class Store:
     """What the devices of a fleet keep.  Without a folder it is kept in memory alone.
 
-    `changed` is called when the file brought what another process wrote.
+    `changed` is called with the ids of the devices that were written to, or None when all may have changed
+    because the file was read.
     """
 
-    def __init__(self, folder: Path | None, logger: logging.Logger, changed: Callable[[], None]) -> None:
+    def __init__(self, folder: Path | None, logger: logging.Logger, changed: Changed) -> None:
         self._path = folder / FILE if folder else None
         self._logger = logger
         self._changed = changed
@@ -69,7 +72,7 @@ class Store:
         if signature != self._signature:
             self._signature = signature
             self._load(self._path, exists=signature is not None)
-            self._changed()
+            self._changed(None)
 
     def get(self, device_id: int) -> Kept | None:
         """What a device keeps, as of the last `refresh`; None if nothing was ever written."""
@@ -78,7 +81,7 @@ class Store:
     async def put(self, edits: Iterable[tuple[int, Edit]]) -> None:
         """Apply edits and return when they are in the file; raises StateUnavailable."""
         if self._path is None:
-            self._devices = _edited(self._devices, edits)
+            self._changed(_apply(self._devices, edits))
             return
         loop = asyncio.get_running_loop()
         written = loop.create_future()
@@ -94,8 +97,9 @@ class Store:
         Raises StateUnavailable when the file can neither be removed nor put aside.
         """
         self.refresh()
-        count, self._devices = len(self._devices), {}
-        self._changed()
+        count = len(self._devices)
+        self._devices = {}
+        self._changed(None)
         if self._path is None or self._signature is None:
             return count
         try:
@@ -166,11 +170,13 @@ class Store:
         self.refresh()
         if self._problem:
             raise StateUnavailable(self._problem, hint=HINT, target=str(path))
-        devices = _edited(self._devices, edits)
+        devices = dict(self._devices)
+        changed = _apply(devices, edits)
         partial = path.with_suffix(".partial")  # whoever holds the lock is the only one to write it
-        signature = _write_file(partial, msgspec.json.encode(_File(1, devices)))
+        signature = _write_file(partial, msgspec.json.encode(_File(VERSION, devices)))
         partial.replace(path)
         self._devices, self._signature = devices, signature
+        self._changed(changed)
 
     def _load(self, path: Path, *, exists: bool) -> None:
         known, self._problem = self._problem, ""
@@ -178,8 +184,11 @@ class Store:
         if not exists:
             return
         try:
-            self._devices = msgspec.json.decode(path.read_bytes(), type=_File).devices
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            kept = msgspec.json.decode(path.read_bytes(), type=_File)
+            if kept.version != VERSION:
+                raise ValueError(f"it is of version {kept.version}, this program writes {VERSION}")
+            self._devices = kept.devices
+        except (OSError, ValueError) as error:
             self._problem = known
             self._unreadable(path, error)
 
@@ -190,15 +199,17 @@ class Store:
         self._devices, self._problem = {}, problem
 
 
-def _edited(devices: dict[int, Kept], edits: Iterable[tuple[int, Edit]]) -> dict[int, Kept]:
-    edited = dict(devices)
+def _apply(devices: dict[int, Kept], edits: Iterable[tuple[int, Edit]]) -> list[int]:
+    """Change what the devices keep; the ids of those that were changed."""
+    changed = []
     for device_id, edit in edits:
-        kept = edit(edited.get(device_id, NOTHING))
-        if kept is NOTHING:
-            edited.pop(device_id, None)
+        kept = edit(devices.get(device_id, NOTHING))
+        if kept == NOTHING:
+            devices.pop(device_id, None)
         else:
-            edited[device_id] = kept
-    return edited
+            devices[device_id] = kept
+        changed.append(device_id)
+    return changed
 
 
 def _write_file(path: Path, content: bytes) -> Signature:

@@ -1,0 +1,50 @@
+"""Row: one measured figure beside its peer's and its bar, and how it is printed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One line of the report.
+
+    With a peer, `bar` bounds the ratio ours/theirs; without one it bounds `ours` itself.  `at_least` turns
+    the bound around (rates); a bar of 0 is none, the row is for the reader.
+    """
+
+    name: str
+    ours: float
+    unit: str
+    bar: float = 0.0
+    peer: str = ""
+    theirs: float = 0.0
+    at_least: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """Ours over theirs; 0 without a peer."""
+        return self.ours / self.theirs if self.theirs else 0.0
+
+    @property
+    def met(self) -> bool:
+        """Whether the bar is met."""
+        judged = self.ratio if self.theirs else self.ours
+        return not self.bar or (judged >= self.bar if self.at_least else judged <= self.bar)
+
+    @property
+    def line(self) -> str:
+        """The row as it is printed."""
+        peer = f"{self.peer} {number(self.theirs)} {self.unit}" if self.theirs else ""
+        ratio = f"{self.ratio:.2f} x" if self.theirs else ""
+        sign = "≥" if self.at_least else "≤"
+        bar = f"{sign} {self.bar:g}{' x' if self.theirs else ''}" if self.bar else ""
+        verdict = ("ok" if self.met else "OVER") if self.bar else ""
+        ours = f"{number(self.ours)} {self.unit}"
+        return f"{self.name:<46} {ours:>16}   {peer:<28} {ratio:>8}   {bar:<10} {verdict}".rstrip()
+
+
+def number(value: float) -> str:
+    """A figure with three digits that matter, thousands apart."""
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

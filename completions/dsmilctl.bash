@@ -1,0 +1,388 @@
+# Completion of dsmilctl for bash 3.2 and newer.  Generated from the command tree: `make docs` writes it anew.
+#
+# No process is started: nouns, verbs, options and fixed choices stand in this file; devices, registers,
+# contexts and drivers are read from files that dsmilctl leaves in its cache folder.  What is read there is
+# compared and quoted, never evaluated.
+
+__dsmilctl_nouns='device bulk stream emergency context system driver audit sim config doctor completion tui demo'
+__dsmilctl_filters='risk=LOW risk=MEDIUM risk=HIGH risk=CRITICAL state=unknown state=discovered state=initialized state=connected state=active state=error state=disconnected quarantined=True quarantined=False'
+
+# The verbs of a noun, nothing for a noun that is a command itself.
+__dsmilctl_verbs() {
+  case $1 in
+    device) words='list show registers read write configure activate deactivate reset command history scan initialize connect disconnect state cleanup' ;;
+    bulk) words='read write run status undo' ;;
+    stream) words='devices events' ;;
+    emergency) words='stop status history release' ;;
+    context) words='list show use previous add remove' ;;
+    system) words='status capabilities health' ;;
+    driver) words='list show enable disable' ;;
+    audit) words='log show verify export restart' ;;
+    sim) words='reset' ;;
+    config) words='show set validate path' ;;
+    completion) words='bash zsh fish' ;;
+    *) words= ;;
+  esac
+}
+
+__dsmilctl_options() {
+  words='-C --context -o --output-format --json --fields --jq --read-only --timeout --deadline --retry --progress -v --verbose --log-file --log-format --debug -h --help'
+  case $1 in
+    'device list') words="$words --group --risk --status --quarantined" ;;
+    'device read') words="$words --offset --length --watch" ;;
+    'device write') words="$words --justification --if-value --verify --no-verify --dry-run -y --yes --approval" ;;
+    'device configure') words="$words --file --justification --dry-run -y --yes --approval" ;;
+    'device activate') words="$words --justification --dry-run -y --yes --approval" ;;
+    'device deactivate') words="$words --justification --dry-run -y --yes --approval" ;;
+    'device reset') words="$words --justification --dry-run -y --yes --approval" ;;
+    'device command') words="$words --justification --dry-run -y --yes --approval" ;;
+    'device history') words="$words --since --until --type --limit" ;;
+    'bulk read') words="$words --mode --concurrency --stop-on-error" ;;
+    'bulk write') words="$words --file --justification --mode --concurrency --stop-on-error --dry-run -y --yes" ;;
+    'bulk run') words="$words --justification --mode --concurrency --stop-on-error --dry-run -y --yes" ;;
+    'bulk undo') words="$words --dry-run -y --yes" ;;
+    'stream devices') words="$words --interval --count --for --transport" ;;
+    'stream events') words="$words --type --severity --count --for --interval" ;;
+    'emergency stop') words="$words --reason --deadline" ;;
+    'emergency history') words="$words --limit" ;;
+    'emergency release') words="$words --justification --confirm --approval" ;;
+    'context add') words="$words --driver --option --read-only" ;;
+    'driver enable') words="$words --reason" ;;
+    'driver disable') words="$words --reason" ;;
+    'audit log') words="$words --device --since --until --action --outcome --user --limit" ;;
+    'audit verify') words="$words --anchor" ;;
+    'audit restart') words="$words --reason -y --yes" ;;
+    'sim reset') words="$words -y --yes" ;;
+    'config show') words="$words --origin" ;;
+    'config set') words="$words --project" ;;
+    'doctor') words="$words --bundle" ;;
+    'tui') words="$words --low-bandwidth" ;;
+    'demo') words="$words --seconds" ;;
+  esac
+}
+
+# Whether an option takes a value:  COMMAND OPTION
+__dsmilctl_takes() {
+  case "$1 $2" in
+    *' -C') ;;
+    *' --context') ;;
+    *' -o') ;;
+    *' --output-format') ;;
+    *' --fields') ;;
+    *' --jq') ;;
+    *' --timeout') ;;
+    *' --deadline') ;;
+    *' --retry') ;;
+    *' --progress') ;;
+    *' --log-file') ;;
+    *' --log-format') ;;
+    'device list --group' | 'device list --risk' | 'device list --status') ;;
+    'device read --offset' | 'device read --length' | 'device read --watch') ;;
+    'device write --justification' | 'device write --if-value' | 'device write --approval') ;;
+    'device configure --file' | 'device configure --justification' | 'device configure --approval') ;;
+    'device activate --justification' | 'device activate --approval') ;;
+    'device deactivate --justification' | 'device deactivate --approval') ;;
+    'device reset --justification' | 'device reset --approval') ;;
+    'device command --justification' | 'device command --approval') ;;
+    'device history --since' | 'device history --until' | 'device history --type' | 'device history --limit') ;;
+    'bulk read --mode' | 'bulk read --concurrency') ;;
+    'bulk write --file' | 'bulk write --justification' | 'bulk write --mode' | 'bulk write --concurrency') ;;
+    'bulk run --justification' | 'bulk run --mode' | 'bulk run --concurrency') ;;
+    'stream devices --interval' | 'stream devices --count' | 'stream devices --for' | 'stream devices --transport') ;;
+    'stream events --type' | 'stream events --severity' | 'stream events --count' | 'stream events --for' | 'stream events --interval') ;;
+    'emergency stop --reason' | 'emergency stop --deadline') ;;
+    'emergency history --limit') ;;
+    'emergency release --justification' | 'emergency release --confirm' | 'emergency release --approval') ;;
+    'context add --driver' | 'context add --option') ;;
+    'driver enable --reason') ;;
+    'driver disable --reason') ;;
+    'audit log --device' | 'audit log --since' | 'audit log --until' | 'audit log --action' | 'audit log --outcome' | 'audit log --user' | 'audit log --limit') ;;
+    'audit verify --anchor') ;;
+    'audit restart --reason') ;;
+    'doctor --bundle') ;;
+    'demo --seconds') ;;
+    *) return 1 ;;
+  esac
+}
+
+# What may stand in a place:  COMMAND OPTION|POSITION; a position `+` is every further one.
+
+__dsmilctl_kind() {
+  kind=
+  case "$1 $2" in
+    *' -C' | *' --context') kind=contexts ;;
+    *' -o' | *' --output-format') kind=choices words='table wide json ndjson csv plain' ;;
+    *' --fields') kind=nothing ;;
+    *' --jq') kind=nothing ;;
+    *' --timeout') kind=nothing ;;
+    *' --deadline') kind=nothing ;;
+    *' --retry') kind=nothing ;;
+    *' --progress') kind=choices words='auto json none' ;;
+    *' --log-file') kind=files ;;
+    *' --log-format') kind=choices words='text json' ;;
+    'device list --group') kind=nothing ;;
+    'device list --risk') kind=choices words='LOW MEDIUM HIGH CRITICAL' ;;
+    'device list --status') kind=choices words='unknown discovered initialized connected active error disconnected' ;;
+    'device list 1') kind=devices ;;
+    'device show 1') kind=devices ;;
+    'device registers 1') kind=devices ;;
+    'device read --offset') kind=nothing ;;
+    'device read --length') kind=nothing ;;
+    'device read --watch') kind=nothing ;;
+    'device read 1') kind=devices ;;
+    'device read +') kind=registers ;;
+    'device write --justification') kind=nothing ;;
+    'device write --if-value') kind=nothing ;;
+    'device write --approval') kind=nothing ;;
+    'device write 1') kind=devices ;;
+    'device write 2') kind=registers ;;
+    'device write 3') kind=nothing ;;
+    'device configure --file') kind=files ;;
+    'device configure --justification') kind=nothing ;;
+    'device configure --approval') kind=nothing ;;
+    'device configure 1') kind=devices ;;
+    'device configure +') kind=nothing ;;
+    'device activate --justification') kind=nothing ;;
+    'device activate --approval') kind=nothing ;;
+    'device activate 1') kind=devices ;;
+    'device deactivate --justification') kind=nothing ;;
+    'device deactivate --approval') kind=nothing ;;
+    'device deactivate 1') kind=devices ;;
+    'device reset --justification') kind=nothing ;;
+    'device reset --approval') kind=nothing ;;
+    'device reset 1') kind=devices ;;
+    'device command --justification') kind=nothing ;;
+    'device command --approval') kind=nothing ;;
+    'device command 1') kind=devices ;;
+    'device command 2') kind=nothing ;;
+    'device command +') kind=nothing ;;
+    'device history --since') kind=nothing ;;
+    'device history --until') kind=nothing ;;
+    'device history --type') kind=nothing ;;
+    'device history --limit') kind=nothing ;;
+    'device history 1') kind=devices ;;
+    'device scan 1') kind=devices ;;
+    'device initialize 1') kind=devices ;;
+    'device connect 1') kind=devices ;;
+    'device disconnect 1') kind=devices ;;
+    'device state 1') kind=devices ;;
+    'device cleanup 1') kind=devices ;;
+    'bulk read --mode') kind=nothing ;;
+    'bulk read --concurrency') kind=nothing ;;
+    'bulk read 1') kind=devices ;;
+    'bulk read +') kind=registers ;;
+    'bulk write --file') kind=files ;;
+    'bulk write --justification') kind=nothing ;;
+    'bulk write --mode') kind=nothing ;;
+    'bulk write --concurrency') kind=nothing ;;
+    'bulk write 1') kind=devices ;;
+    'bulk write 2') kind=registers ;;
+    'bulk write 3') kind=nothing ;;
+    'bulk run --justification') kind=nothing ;;
+    'bulk run --mode') kind=nothing ;;
+    'bulk run --concurrency') kind=nothing ;;
+    'bulk run 1') kind=files ;;
+    'bulk status 1') kind=nothing ;;
+    'bulk undo 1') kind=nothing ;;
+    'stream devices --interval') kind=nothing ;;
+    'stream devices --count') kind=nothing ;;
+    'stream devices --for') kind=nothing ;;
+    'stream devices --transport') kind=nothing ;;
+    'stream devices 1') kind=devices ;;
+    'stream devices +') kind=registers ;;
+    'stream events --type') kind=nothing ;;
+    'stream events --severity') kind=nothing ;;
+    'stream events --count') kind=nothing ;;
+    'stream events --for') kind=nothing ;;
+    'stream events --interval') kind=nothing ;;
+    'emergency stop --reason') kind=nothing ;;
+    'emergency stop --deadline') kind=nothing ;;
+    'emergency stop 1') kind=devices ;;
+    'emergency history --limit') kind=nothing ;;
+    'emergency release --justification') kind=nothing ;;
+    'emergency release --confirm') kind=nothing ;;
+    'emergency release --approval') kind=nothing ;;
+    'emergency release 1') kind=nothing ;;
+    'context show 1') kind=contexts ;;
+    'context use 1') kind=contexts ;;
+    'context add --driver') kind=drivers ;;
+    'context add --option') kind=nothing ;;
+    'context add 1') kind=contexts ;;
+    'context remove 1') kind=contexts ;;
+    'driver show 1') kind=drivers ;;
+    'driver enable --reason') kind=nothing ;;
+    'driver enable 1') kind=drivers ;;
+    'driver disable --reason') kind=nothing ;;
+    'driver disable 1') kind=drivers ;;
+    'audit log --device') kind=devices ;;
+    'audit log --since') kind=nothing ;;
+    'audit log --until') kind=nothing ;;
+    'audit log --action') kind=nothing ;;
+    'audit log --outcome') kind=nothing ;;
+    'audit log --user') kind=nothing ;;
+    'audit log --limit') kind=nothing ;;
+    'audit show 1') kind=nothing ;;
+    'audit verify --anchor') kind=nothing ;;
+    'audit export 1') kind=files ;;
+    'audit restart --reason') kind=nothing ;;
+    'config set 1') kind=nothing ;;
+    'config set 2') kind=nothing ;;
+    'config validate 1') kind=files ;;
+    'doctor --bundle') kind=nothing ;;
+    'demo --seconds') kind=nothing ;;
+  esac
+}
+
+# The words up to the cursor, put together again where COMP_WORDBREAKS took them apart.
+__dsmilctl_split() {
+  local line=${COMP_LINE:0:COMP_POINT} index piece
+  count=0
+  for ((index = 0; index <= COMP_CWORD; index++)); do
+    piece=${COMP_WORDS[index]}
+    if [[ $count -eq 0 || -z $line || $line == [[:space:]]* ]]; then
+      line=${line#"${line%%[![:space:]]*}"}
+      typed[count++]=
+    fi
+    [[ $line == "$piece"* ]] || piece=$line
+    line=${line#"$piece"}
+    typed[count - 1]+=$piece
+  done
+  current=${typed[count - 1]}
+}
+
+# What the words before the cursor say: the command, the position, an option that waits for its value.
+__dsmilctl_walk() {
+  local index word words
+  for ((index = 1; index < count - 1; index++)); do
+    word=${typed[index]}
+    if [[ -n $option ]]; then
+      [[ $option == -C || $option == --context ]] && context=$word
+      option=
+    elif [[ -n $ended ]]; then
+      ((position++))
+    elif [[ $word == -- ]]; then
+      ended=yes
+    elif [[ $word == --context=* ]]; then
+      context=${word#*=}
+    elif [[ $word == -?* ]]; then
+      __dsmilctl_takes "$command" "$word" && option=$word
+    elif [[ -z $command ]]; then
+      command=$word
+      __dsmilctl_verbs "$command"
+      verbs=$words
+    elif [[ -n $verbs ]]; then
+      command+=" $word"
+      verbs=
+    else
+      ((position++))
+    fi
+  done
+}
+
+# The folder of words, empty when there is none.
+__dsmilctl_folder() {
+  if [[ -n ${DSMIL_HOME-} ]]; then
+    folder=$DSMIL_HOME/cache/completion
+  elif [[ ${XDG_CACHE_HOME-} == /* ]]; then
+    folder=$XDG_CACHE_HOME/dsmilctl/completion
+  elif [[ ${OSTYPE-} == darwin* ]]; then
+    folder=$HOME/Library/Caches/dsmilctl/completion
+  else
+    folder=$HOME/.cache/dsmilctl/completion
+  fi
+}
+
+# Offer a word that begins with what was typed.
+__dsmilctl_offer() {
+  local word=$1
+  [[ $word == *[![:alnum:]_./:@%+=,-]* ]] && printf -v word %q "$word"
+  [[ $word == "$part"* ]] && COMPREPLY+=("$front$word")
+}
+
+__dsmilctl_offer_all() {
+  local word
+  for word in $1; do __dsmilctl_offer "$word"; done
+}
+
+# Offer the first word of every line of a file; a line with control characters is nobody's.
+__dsmilctl_offer_file() {
+  local word meaning
+  [[ -r $1 && -f $1 ]] || return
+  while IFS=$'\t' read -r word meaning; do
+    [[ -z $word || $word == *[[:cntrl:]]* ]] || __dsmilctl_offer "$word"
+  done <"$1"
+}
+
+# Offer what a kind stands for; a selector goes on after its last comma.
+__dsmilctl_offer_kind() {
+  local folder
+  __dsmilctl_folder
+  case $kind in
+    choices) __dsmilctl_offer_all "$words" ;;
+    contexts | drivers) __dsmilctl_offer_file "$folder/$kind" ;;
+    devices | registers)
+      [[ -n $context || ! -r $folder/current ]] || IFS=$'\t' read -r context _ <"$folder/current"
+      context=${context:-local}
+      [[ $context == [[:alnum:]]* && $context != *[![:alnum:]._-]* ]] || return
+      if [[ $kind == devices ]]; then
+        front+=${part%"${part##*,}"}
+        part=${part##*,}
+        [[ -z $part ]] || __dsmilctl_offer_all "$__dsmilctl_filters"
+      fi
+      __dsmilctl_offer_file "$folder/$context/$kind"
+      ;;
+    files) compopt -o default 2>/dev/null ;;
+    folders) compopt -o dirnames 2>/dev/null ;;
+  esac
+}
+
+# Offer what may stand where the cursor is.
+__dsmilctl_here() {
+  local kind words
+  if [[ -n $option ]]; then
+    __dsmilctl_kind "$command" "$option"
+    __dsmilctl_offer_kind
+  elif [[ -z $ended && $current == --*=* ]]; then
+    front=${current%%=*}= part=${current#*=}
+    __dsmilctl_kind "$command" "${current%%=*}"
+    __dsmilctl_offer_kind
+  elif [[ -z $ended && $current == -* ]]; then
+    __dsmilctl_options "$command"
+    __dsmilctl_offer_all "$words"
+  elif [[ -z $command ]]; then
+    __dsmilctl_offer_all "$__dsmilctl_nouns"
+  elif [[ -n $verbs ]]; then
+    __dsmilctl_offer_all "$verbs"
+  else
+    __dsmilctl_kind "$command" "$position"
+    [[ -n $kind ]] || __dsmilctl_kind "$command" +
+    __dsmilctl_offer_kind
+  fi
+}
+
+_dsmilctl() {
+  local IFS=$' \t\n'
+  local -a typed
+  local count current command= verbs= position=1 option= ended= context=${DSMIL_CONTEXT-} front= part
+  COMPREPLY=()
+  __dsmilctl_split
+  __dsmilctl_walk
+  part=$current
+  __dsmilctl_here
+
+  __dsmilctl_trim
+}
+
+# Readline replaces only what follows the last word break in what was typed: give it no more than that.
+__dsmilctl_trim() {
+  local index sign head=
+  for ((index = 0; index < ${#current}; index++)); do
+    sign=${current:index:1}
+    [[ $sign == [=:@] && $COMP_WORDBREAKS == *"$sign"* ]] && head=${current:0:index+1}
+  done
+  for ((index = 0; index < ${#COMPREPLY[@]}; index++)); do
+    COMPREPLY[index]=${COMPREPLY[index]#"$head"}
+  done
+}
+
+complete -F _dsmilctl dsmilctl

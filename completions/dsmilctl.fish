@@ -1,0 +1,335 @@
+# Completion of dsmilctl for fish 3.1 and newer.  Generated from the command tree: `make docs` writes it anew.
+#
+# No process is started: nouns, verbs, options and fixed choices stand in this file; devices, registers,
+# contexts and drivers are read from files that dsmilctl leaves in its cache folder.  What is read there is
+# compared and quoted, never evaluated.
+
+set -g __dsmilctl_nouns device bulk stream emergency context system driver audit sim config completion
+set -g __dsmilctl_filters risk=LOW risk=MEDIUM risk=HIGH risk=CRITICAL state=unknown state=discovered state=initialized state=connected state=active state=error state=disconnected quarantined=True quarantined=False
+set -g __dsmilctl_valued '-C' '--context' '-o' '--output-format' '--fields' '--jq' '--timeout' '--deadline' '--retry' '--progress' '--log-file' '--log-format' 'device list --group' 'device list --risk' 'device list --status' 'device read --offset' 'device read --length' 'device read --watch' 'device write --justification' 'device write --if-value' 'device write --approval' 'device configure --file' 'device configure --justification' 'device configure --approval' 'device activate --justification' 'device activate --approval' 'device deactivate --justification' 'device deactivate --approval' 'device reset --justification' 'device reset --approval' 'device command --justification' 'device command --approval' 'device history --since' 'device history --until' 'device history --type' 'device history --limit' 'bulk read --mode' 'bulk read --concurrency' 'bulk write --file' 'bulk write --justification' 'bulk write --mode' 'bulk write --concurrency' 'bulk run --justification' 'bulk run --mode' 'bulk run --concurrency' 'stream devices --interval' 'stream devices --count' 'stream devices --for' 'stream devices --transport' 'stream events --type' 'stream events --severity' 'stream events --count' 'stream events --for' 'stream events --interval' 'emergency stop --reason' 'emergency stop --deadline' 'emergency history --limit' 'emergency release --justification' 'emergency release --confirm' 'emergency release --approval' 'context add --driver' 'context add --option' 'driver enable --reason' 'driver disable --reason' 'audit log --device' 'audit log --since' 'audit log --until' 'audit log --action' 'audit log --outcome' 'audit log --user' 'audit log --limit' 'audit verify --anchor' 'audit restart --reason' 'doctor --bundle' 'demo --seconds'
+
+# The command before the cursor, a line, and then the arguments that it has been given so far.
+function __dsmilctl_walk
+    set -l command
+    set -l arguments
+    set -l waiting
+    set -l ended
+    for word in (commandline -opc)[2..-1]
+        if set -q waiting[1]
+            set -e waiting
+        else if set -q ended[1]
+            set -a arguments $word
+        else if test "$word" = --
+            set ended yes
+        else if string match -q -- '-?*' $word
+            if contains -- $word $__dsmilctl_valued; or contains -- "$command $word" $__dsmilctl_valued
+                set waiting $word
+            end
+        else if not set -q command[1]
+            set command $word
+        else if contains -- "$command" $__dsmilctl_nouns
+            set command "$command $word"
+        else
+            set -a arguments $word
+        end
+    end
+    printf '%s\n' "$command" $arguments
+end
+
+# Whether the cursor is where a noun, or a verb of this noun, may stand.
+function __dsmilctl_at
+    test (__dsmilctl_walk)[1] = "$argv"
+end
+
+# Whether the cursor is in this command.
+function __dsmilctl_in
+    test (__dsmilctl_walk)[1] = "$argv"
+end
+
+# Whether the cursor is on this argument of a command; `2+` is the second and all after it.
+function __dsmilctl_place
+    set -l walked (__dsmilctl_walk)
+    test "$walked[1]" = "$argv[2..-1]"; or return 1
+    if string match -q -- '*+' $argv[1]
+        test (count $walked) -ge (string trim -r -c + -- $argv[1])
+    else
+        test (count $walked) -eq $argv[1]
+    end
+end
+
+# The context that the command line names.
+function __dsmilctl_context
+    set -l named $DSMIL_CONTEXT
+    set -l before
+    for word in (commandline -opc)
+        if contains -- "$before" -C --context
+            set named $word
+        else if string match -q -- '--context=*' $word
+            set named (string replace -- --context= '' $word)
+        end
+        set before $word
+    end
+    if test -z "$named" -a -r $argv[1]/current
+        read -d \t named rest <$argv[1]/current
+    end
+    test -n "$named"; or set named local
+    string match -r -- '^[A-Za-z0-9][A-Za-z0-9._-]*$' $named
+end
+
+# The words of one kind, each with its meaning; a line with control characters is nobody's.
+function __dsmilctl_words
+    set -l folder $HOME/.cache/dsmilctl/completion
+    if test -n "$DSMIL_HOME"
+        set folder $DSMIL_HOME/cache/completion
+    else if string match -q -- '/*' $XDG_CACHE_HOME
+        set folder $XDG_CACHE_HOME/dsmilctl/completion
+    else if test -d $HOME/Library/Caches
+        set folder $HOME/Library/Caches/dsmilctl/completion
+    end
+    set -l file $folder/$argv[1]
+    if contains -- $argv[1] devices registers
+        set file $folder/(__dsmilctl_context $folder)/$argv[1]
+    end
+    if test -f "$file" -a -r "$file"
+        string match -r -- '^[^\x00-\x1f\x7f]+(?:\t[^\x00-\x1f\x7f]*)?$' <$file
+    end
+end
+
+# What a selector may go on with, after its last comma.
+function __dsmilctl_selector
+    set -l typed (commandline -ct)
+    set -l before (string match -r -- '^.*,' $typed; or echo '')
+    set -l words (__dsmilctl_words devices)
+    printf '%s\n' $before$words
+    if not string match -q -r -- '(^|,)$' "$typed"
+        printf '%s\n' $before$__dsmilctl_filters
+    end
+end
+
+complete -c dsmilctl -e
+complete -c dsmilctl -f
+complete -c dsmilctl -s C -l context -x -a '(__dsmilctl_words contexts)' -d 'the context to work on'
+complete -c dsmilctl -s o -l output-format -x -a 'table wide json ndjson csv plain' -d 'table, wide, json, ndjson, csv, plain'
+complete -c dsmilctl -l json -d 'the same as -o json'
+complete -c dsmilctl -l fields -x -d 'only these fields, in this order'
+complete -c dsmilctl -l jq -x -d 'a jq program over the JSON document'
+complete -c dsmilctl -l read-only -d 'let no change through'
+complete -c dsmilctl -l timeout -x -d 'for one attempt on one device'
+complete -c dsmilctl -l deadline -x -d 'for the whole command'
+complete -c dsmilctl -l retry -x -d 'how often a failed read is tried again'
+complete -c dsmilctl -l progress -x -a 'auto json none' -d 'auto, json or none'
+complete -c dsmilctl -s v -l verbose -d 'log to stderr; -vv for every detail'
+complete -c dsmilctl -l log-file -r -F -d 'log to a file'
+complete -c dsmilctl -l log-format -x -a 'text json' -d 'text or json'
+complete -c dsmilctl -l debug -d 'tracebacks, and the log of every detail'
+complete -c dsmilctl -s h -l help -d 'help on dsmilctl, a noun or a verb'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a device -d 'list, read, write and control devices'
+complete -c dsmilctl -n '__dsmilctl_at device' -a list -d 'List devices'
+complete -c dsmilctl -n '__dsmilctl_at device' -a show -d 'Show one device with its registers and commands'
+complete -c dsmilctl -n '__dsmilctl_at device' -a registers -d 'Show the registers of one device: address, type, unit, access and limits'
+complete -c dsmilctl -n '__dsmilctl_at device' -a read -d 'Read registers of one or many devices'
+complete -c dsmilctl -n '__dsmilctl_at device' -a write -d 'Write one register: shows old → new, asks, writes, reads back'
+complete -c dsmilctl -n '__dsmilctl_at device' -a configure -d 'Set settings of one device'
+complete -c dsmilctl -n '__dsmilctl_at device' -a activate -d 'Activate devices'
+complete -c dsmilctl -n '__dsmilctl_at device' -a deactivate -d 'Deactivate devices'
+complete -c dsmilctl -n '__dsmilctl_at device' -a reset -d 'Bring devices back to their start state'
+complete -c dsmilctl -n '__dsmilctl_at device' -a command -d 'Carry out a command that the device\'s driver declares'
+complete -c dsmilctl -n '__dsmilctl_at device' -a history -d 'Show what was asked of one device, newest first.  Source: the journal'
+complete -c dsmilctl -n '__dsmilctl_at device' -a scan -d 'Ask the drivers which devices there are'
+complete -c dsmilctl -n '__dsmilctl_at device' -a initialize -d 'Prepare devices for a connection'
+complete -c dsmilctl -n '__dsmilctl_at device' -a connect -d 'Open the conversation with devices'
+complete -c dsmilctl -n '__dsmilctl_at device' -a disconnect -d 'Close the conversation with devices'
+complete -c dsmilctl -n '__dsmilctl_at device' -a state -d 'Show the lifecycle state of devices, why and since when'
+complete -c dsmilctl -n '__dsmilctl_at device' -a cleanup -d 'Close devices and forget that they were initialised'
+complete -c dsmilctl -n '__dsmilctl_in device list' -l group -x -d 'only this group'
+complete -c dsmilctl -n '__dsmilctl_in device list' -l risk -x -a 'LOW MEDIUM HIGH CRITICAL' -d 'only LOW, MEDIUM, HIGH or CRITICAL'
+complete -c dsmilctl -n '__dsmilctl_in device list' -l status -x -a 'unknown discovered initialized connected active error disconnected' -d 'only devices in this state'
+complete -c dsmilctl -n '__dsmilctl_in device list' -l quarantined -d 'quarantined devices, too'
+complete -c dsmilctl -n '__dsmilctl_place 1 device list' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 1 device show' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 1 device registers' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_in device read' -l offset -x -d 'byte offset within the register\'s block'
+complete -c dsmilctl -n '__dsmilctl_in device read' -l length -x -d 'bytes to read from there'
+complete -c dsmilctl -n '__dsmilctl_in device read' -l watch -x -d 'read again and again'
+complete -c dsmilctl -n '__dsmilctl_place 1 device read' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 2+ device read' -a '(__dsmilctl_words registers)'
+complete -c dsmilctl -n '__dsmilctl_in device write' -l justification -x -d 'why; the policy may ask for it'
+complete -c dsmilctl -n '__dsmilctl_in device write' -l if-value -x -d 'only if the register holds this value'
+complete -c dsmilctl -n '__dsmilctl_in device write' -l verify -l no-verify -d 'read the register back'
+complete -c dsmilctl -n '__dsmilctl_in device write' -l dry-run -d 'go through every check, change nothing'
+complete -c dsmilctl -n '__dsmilctl_in device write' -s y -l yes -d 'do not ask'
+complete -c dsmilctl -n '__dsmilctl_in device write' -l approval -x -d 'the approval of a second person'
+complete -c dsmilctl -n '__dsmilctl_place 1 device write' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 2 device write' -a '(__dsmilctl_words registers)'
+complete -c dsmilctl -n '__dsmilctl_in device configure' -l file -r -F -d 'settings as JSON, - for stdin'
+complete -c dsmilctl -n '__dsmilctl_in device configure' -l justification -x -d 'why; the policy may ask for it'
+complete -c dsmilctl -n '__dsmilctl_in device configure' -l dry-run -d 'go through every check, change nothing'
+complete -c dsmilctl -n '__dsmilctl_in device configure' -s y -l yes -d 'do not ask'
+complete -c dsmilctl -n '__dsmilctl_in device configure' -l approval -x -d 'the approval of a second person'
+complete -c dsmilctl -n '__dsmilctl_place 1 device configure' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_in device activate' -l justification -x -d 'why; the policy may ask for it'
+complete -c dsmilctl -n '__dsmilctl_in device activate' -l dry-run -d 'go through every check, change nothing'
+complete -c dsmilctl -n '__dsmilctl_in device activate' -s y -l yes -d 'do not ask'
+complete -c dsmilctl -n '__dsmilctl_in device activate' -l approval -x -d 'the approval of a second person'
+complete -c dsmilctl -n '__dsmilctl_place 1 device activate' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_in device deactivate' -l justification -x -d 'why; the policy may ask for it'
+complete -c dsmilctl -n '__dsmilctl_in device deactivate' -l dry-run -d 'go through every check, change nothing'
+complete -c dsmilctl -n '__dsmilctl_in device deactivate' -s y -l yes -d 'do not ask'
+complete -c dsmilctl -n '__dsmilctl_in device deactivate' -l approval -x -d 'the approval of a second person'
+complete -c dsmilctl -n '__dsmilctl_place 1 device deactivate' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_in device reset' -l justification -x -d 'why; the policy may ask for it'
+complete -c dsmilctl -n '__dsmilctl_in device reset' -l dry-run -d 'go through every check, change nothing'
+complete -c dsmilctl -n '__dsmilctl_in device reset' -s y -l yes -d 'do not ask'
+complete -c dsmilctl -n '__dsmilctl_in device reset' -l approval -x -d 'the approval of a second person'
+complete -c dsmilctl -n '__dsmilctl_place 1 device reset' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_in device command' -l justification -x -d 'why; the policy may ask for it'
+complete -c dsmilctl -n '__dsmilctl_in device command' -l dry-run -d 'go through every check, change nothing'
+complete -c dsmilctl -n '__dsmilctl_in device command' -s y -l yes -d 'do not ask'
+complete -c dsmilctl -n '__dsmilctl_in device command' -l approval -x -d 'the approval of a second person'
+complete -c dsmilctl -n '__dsmilctl_place 1 device command' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_in device history' -l since -x -d 'from: 2026-11-20T10:00Z, 2h (ago)'
+complete -c dsmilctl -n '__dsmilctl_in device history' -l until -x -d 'up to'
+complete -c dsmilctl -n '__dsmilctl_in device history' -l type -x -d 'WRITE, CONFIG, RESET, …'
+complete -c dsmilctl -n '__dsmilctl_in device history' -l limit -x -d 'at most so many, newest first'
+complete -c dsmilctl -n '__dsmilctl_place 1 device history' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 1 device scan' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 1 device initialize' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 1 device connect' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 1 device disconnect' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 1 device state' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 1 device cleanup' -a '(__dsmilctl_selector)'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a bulk -d 'read or change many devices at once, with a plan and an undo'
+complete -c dsmilctl -n '__dsmilctl_at bulk' -a read -d 'Read registers of many devices; exit status 6 when some fail'
+complete -c dsmilctl -n '__dsmilctl_at bulk' -a write -d 'Write one register of many devices, or what a file says; the plan first, undo later'
+complete -c dsmilctl -n '__dsmilctl_at bulk' -a run -d 'Carry out mixed operations from a file: one JSON object or CSV row each'
+complete -c dsmilctl -n '__dsmilctl_at bulk' -a status -d 'Show what became of a bulk'
+complete -c dsmilctl -n '__dsmilctl_at bulk' -a undo -d 'Put back what a bulk of writes changed, through the same guard; shows the plan first'
+complete -c dsmilctl -n '__dsmilctl_in bulk read' -l mode -x -d 'parallel or sequential'
+complete -c dsmilctl -n '__dsmilctl_in bulk read' -l concurrency -x -d 'at most so many at once; 0 is all'
+complete -c dsmilctl -n '__dsmilctl_in bulk read' -l stop-on-error -d 'begin nothing new after a failure'
+complete -c dsmilctl -n '__dsmilctl_place 1 bulk read' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 2+ bulk read' -a '(__dsmilctl_words registers)'
+complete -c dsmilctl -n '__dsmilctl_in bulk write' -l file -r -F -d 'device, register and value per line: .csv, .json, -'
+complete -c dsmilctl -n '__dsmilctl_in bulk write' -l justification -x -d 'why; the policy may ask for it'
+complete -c dsmilctl -n '__dsmilctl_in bulk write' -l mode -x -d 'parallel or sequential'
+complete -c dsmilctl -n '__dsmilctl_in bulk write' -l concurrency -x -d 'at most so many at once; 0 is all'
+complete -c dsmilctl -n '__dsmilctl_in bulk write' -l stop-on-error -d 'begin nothing new after a failure'
+complete -c dsmilctl -n '__dsmilctl_in bulk write' -l dry-run -d 'go through every check, change nothing'
+complete -c dsmilctl -n '__dsmilctl_in bulk write' -s y -l yes -d 'do not ask'
+complete -c dsmilctl -n '__dsmilctl_place 1 bulk write' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 2 bulk write' -a '(__dsmilctl_words registers)'
+complete -c dsmilctl -n '__dsmilctl_in bulk run' -l justification -x -d 'why; the policy may ask for it'
+complete -c dsmilctl -n '__dsmilctl_in bulk run' -l mode -x -d 'parallel or sequential'
+complete -c dsmilctl -n '__dsmilctl_in bulk run' -l concurrency -x -d 'at most so many at once; 0 is all'
+complete -c dsmilctl -n '__dsmilctl_in bulk run' -l stop-on-error -d 'begin nothing new after a failure'
+complete -c dsmilctl -n '__dsmilctl_in bulk run' -l dry-run -d 'go through every check, change nothing'
+complete -c dsmilctl -n '__dsmilctl_in bulk run' -s y -l yes -d 'do not ask'
+complete -c dsmilctl -n '__dsmilctl_place 1 bulk run' -r -F
+complete -c dsmilctl -n '__dsmilctl_in bulk undo' -l dry-run -d 'go through every check, change nothing'
+complete -c dsmilctl -n '__dsmilctl_in bulk undo' -s y -l yes -d 'do not ask'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a stream -d 'follow readings and events'
+complete -c dsmilctl -n '__dsmilctl_at stream' -a devices -d 'Follow readings of devices'
+complete -c dsmilctl -n '__dsmilctl_at stream' -a events -d 'Follow events: devices that fail and answer again'
+complete -c dsmilctl -n '__dsmilctl_in stream devices' -l interval -x -d 'between two readings'
+complete -c dsmilctl -n '__dsmilctl_in stream devices' -l count -x -d 'end after N lines of data'
+complete -c dsmilctl -n '__dsmilctl_in stream devices' -l for -x -d 'end after 500ms, 10s, 2m, 1h'
+complete -c dsmilctl -n '__dsmilctl_in stream devices' -l transport -x -d 'auto, ws, sse or poll'
+complete -c dsmilctl -n '__dsmilctl_place 1 stream devices' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 2+ stream devices' -a '(__dsmilctl_words registers)'
+complete -c dsmilctl -n '__dsmilctl_in stream events' -l type -x -d 'only events such as device.state'
+complete -c dsmilctl -n '__dsmilctl_in stream events' -l severity -x -d 'this or worse: info, warning, error'
+complete -c dsmilctl -n '__dsmilctl_in stream events' -l count -x -d 'end after N lines of data'
+complete -c dsmilctl -n '__dsmilctl_in stream events' -l for -x -d 'end after 500ms, 10s, 2m, 1h'
+complete -c dsmilctl -n '__dsmilctl_in stream events' -l interval -x -d 'how often devices are looked at'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a emergency -d 'stop everything, see what is stopped, release it'
+complete -c dsmilctl -n '__dsmilctl_at emergency' -a stop -d 'Stop everything, or the devices named.  Never asks'
+complete -c dsmilctl -n '__dsmilctl_at emergency' -a status -d 'Show the emergency stops in force'
+complete -c dsmilctl -n '__dsmilctl_at emergency' -a history -d 'Show the emergency stops there were, newest first'
+complete -c dsmilctl -n '__dsmilctl_at emergency' -a release -d 'End an emergency stop.  Devices stay in their safe state until they are told otherwise'
+complete -c dsmilctl -n '__dsmilctl_in emergency stop' -l reason -x -d 'why'
+complete -c dsmilctl -n '__dsmilctl_in emergency stop' -l deadline -x -d 'how long to try'
+complete -c dsmilctl -n '__dsmilctl_place 1 emergency stop' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_in emergency history' -l limit -x -d 'at most so many'
+complete -c dsmilctl -n '__dsmilctl_in emergency release' -l justification -x -d 'why it is safe again'
+complete -c dsmilctl -n '__dsmilctl_in emergency release' -l confirm -x -d 'the context\'s name, instead of typing it'
+complete -c dsmilctl -n '__dsmilctl_in emergency release' -l approval -x -d 'the approval of a second person'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a context -d 'what dsmilctl talks to: this machine, the simulator, a fleet'
+complete -c dsmilctl -n '__dsmilctl_at context' -a list -d 'List the contexts; the current one is marked'
+complete -c dsmilctl -n '__dsmilctl_at context' -a show -d 'Show one context with its drivers and their options'
+complete -c dsmilctl -n '__dsmilctl_at context' -a use -d 'Make a context the current one'
+complete -c dsmilctl -n '__dsmilctl_at context' -a previous -d 'Go back to the context that was current before'
+complete -c dsmilctl -n '__dsmilctl_at context' -a add -d 'Add a context over a driver with options of its own'
+complete -c dsmilctl -n '__dsmilctl_at context' -a remove -d 'Remove a context; what was recorded of it stays'
+complete -c dsmilctl -n '__dsmilctl_place 1 context show' -a '(__dsmilctl_words contexts)'
+complete -c dsmilctl -n '__dsmilctl_place 1 context use' -a '(__dsmilctl_words contexts)'
+complete -c dsmilctl -n '__dsmilctl_in context add' -l driver -x -a '(__dsmilctl_words drivers)' -d 'the driver that reaches its devices'
+complete -c dsmilctl -n '__dsmilctl_in context add' -l option -x -d 'an option of the driver'
+complete -c dsmilctl -n '__dsmilctl_in context add' -l read-only -d 'let no change through, ever'
+complete -c dsmilctl -n '__dsmilctl_place 1 context add' -a '(__dsmilctl_words contexts)'
+complete -c dsmilctl -n '__dsmilctl_place 1 context remove' -a '(__dsmilctl_words contexts)'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a system -d 'status, capabilities and health of the context'
+complete -c dsmilctl -n '__dsmilctl_at system' -a status -d 'Show what the fleet is made of and how it is'
+complete -c dsmilctl -n '__dsmilctl_at system' -a capabilities -d 'Show what this context can do: operations, limits, drivers'
+complete -c dsmilctl -n '__dsmilctl_at system' -a health -d 'Check that each part works; exit status 9 when one does not'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a driver -d 'the installed drivers: what they can do, and switching them off'
+complete -c dsmilctl -n '__dsmilctl_at driver' -a list -d 'List the installed drivers; one that cannot be used says why and how to mend it'
+complete -c dsmilctl -n '__dsmilctl_at driver' -a show -d 'Show one driver: capabilities, commands, where it comes from'
+complete -c dsmilctl -n '__dsmilctl_at driver' -a enable -d 'Enable a driver again'
+complete -c dsmilctl -n '__dsmilctl_at driver' -a disable -d 'Disable a driver: its devices are closed, and no context opens them until it is enabled'
+complete -c dsmilctl -n '__dsmilctl_place 1 driver show' -a '(__dsmilctl_words drivers)'
+complete -c dsmilctl -n '__dsmilctl_in driver enable' -l reason -x -d 'why'
+complete -c dsmilctl -n '__dsmilctl_place 1 driver enable' -a '(__dsmilctl_words drivers)'
+complete -c dsmilctl -n '__dsmilctl_in driver disable' -l reason -x -d 'why'
+complete -c dsmilctl -n '__dsmilctl_place 1 driver disable' -a '(__dsmilctl_words drivers)'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a audit -d 'the journal of every change: show, verify, export'
+complete -c dsmilctl -n '__dsmilctl_at audit' -a log -d 'Show the journal, newest first: who asked for what, what was decided, how it ended'
+complete -c dsmilctl -n '__dsmilctl_at audit' -a show -d 'Show one record whole'
+complete -c dsmilctl -n '__dsmilctl_at audit' -a verify -d 'Check that no record was changed, removed, inserted or reordered; exit status 9 and the first bad one'
+complete -c dsmilctl -n '__dsmilctl_at audit' -a export -d 'Write where the journal ends into a small file, to be kept where nobody can change it'
+complete -c dsmilctl -n '__dsmilctl_at audit' -a restart -d 'Go on with a new segment behind a damaged journal, which stays as evidence'
+complete -c dsmilctl -n '__dsmilctl_in audit log' -l device -x -a '(__dsmilctl_selector)' -d 'only of this device'
+complete -c dsmilctl -n '__dsmilctl_in audit log' -l since -x -d 'from: 2026-11-20T10:00Z, 2h (ago)'
+complete -c dsmilctl -n '__dsmilctl_in audit log' -l until -x -d 'up to'
+complete -c dsmilctl -n '__dsmilctl_in audit log' -l action -x -d 'only this action: device.write, …'
+complete -c dsmilctl -n '__dsmilctl_in audit log' -l outcome -x -d 'only INTENT, SUCCESS, FAILED, DENIED, …'
+complete -c dsmilctl -n '__dsmilctl_in audit log' -l user -x -d 'only of this user'
+complete -c dsmilctl -n '__dsmilctl_in audit log' -l limit -x -d 'at most so many'
+complete -c dsmilctl -n '__dsmilctl_in audit verify' -l anchor -x -d 'an exported anchor that must be there'
+complete -c dsmilctl -n '__dsmilctl_place 1 audit export' -r -F
+complete -c dsmilctl -n '__dsmilctl_in audit restart' -l reason -x -d 'why the chain is begun anew'
+complete -c dsmilctl -n '__dsmilctl_in audit restart' -s y -l yes -d 'do not ask'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a sim -d 'the simulated devices'
+complete -c dsmilctl -n '__dsmilctl_at sim' -a reset -d 'Forget everything that was written to the simulated devices of the context'
+complete -c dsmilctl -n '__dsmilctl_in sim reset' -s y -l yes -d 'do not ask'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a config -d 'settings: where each one comes from, change, validate'
+complete -c dsmilctl -n '__dsmilctl_at config' -a show -d 'Show every setting'
+complete -c dsmilctl -n '__dsmilctl_at config' -a set -d 'Change a setting in the user\'s file; comments in it stay'
+complete -c dsmilctl -n '__dsmilctl_at config' -a validate -d 'Check settings files: every mistake at once, with line and column; exit status 2 when there is one'
+complete -c dsmilctl -n '__dsmilctl_at config' -a path -d 'Show where settings, contexts, policy, state, archives and caches lie'
+complete -c dsmilctl -n '__dsmilctl_in config show' -l origin -d 'say where each value comes from'
+complete -c dsmilctl -n '__dsmilctl_in config set' -l project -d 'in this project\'s .dsmilctl.toml'
+complete -c dsmilctl -n '__dsmilctl_place 1 config validate' -r -F
+
+complete -c dsmilctl -n '__dsmilctl_at' -a doctor -d 'check this installation and say what to mend'
+complete -c dsmilctl -n '__dsmilctl_in doctor' -l bundle -x -d 'write a report for others, too'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a completion -d 'completion scripts for bash, zsh and fish'
+complete -c dsmilctl -n '__dsmilctl_at completion' -a bash -d 'Print the completion script for bash'
+complete -c dsmilctl -n '__dsmilctl_at completion' -a zsh -d 'Print the completion script for zsh'
+complete -c dsmilctl -n '__dsmilctl_at completion' -a fish -d 'Print the completion script for fish'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a tui -d 'the dashboard'
+complete -c dsmilctl -n '__dsmilctl_in tui' -l low-bandwidth -d 'paint less on a slow line'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a demo -d 'a tour of everything in a throw-away folder'
+complete -c dsmilctl -n '__dsmilctl_in demo' -l seconds -x -d 'how long to follow readings'

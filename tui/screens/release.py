@@ -1,0 +1,79 @@
+"""Release: the dialog that ends emergency stops, after the context's name was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual import on
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static
+
+from dsmilctl.errors import DSMILError
+from dsmilctl.tui.inert import inert
+from dsmilctl.tui.messages import Refusal, Released
+from dsmilctl.tui.screens.base import Dialog
+
+
+class ReleaseDialog(Dialog[bool]):
+    """Asks for the context's name and a justification; the focus begins on the name, never on Release."""
+
+    def __init__(self, context: str) -> None:
+        super().__init__()
+        self._name = context
+
+    def body(self) -> Iterable[Widget]:
+        """Two fields, what is wrong, two buttons."""
+        with Vertical(classes="box"):
+            yield Static("Release the emergency stop", classes="box-title", markup=False)
+            yield Static(
+                "Devices stay in their safe state; they can be changed again.", classes="dim", markup=False
+            )
+            yield Static(f"Type the context's name: {inert(self._name)}", classes="field-label", markup=False)
+            yield Input(id="release-name", compact=True, classes="field")
+            yield Static("Why, for the journal", classes="field-label", markup=False)
+            yield Input(id="release-why", compact=True, classes="field")
+            yield Static("", id="release-problem", classes="problem", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Release", id="release", compact=True, variant="error")
+
+    @on(Input.Submitted, "#release-name")
+    def _name_entered(self) -> None:
+        self.query_one("#release-why", Input).focus()
+
+    @on(Input.Submitted, "#release-why")
+    def _why_entered(self) -> None:
+        self.query_one("#cancel", Button).focus()
+
+    @on(Button.Pressed, "#cancel")
+    def _cancelled(self) -> None:
+        self.dismiss(False)
+
+    @on(Button.Pressed, "#release")
+    def _asked(self) -> None:
+        if self.query_one("#release-name", Input).value.strip() != self._name:
+            self._say(f"The name is not {inert(self._name)}: nothing was released.")
+            return
+        why = self.query_one("#release-why", Input).value.strip()
+        self.run_worker(self._release(why), exclusive=True, exit_on_error=False)
+
+    async def _release(self, why: str) -> None:
+        try:
+            released = await self.dashboard.ask(lambda client: client.release(justification=why))
+        except DSMILError as error:
+            self.post_message(Refusal(error))
+            return
+        self.post_message(Released(released))
+
+    @on(Released)
+    def _released(self, event: Released) -> None:
+        self.notify(f"{len(event.stops)} stops released", markup=False)
+        self.dismiss(True)
+
+    @on(Refusal)
+    def _refused(self, event: Refusal) -> None:
+        self._say(f"{event.error.code}: {inert(event.error.message)}\n{inert(event.error.hint)}")
+
+    def _say(self, text: str) -> None:
+        self.query_one("#release-problem", Static).update(text)

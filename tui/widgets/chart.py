@@ -1,0 +1,201 @@
+"""Chart: one live series, drawn in braille by plotext into lines of which only the changed cells are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rich.segment import Segment
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from dsmilctl.tui.inert import fit
+from dsmilctl.tui.scale import label, steady_range
+from dsmilctl.tui.series import DOTS, Series
+from dsmilctl.tui.widgets.ink import INK_CLASSES, ink
+
+AXIS = 10
+"""Cells of the labels on the left."""
+
+
+class Chart(Widget):
+    """The last seconds of one register, with its alarm limits."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.series = Series()
+        self.title = ""
+        self.unit = ""
+        self.limits: tuple[float | None, float | None] = (None, None)
+        self.seconds = 60.0
+        self._range: tuple[float, float, float] | None = None
+        self._lines: list[str] = []
+        self._columns: list[tuple[float, float] | None] = []
+        self._labels: dict[int, str] = {}
+        self._marks: dict[int, str] = {}
+        self._plot = Plot()
+
+    def begin(self, title: str, unit: str, limits: tuple[float | None, float | None]) -> None:
+        """Show another register."""
+        self.series.clear()
+        self.title, self.unit, self.limits = title, unit, limits
+        self._range = None
+        self._lines = []
+        self.refresh()
+
+    def retitle(self, unit: str) -> None:
+        """Say something else beside the title."""
+        self.unit = unit
+        self._columns = []
+        self.refresh()
+
+    def draw(self, now: float) -> None:
+        """Draw the series as it is now and send what changed."""
+        width, height = self.size.width - AXIS, self.size.height - 2
+        if width < 4 or height < 1:
+            return
+        columns = self.series.columns(now, self.seconds, width)
+        known = [span for span in columns if span is not None]
+        if not known or (columns == self._columns and len(self._lines) == height):
+            return
+        self._columns = columns
+        low, high = min(span[0] for span in known), max(span[1] for span in known)
+        before = self._range
+        self._range = steady_range(self._range, low, high)
+        lines = self._plot.lines(columns, self._range[:2], width, height)
+        whole = before != self._range or len(lines) != len(self._lines)
+        old, self._lines = self._lines, lines
+        if whole:
+            self._label(height)
+            self.refresh()
+        else:
+            self._refresh_changes(old, lines)
+
+    def _refresh_changes(self, before: Sequence[str], after: Sequence[str]) -> None:
+        for y, (old, new) in enumerate(zip(before, after, strict=True)):
+            if old != new:
+                places = [
+                    place for place, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]
+                ]
+                first, last = places[0], places[-1] + 1
+                self.refresh(Region(AXIS + first, y + 1, last - first, 1))
+
+    def _label(self, height: int) -> None:
+        assert self._range is not None
+        bottom, top, step = self._range
+        self._labels, self._marks = {}, {}
+        value = bottom
+        while value <= top + step / 2:
+            self._labels[self._line_of(value, height)] = label(value, step)
+            value += step
+        for limit, sign in zip(self.limits, ("▼", "▲"), strict=True):
+            if limit is not None and bottom <= limit <= top:
+                self._marks[self._line_of(limit, height)] = f"{sign} {label(limit, step)}"
+
+    def _line_of(self, value: float, height: int) -> int:
+        assert self._range is not None
+        bottom, top, _ = self._range
+        return round((top - value) / (top - bottom) * (height - 1))
+
+    def render_line(self, y: int) -> Strip:
+        """The title, a line of the chart with its label, or the time below it."""
+        width, height = self.size
+        plain, dim = ink(self, "plain"), ink(self, "dim")
+        if y == 0:
+            return Strip(
+                [Segment(f" {self.title}", ink(self, "strong")), Segment(f"  {self.unit}", dim)]
+            ).adjust_cell_length(width, plain)
+        if y == height - 1:
+            return self._render_time(width)
+        line = self._lines[y - 1] if y - 1 < len(self._lines) else ""
+        mark = self._marks.get(y - 1)
+        text = mark or self._labels.get(y - 1, "")
+        style = ink(self, "warn") if mark else dim
+        segments = [
+            Segment(fit(text, AXIS - 2, right=True) + " ", style),
+            Segment("┤" if text else "│", ink(self, "faint")),
+            Segment(line, ink(self, "accent")),
+        ]
+        return Strip(segments).adjust_cell_length(width, plain)
+
+    def _render_time(self, width: int) -> Strip:
+        room = max(0, width - AXIS - 8)
+        left = f"-{self.seconds:g} s"
+        axis = f"{left}{'now':>{max(0, room - len(left) + 8)}}"
+        text = " " * (AXIS - 1) + "└" + axis
+        return Strip([Segment(fit(text, width), ink(self, "faint"))]).adjust_cell_length(width)
+
+
+class Plot:
+    """A plotext figure without axes; the figure is plotext's own and there is one per process.
+
+    The figure keeps a copy of what is drawn on it.  `draw` asks every point for its colour, which costs more
+    than the picture: so one signal is drawn once, and its copy takes the new points of each frame.
+    """
+
+    def __init__(self) -> None:
+        self._figure: Any = None
+        self._signal: Any = None
+
+    def _ready(self) -> Any:
+        if self._figure is None:
+            import plotext
+
+            plotext.terminal.limit(False, False)
+            self._figure = plotext.figure
+            self._figure.clear()
+            self._figure.theme("colorless")
+            self._figure.axes(False)
+            self._figure.ruler("both", "both").frequency(0)
+            self._figure.ruler("both", "both").alignment(lim="edge")
+            self._figure.draw(self._figure.signal([0], [0], marker="braille"))
+            self._signal = self._figure._signals.get(0)
+        return self._figure
+
+    def lines(
+        self,
+        columns: Sequence[tuple[float, float] | None],
+        limits: tuple[float, float],
+        width: int,
+        height: int,
+    ) -> list[str]:
+        """The columns as lines of braille; a column without a value breaks the line."""
+        figure = self._ready()
+        figure.plot_size(width, height)
+        figure.ruler("x", "lower").lim(0, len(columns))
+        figure.ruler("y", "left").lim(*limits)
+        x, y, breaks = _path(columns)
+        signal = figure.signal(x, y, marker="braille").lines(True)
+        for index in breaks:
+            signal.line(index, False)
+        self._signal.clone(signal)
+        text: str = figure.build().string(colorless=True)
+        return [fit(line, width) for line in text.rstrip("\n").split("\n")][:height]
+
+
+def _path(columns: Sequence[tuple[float, float] | None]) -> tuple[list[float], list[float], list[int]]:
+    """The points of the line, without those inside a level run, and the points before which it is broken."""
+    x: list[float] = []
+    y: list[float] = []
+    breaks: list[int] = []
+    broken = True
+    for place, span in enumerate(columns):
+        if span is None:
+            broken = True
+            continue
+        if broken and x:
+            breaks.append(len(x))
+        low, high = span
+        rising = bool(y) and abs(y[-1] - low) <= abs(y[-1] - high)
+        for value in (low,) if low == high else (low, high) if rising else (high, low):
+            level = not broken and len(y) > 1 and y[-1] == y[-2] == value and len(x) - 1 not in breaks[-1:]
+            if level:
+                x[-1] = place + 1 / DOTS
+            else:
+                x.append(place + 1 / DOTS)
+                y.append(value)
+        broken = False
+    return x, y, breaks
