@@ -1,0 +1,152 @@
+"""The application: the endpoints of the contract behind one door that judges, limits, times and answers."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from dsmilctl.errors import DSMILError, NotFound, PermissionDenied
+from dsmilctl.model.identity import Identity
+from dsmilctl.server.endpoint import Call, Endpoint
+from dsmilctl.server.envelope import answer, failure, unexpected
+from dsmilctl.server.gateway import Gateway
+from dsmilctl.server.intake import read_body, read_query
+from dsmilctl.server.routes import ENDPOINTS
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def build_app(gateway: Gateway, extra: Sequence[BaseRoute] = ()) -> Starlette:
+    """The ASGI application over a gateway; `extra` are the routes that push (WebSocket, SSE)."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        del app
+        async with gateway.client:
+            yield
+
+    routes = [
+        Route(endpoint.full_path, partial(_serve, gateway, endpoint), methods=[endpoint.method])
+        for endpoint in ENDPOINTS
+    ]
+    return Starlette(
+        routes=[*_merged(routes), *extra],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: partial(_no_route, gateway), Exception: partial(_fault, gateway)},
+    )
+
+
+def _merged(routes: Sequence[Route]) -> list[Route]:
+    """Routes with fixed words before those with parts that vary, so that `/operations/bulk` is found."""
+    return sorted(routes, key=lambda route: (route.path.count("{"), route.path))
+
+
+async def _serve(gateway: Gateway, endpoint: Endpoint, request: Request) -> Response:
+    begun = gateway.clock.monotonic()
+    request_id = request_id_of(request)
+    try:
+        response = await _answer(gateway, endpoint, request, request_id)
+    except DSMILError as error:
+        response = failure(error, gateway.clock, request_id)
+    except Exception as error:  # a fault of ours must not show its traceback to a client
+        response = unexpected(error, gateway.clock, request_id)
+    elapsed = gateway.clock.monotonic() - begun
+    gateway.metrics.note(request.method, endpoint.path, response.status_code, elapsed)
+    response.headers["X-Request-ID"] = request_id
+    response.headers["X-Response-Time"] = f"{elapsed * 1000:.2f}"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, request_id: str) -> Response:
+    token = bearer(request)
+    identity = gateway.access.authenticate(token) if endpoint.login or token else None
+    if identity is not None:
+        _require_clearance(identity, endpoint)
+    call = Call(
+        gateway=gateway,
+        identity=identity,
+        client=gateway.client_for(identity),
+        path=request.path_params,
+        query=read_query(request, endpoint.query),
+        body=await read_body(request, endpoint.body),
+        address=request.client.host if request.client else "",
+        token=token,
+        certificate_user=certificate_user(request),
+        request_id=request_id,
+    )
+
+    async def run() -> Response:
+        found = await endpoint.handler(call)
+        return found if isinstance(found, Response) else answer(found, endpoint.status)
+
+    key = request.headers.get("idempotency-key", "")
+    if key and request.method == "POST":
+        content = (
+            f"{request.url.path}\n".encode() + await request.body()
+            if endpoint.body is None
+            else _digest(call)
+        )
+        return await gateway.idempotency.once(identity.user if identity else "", key, content, run)
+    return await run()
+
+
+def _digest(call: Call) -> bytes:
+    import msgspec
+
+    path: Any = dict(call.path)
+    return msgspec.json.encode([path, call.body], order="deterministic")
+
+
+def _require_clearance(identity: Identity, endpoint: Endpoint) -> None:
+    if identity.clearance < endpoint.clearance:
+        error = PermissionDenied(
+            f"this needs clearance {endpoint.clearance.name}, {identity.user} has {identity.clearance.name}",
+            hint="ask somebody with that clearance",
+        )
+        raise error
+
+
+def bearer(request: Request) -> str:
+    """The token of the Authorization header, or an empty text."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def certificate_user(request: Request) -> str:
+    """The common name of the client's certificate (mutual TLS), or an empty text.
+
+    Taken from the TLS layer alone; headers that claim one are ignored.
+    """
+    tls = request.scope.get("extensions", {}).get("tls") or {}
+    return str(tls.get("client_cert_name") or "")
+
+
+def request_id_of(request: Request) -> str:
+    """The id that the client gave, where it is harmless, else a new one."""
+    given = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+async def _no_route(gateway: Gateway, request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    message = f"{request.method} {request.url.path} is not part of this API"
+    response = failure(NotFound(message, hint="/api/v2/openapi.json"), gateway.clock, request_id_of(request))
+    response.status_code = status
+    if isinstance(error, HTTPException) and error.headers:
+        response.headers.update(error.headers)
+    return response
+
+
+async def _fault(gateway: Gateway, request: Request, error: Exception) -> Response:
+    return unexpected(error, gateway.clock, request_id_of(request))

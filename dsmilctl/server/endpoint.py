@@ -1,0 +1,74 @@
+"""Endpoint: one line of the contract, from which the routes and the OpenAPI document are made."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dsmilctl.client.interface import Client
+from dsmilctl.model.identity import Clearance, Identity
+
+if TYPE_CHECKING:
+    from dsmilctl.server.gateway import Gateway
+
+PREFIX = "/api/v2"
+
+
+class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of an endpoint that takes none."""
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, judged and decoded: who asks, through which client, and for what.
+
+    `client` passes every change through the guard as `identity`; `body` and `query` are of the endpoint's
+    types; `path` holds the parts of the path that vary.
+    """
+
+    gateway: Gateway
+    identity: Identity | None
+    client: Client
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+    address: str
+    token: str
+    certificate_user: str
+    request_id: str
+
+    @property
+    def user(self) -> Identity:
+        """Who asks, on an endpoint that needs somebody to be logged in."""
+        assert self.identity is not None, "the endpoint needs no login"
+        return self.identity
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One method on one path: its handler and the types of its query, body and answer.
+
+    `login` endpoints need a valid token, `clearance` the least level; `errors` are the codes that it may
+    answer beyond those that every endpoint may.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    answer: Any
+    summary: str
+    body: Any = None
+    query: type[msgspec.Struct] = NoQuery
+    status: int = 200
+    login: bool = True
+    clearance: Clearance = Clearance.UNCLASSIFIED
+    errors: tuple[str, ...] = ()
+    media: str = "application/json"
+
+    @property
+    def full_path(self) -> str:
+        """The path with the version's prefix."""
+        return PREFIX + self.path

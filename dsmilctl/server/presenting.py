@@ -1,0 +1,194 @@
+"""Presenting: the nouns as messages of the API."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from dsmilctl.clock import rfc3339
+from dsmilctl.model.audit import AuditRecord
+from dsmilctl.model.device import Device, DeviceState, DeviceStatus
+from dsmilctl.model.emergency import Stop
+from dsmilctl.model.operation import Operation
+from dsmilctl.model.reading import Reading
+from dsmilctl.model.register import Register
+from dsmilctl.wire.devices import Constraints, DeviceInfo, LifecycleStatus, RegisterInfo
+from dsmilctl.wire.emergency import ConfirmationInfo, StopInfo
+from dsmilctl.wire.operations import Authorization, OperationAnswer, OperationResult
+from dsmilctl.wire.system import AuditLine, ReadingInfo
+from dsmilctl.wire.values import to_wire
+
+RATE_BY_RISK = {"CRITICAL": 10, "HIGH": 30, "MEDIUM": 60, "LOW": 60}
+CLEARANCE_BY_RISK = {"CRITICAL": "TOP_SECRET", "HIGH": "SECRET", "MEDIUM": "SECRET", "LOW": "CONFIDENTIAL"}
+GROUP_SIZE = 12
+FIRST_DEVICE = 0x8000
+_NUMBER = re.compile(r"\d+")
+
+
+def device_info(device: Device, status: DeviceStatus, commands: tuple[str, ...] = ()) -> DeviceInfo:
+    """A device as `GET /devices` shows it."""
+    group, index = group_and_index(device)
+    risk = device.risk.value
+    return DeviceInfo(
+        device_id=device.device_id,
+        device_name=device.name,
+        device_group=group,
+        device_index=index,
+        risk_level=risk,
+        security_classification="RESTRICTED",
+        required_clearance="TOP_SECRET" if device.quarantined else CLEARANCE_BY_RISK[risk],
+        is_active=not device.quarantined and status.state is not DeviceState.ERROR,
+        is_quarantined=device.quarantined,
+        capabilities=capabilities_of(device),
+        constraints=Constraints(
+            max_operations_per_minute=5 if device.quarantined else RATE_BY_RISK[risk],
+            requires_dual_auth=device.quarantined or risk == "CRITICAL",
+        ),
+        hardware_info=dict(device.facts),
+        performance_metrics={
+            "last_accessed": None if status.last_seen is None else rfc3339(status.last_seen)
+        },
+        driver=device.driver,
+        group=device.group,
+        state=status.state.value,
+        default_register=device.default_register,
+        key_registers=list(device.key_registers),
+        commands=list(commands),
+    )
+
+
+def group_and_index(device: Device) -> tuple[int | str, int]:
+    """Group and index: of DSMIL devices by their facts or id, of others the group's name and 0."""
+    facts = dict(device.facts)
+    if not isinstance(device.device_id, int):
+        return device.group, 0
+    group, index = facts.get("group", ""), facts.get("index", "")
+    if _NUMBER.fullmatch(group) and _NUMBER.fullmatch(index):
+        return int(group), int(index)
+    return divmod(device.device_id - FIRST_DEVICE, GROUP_SIZE)
+
+
+def capabilities_of(device: Device) -> list[str]:
+    """READ, WRITE and CONFIG, as far as the registers allow."""
+    capabilities = ["READ"] if any(register.readable for register in device.registers) else []
+    if any(register.writable for register in device.registers):
+        capabilities += ["WRITE", "CONFIG"]
+    return capabilities
+
+
+def device_status(device: Device) -> str:
+    """The status that the `status` filter compares, without the lifecycle: QUARANTINED or ACTIVE."""
+    return "QUARANTINED" if device.quarantined else "ACTIVE"
+
+
+def register_info(register: Register) -> RegisterInfo:
+    """A register with its limits."""
+    return RegisterInfo(**{name: getattr(register, name) for name in RegisterInfo.__struct_fields__})
+
+
+def lifecycle_status(status: DeviceStatus) -> LifecycleStatus:
+    """A lifecycle state."""
+    return LifecycleStatus(
+        device_id=status.device_id,
+        state=status.state.value,
+        reason=status.reason,
+        since=rfc3339(status.since) if status.since else "",
+        last_seen=None if status.last_seen is None else rfc3339(status.last_seen),
+    )
+
+
+def reading_info(reading: Reading) -> ReadingInfo:
+    """A reading as streams carry it."""
+    return ReadingInfo(
+        device_id=reading.device_id,
+        register=reading.register,
+        value=reading.value,
+        timestamp=rfc3339(reading.timestamp, 6),
+        unit=reading.unit,
+        quality=reading.quality.value,
+        latency_ms=reading.latency_ms,
+        error=reading.error,
+        error_code=reading.error_code,
+    )
+
+
+def reading_result(reading: Reading, register: Register | None = None) -> OperationResult:
+    """A reading as the result of a READ."""
+    return OperationResult(
+        data=to_wire(reading.value),
+        register=reading.register,
+        register_status="VALID" if reading.good else reading.quality.value.upper(),
+        device_response_time_ms=round(reading.latency_ms or 0.0, 3),
+        value=reading.value,
+        type=register.type if register else "",
+        unit=reading.unit,
+        quality=reading.quality.value,
+        timestamp=rfc3339(reading.timestamp, 6),
+        error=reading.error,
+        error_code=reading.error_code,
+    )
+
+
+def operation_answer(operation: Operation) -> OperationAnswer:
+    """A change and how it ended."""
+    result = OperationResult(
+        data=to_wire(operation.read_back if operation.read_back is not None else operation.new),
+        register=operation.register,
+        register_status="VALID" if operation.success else "INVALID",
+        value=operation.new,
+        old=operation.old,
+        read_back=operation.read_back,
+        timestamp=rfc3339(operation.timestamp, 6),
+    )
+    return OperationAnswer(
+        operation_id=operation.operation_id,
+        device_id=operation.device_id,
+        operation_type=operation.type.value,
+        status=operation.status.value,
+        result=result,
+        timestamp=rfc3339(operation.timestamp),
+        execution_time_ms=round(operation.duration_ms, 3),
+        user_id=operation.user,
+        audit_trail_id=operation.operation_id,
+        authorization=Authorization(),
+        error=operation.error,
+        error_code=operation.error_code,
+        hint=operation.hint,
+    )
+
+
+def stop_info(stop: Stop, escalation: str = "IMMEDIATE") -> StopInfo:
+    """A stop with what each device answered."""
+    return StopInfo(
+        stop_id=stop.stop_id,
+        scope=stop.scope,
+        target_devices=list(stop.devices),
+        reason=stop.reason,
+        triggered_by=stop.triggered_by,
+        triggered_at=rfc3339(stop.triggered_at),
+        escalation_level=escalation,
+        confirmed=list(stop.confirmed),
+        unconfirmed=list(stop.unconfirmed),
+        confirmations=[
+            ConfirmationInfo(
+                device_id=item.device_id,
+                outcome=item.outcome.value,
+                elapsed_ms=round(item.elapsed_ms, 3),
+                attempts=item.attempts,
+                error=item.error,
+            )
+            for item in stop.confirmations
+        ],
+        latched_ms=round(stop.latched_ms, 3),
+        latch_error=stop.latch_error,
+        released_by=stop.released_by,
+        released_at=None if stop.released_at is None else rfc3339(stop.released_at),
+    )
+
+
+def audit_line(record: AuditRecord) -> AuditLine:
+    """A record of the journal."""
+    fields: dict[str, Any] = {
+        name: getattr(record, name) for name in AuditLine.__struct_fields__ if name != "time"
+    }
+    return AuditLine(time=rfc3339(record.time, 6), **fields)
