@@ -1,15 +1,16 @@
 # Everything that a fresh machine needs is set up by the target that needs it.
 #
-#   make demo    a tour of dsmilctl on simulated devices and on this machine's own sensors
-#   make test    every check there is: style, types, imports, tests, coverage, other Pythons
-#   make check   the quick part of it: style, types, imports
-#   make bench   what we measure, beside the peers, one line each
-#   make docs    write the completion scripts, man pages and CLI reference anew
-#   make soak    the long forms of the reliability tests
-#   make clean   remove what the targets above made
+#   make demo     a tour of dsmilctl on simulated devices and on this machine's own sensors
+#   make test     every check there is: style, types, imports, tests, coverage, other Pythons
+#   make check    the quick part of it: style, types, imports
+#   make bench    what we measure, beside the peers, one line each
+#   make docs     write the completion scripts, man pages and CLI reference anew
+#   make picture  the picture of the README, drawn by the dashboard itself
+#   make soak     the long forms of the reliability tests
+#   make clean    remove what the targets above made
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs soak clean packages
+.PHONY: help demo test check bench docs picture soak clean packages
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,8 +27,8 @@ $(DEV): pyproject.toml .ci/venv
 	@.ci/venv $(VENV) dev
 
 # Another Python's own environment, for `make test`.
-.venv-%/.dev-installed: pyproject.toml .ci/venv
-	@.ci/venv .venv-$* dev "$$(.ci/pythons | awk '$$1 == "$*" {print $$2}')"
+.venv-%/.test-installed: pyproject.toml .ci/venv $(DEV)
+	@.ci/venv .venv-$* test "$$(.ci/pythons | awk '$$1 == "$*" {print $$2}')"
 
 demo: $(CORE)
 	@$(BIN)/dsmilctl demo
@@ -44,6 +45,9 @@ bench: $(DEV)
 
 docs: $(DEV)
 	@$(BIN)/python -m dsmilctl.reference
+
+picture: $(DEV)
+	@$(BIN)/python -m dsmilctl.reference.picture
 
 soak: $(DEV)
 	@DSMIL_SOAK=1 $(BIN)/python -m pytest tests/reliability --timeout 0

@@ -10,12 +10,13 @@ import typer
 
 from dsmilctl import diagnostics
 from dsmilctl.client.interface import Client, HistoryQuery
-from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.nouns import Noun
+from dsmilctl.commands.questions import confirm, require_person
 from dsmilctl.commands.rows import AUDIT_COLUMNS, audit_row
 from dsmilctl.commands.runner import Result, run
 from dsmilctl.commands.targets import one_device
 from dsmilctl.commands.times import moment
-from dsmilctl.errors import CheckFailed, NotFound
+from dsmilctl.errors import CheckFailed, NotFound, Refused
 
 app = Noun("audit")
 
@@ -147,11 +148,20 @@ def restart(
 
     Example: dsmilctl audit restart --reason 'disk was replaced, see ticket 17' --yes
     """
-    if not yes and not diagnostics.confirm("begin a new segment of the journal?"):
-        raise CheckFailed("nothing was changed")
-    run(restart_journal, reason, schema="audit.restart/1")
+    if not yes:
+        require_person("this begins a new segment of the journal", "--yes")
+    run(restart_journal, RestartOptions(reason, yes), schema="audit.restart/1")
 
 
-async def restart_journal(client: Client, reason: str) -> dict[str, Any]:
+class RestartOptions(msgspec.Struct, frozen=True):
+    """Why the chain is begun anew."""
+
+    reason: str
+    yes: bool
+
+
+async def restart_journal(client: Client, options: RestartOptions) -> dict[str, Any]:
     """The first record of the new segment."""
-    return audit_row(await client.audit_restart(reason))
+    if not options.yes and not await confirm("begin a new segment of the journal?"):
+        raise Refused("nothing was changed")
+    return audit_row(await client.audit_restart(options.reason))

@@ -10,19 +10,22 @@ import typer
 from dsmilctl.client.interface import BulkOptions, Client
 from dsmilctl.commands.bulk_file import read_requests
 from dsmilctl.commands.changes import change_many, ensure_person
-from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.reads import ReadOptions, exit_status, read_with_retries
-from dsmilctl.commands.rows import OPERATION_COLUMNS, READING_COLUMNS, bulk_row, operation_row, reading_row
-from dsmilctl.commands.runner import run_live
+from dsmilctl.commands.rows import bulk_row, operation_columns, operation_row, reading_columns, reading_row
+from dsmilctl.commands.runner import Result, run
 from dsmilctl.commands.targets import DryRun, Justification, Registers, Targets, Yes, selector_of
-from dsmilctl.errors import InvalidParameter, NotFound, UsageError
+from dsmilctl.diagnostics import is_terminal, say
+from dsmilctl.errors import InvalidParameter, NotFound, UsageError, nearest
 from dsmilctl.model.device import Device
 from dsmilctl.model.operation import BulkResult, OperationType, Request
 from dsmilctl.model.reading import Reading
 from dsmilctl.model.register import find_register
-from dsmilctl.output import Output
 
 app = Noun("bulk")
+MODES = ("parallel", "sequential")
+DENIED = ("DEVICE_QUARANTINED", "PERMISSION_DENIED", "RATE_LIMITED")
+"""Codes of a read that the guard refused."""
 
 Mode = Annotated[str, typer.Option(metavar="MODE", help="parallel or sequential")]
 Concurrency = Annotated[int, typer.Option(metavar="N", min=0, help="at most so many at once; 0 is all")]
@@ -30,8 +33,9 @@ StopOnError = Annotated[bool, typer.Option("--stop-on-error", help="begin nothin
 
 
 def _options(mode: str, concurrency: int, stop_on_error: bool) -> BulkOptions:
-    if mode not in ("parallel", "sequential"):
-        raise InvalidParameter(f"no mode {mode!r}", hint="parallel or sequential", target="--mode")
+    if mode not in MODES:
+        hint = nearest(mode, MODES) or " or ".join(MODES)
+        raise InvalidParameter(f"no mode {mode!r}", hint=hint, target="--mode")
     return BulkOptions(concurrency=1 if mode == "sequential" else concurrency, stop_on_error=stop_on_error)
 
 
@@ -51,26 +55,21 @@ def read(
         selector=targets,
         registers=tuple(registers or ()),
         bulk=_options(mode, concurrency, stop_on_error),
-        stop_on_error=stop_on_error,
     )
-    run_live(read_many, options)
+    run(read_many, options, schema="bulk.read/1", empty="no devices", rows="results")
 
 
-async def read_many(client: Client, options: ReadOptions, output: Output) -> int:
+async def read_many(client: Client, options: ReadOptions) -> Result:
     """Readings with their counts."""
     devices = await client.devices(selector_of(options.selector))
     readings = await _read(client, devices, options)
-    rows = [reading_row(reading) for reading in readings]
-    if output.format in ("json",):
-        output.show({"id": None, **_summary(readings), "results": rows}, schema="bulk.read/1")
-    else:
-        output.show(rows, schema="bulk.read/1", columns=READING_COLUMNS, title="no devices")
-    return exit_status(readings)
+    found = {"id": None, **_summary(readings), "results": [reading_row(reading) for reading in readings]}
+    return Result(found, exit_status(readings), columns=reading_columns(devices))
 
 
 async def _read(client: Client, devices: list[Device], options: ReadOptions) -> list[Reading]:
     """All at once, or one after the other until the first failure."""
-    if not options.stop_on_error:
+    if not options.bulk.stop_on_error:
         return await read_with_retries(client, devices, options)
     readings: list[Reading] = []
     for device in devices:
@@ -82,7 +81,7 @@ async def _read(client: Client, devices: list[Device], options: ReadOptions) -> 
 
 def _summary(readings: list[Reading]) -> dict[str, Any]:
     codes = [reading.error_code for reading in readings if reading.value is None]
-    denied = sum(code in ("DEVICE_QUARANTINED", "PERMISSION_DENIED", "RATE_LIMITED") for code in codes)
+    denied = sum(code in DENIED for code in codes)
     timeouts = codes.count("TIMEOUT")
     good = len(readings) - len(codes)
     status = "COMPLETED" if not codes else "PARTIAL" if good else "FAILED"
@@ -101,10 +100,9 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     yes: bool = False
     bulk: BulkOptions = BulkOptions()
-    default_type: OperationType = OperationType.WRITE
 
 
-@app.command(impact="danger")
+@app.command(impact="danger", usage="(SEL REGISTER VALUE | --file FILE) [OPTIONS]")
 def write(
     targets: Annotated[str, typer.Argument(metavar="SEL", help="devices")] = "",
     register: Annotated[str, typer.Argument(metavar="REGISTER", help="the register")] = "",
@@ -137,7 +135,8 @@ def write(
             dry_run=dry_run,
             yes=yes,
             bulk=_options(mode, concurrency, stop_on_error),
-        )
+        ),
+        schema="bulk.write/1",
     )
 
 
@@ -164,32 +163,38 @@ def run_(
             dry_run=dry_run,
             yes=yes,
             bulk=_options(mode, concurrency, stop_on_error),
-        )
+        ),
+        schema="bulk.run/1",
     )
 
 
-def _change(options: WriteOptions) -> None:
+def _change(options: WriteOptions, schema: str) -> None:
     ensure_person(yes=options.yes, dry_run=options.dry_run)
-    run_live(change, options)
+    run(change, options, schema=schema, empty="no operations", rows="results")
 
 
-async def change(client: Client, options: WriteOptions, output: Output) -> int:
+async def change(client: Client, options: WriteOptions) -> Result:
     """The plan, the question, the changes, and every outcome."""
-    requests, devices = await _requests(client, options)
-    result, status = await change_many(client, requests, devices, yes=options.yes, options=options.bulk)
-    _show(output, result, "bulk.write/1")
-    return status
-
-
-async def _requests(client: Client, options: WriteOptions) -> tuple[list[Request], list[Device]]:
     if options.file:
-        requests = read_requests(options.file, await client.devices(quarantined=True))
-        named = {request.device_id for request in requests}
-        devices = [device for device in await client.devices(quarantined=True) if device.device_id in named]
-        requests = [_completed(request, options) for request in requests]
-        return requests, devices
-    devices = await client.devices(selector_of(options.selector))
-    return [_write_request(device, options) for device in devices], devices
+        requests, devices = await _from_file(client, options)
+    else:
+        devices = await client.devices(selector_of(options.selector))
+        requests = [_write_request(device, options) for device in devices]
+    result, status = await change_many(client, requests, devices, yes=options.yes, options=options.bulk)
+    if not options.dry_run:
+        _sum_up(result)
+    return _found(result, devices, status)
+
+
+async def _from_file(client: Client, options: WriteOptions) -> tuple[list[Request], list[Device]]:
+    everything = await client.devices(quarantined=True)
+    requests = [_completed(request, options) for request in read_requests(options.file, everything)]
+    return requests, _devices_of(requests, everything)
+
+
+def _devices_of(requests: list[Request], everything: list[Device]) -> list[Device]:
+    named = {request.device_id for request in requests}
+    return [device for device in everything if device.device_id in named]
 
 
 def _write_request(device: Device, options: WriteOptions) -> Request:
@@ -212,17 +217,16 @@ def _completed(request: Request, options: WriteOptions) -> Request:
     )
 
 
-def _show(output: Output, result: BulkResult, schema: str) -> None:
+def _found(result: BulkResult, devices: list[Device], status: int = 0) -> Result:
     rows = [operation_row(operation) for operation in result.results]
-    if output.format == "json":
-        output.show(bulk_row(result, rows), schema=schema)
-        return
-    output.show(rows, schema=schema, columns=OPERATION_COLUMNS, title="no operations")
-    if output.format in ("table", "wide"):
-        from dsmilctl import diagnostics
+    return Result(bulk_row(result, rows), status, columns=operation_columns(devices))
 
+
+def _sum_up(result: BulkResult) -> None:
+    """Where a person looks: how it went, and the name by which it can be undone."""
+    if is_terminal():
         counts = result.summary
-        diagnostics.say(f"{result.id}: {counts.successful} of {counts.total} done ({result.status})")
+        say(f"{result.id}: {counts.successful} of {counts.total} changes made ({result.status})")
 
 
 @app.command(impact="read")
@@ -231,18 +235,27 @@ def status(bulk_id: Annotated[str, typer.Argument(metavar="ID", help="the bulk's
 
     Example: dsmilctl -C sim bulk status bulk-0123456789ab
     """
-    run_live(show_status, bulk_id)
+    run(show_status, bulk_id, schema="bulk.status/1", rows="results")
 
 
-async def show_status(client: Client, bulk_id: str, output: Output) -> int:
+async def show_status(client: Client, bulk_id: str) -> Result:
     """A kept bulk."""
-    _show(output, await client.bulk(bulk_id), "bulk.status/1")
-    return 0
+    return _found(await client.bulk(bulk_id), await client.devices(quarantined=True))
+
+
+class UndoOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which bulk is to be undone, and how."""
+
+    bulk_id: str
+    justification: str
+    dry_run: bool
+    yes: bool
 
 
 @app.command(impact="danger")
 def undo(
     bulk_id: Annotated[str, typer.Argument(metavar="ID", help="the bulk's id")],
+    justification: Justification = "",
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
@@ -251,16 +264,24 @@ def undo(
     Example: dsmilctl -C sim bulk undo bulk-0123456789ab --yes
     """
     ensure_person(yes=yes, dry_run=dry_run)
-    run_live(put_back, WriteOptions(file=bulk_id, dry_run=dry_run, yes=yes))
+    options = UndoOptions(bulk_id=bulk_id, justification=justification, dry_run=dry_run, yes=yes)
+    run(put_back, options, schema="bulk.undo/1", rows="results")
 
 
-async def put_back(client: Client, options: WriteOptions, output: Output) -> int:
+async def put_back(client: Client, options: UndoOptions) -> Result:
     """The writes that restore the old values."""
-    requests = [_completed(request, options) for request in await client.undo_requests(options.file)]
+    requests = [
+        msgspec.structs.replace(
+            request, justification=options.justification or request.justification, dry_run=options.dry_run
+        )
+        for request in await client.undo_requests(options.bulk_id)
+    ]
     if not requests:
-        raise NotFound(f"{options.file} changed nothing that could be put back", target=options.file)
-    named = {request.device_id for request in requests}
-    devices = [device for device in await client.devices(quarantined=True) if device.device_id in named]
+        hint = f"dsmilctl -C {client.context.name} bulk status {options.bulk_id}"
+        message = f"{options.bulk_id} changed nothing that could be put back"
+        raise NotFound(message, hint=hint, target=options.bulk_id)
+    devices = _devices_of(requests, await client.devices(quarantined=True))
     result, status = await change_many(client, requests, devices, yes=options.yes)
-    _show(output, result, "bulk.undo/1")
-    return status
+    if not options.dry_run:
+        _sum_up(result)
+    return _found(result, devices, status)

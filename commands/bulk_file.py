@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from dsmilctl.commands.rows import parse_value
+from dsmilctl.commands.values import free_value, standard_input
 from dsmilctl.errors import DSMILError, InvalidParameter, nearest
 from dsmilctl.model.device import Device
 from dsmilctl.model.operation import OperationType, Request
@@ -40,7 +39,7 @@ def read_requests(name: str, devices: Sequence[Device]) -> list[Request]:
 
 def _content(name: str) -> str:
     try:
-        content = sys.stdin.buffer.read(LARGEST + 1) if name == "-" else Path(name).read_bytes()
+        content = standard_input(LARGEST) if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise InvalidParameter(f"{name}: {error.strerror}", target=name) from None
     if len(content) > LARGEST:
@@ -125,7 +124,7 @@ def _value(register: Register | None, given: Any) -> Value | None:
     if given is None:
         return None
     if isinstance(given, str):
-        return parse_value(register, given)
+        return register.parse(given) if register else free_value(given)
     if isinstance(given, int | float | bool):
         return given
     raise InvalidParameter(f"{given!r} is not a value")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dsmilctl.commands.completion_scripts import script
-from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.nouns import Noun
 from dsmilctl.stdout import flush, write
 
 app = Noun("completion")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.runner import show as show_result
 from dsmilctl.config.paths import paths
 from dsmilctl.config.settings import origins, set_setting, validate

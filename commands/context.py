@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from dsmilctl.commands.grammar import Noun
-from dsmilctl.commands.rows import parse_value
+from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.runner import show as show_result
+from dsmilctl.commands.values import free_value
 from dsmilctl.config.contexts import (
     Context,
     DriverUse,
@@ -141,7 +141,7 @@ def _options(words: list[str]) -> dict[str, Any]:
         if not equals or not key:
             raise InvalidParameter(f"{word!r} is not KEY=VALUE", hint="--option devices=10000", target=word)
         value = [item for item in text[1:-1].split(",") if item] if text.startswith("[") else None
-        options[key] = parse_value(None, text) if value is None else value
+        options[key] = free_value(text) if value is None else value
     return options
 
 

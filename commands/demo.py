@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -15,13 +14,17 @@ import typer
 from dsmilctl import diagnostics
 from dsmilctl.client.interface import Client
 from dsmilctl.client.opening import connect
-from dsmilctl.commands.grammar import Noun
-from dsmilctl.commands.runner import end_with, execute, invocation
-from dsmilctl.commands.runner import show as show_result
+from dsmilctl.clock import SYSTEM
+from dsmilctl.commands.execution import execute
+from dsmilctl.commands.invocation import invocation
+from dsmilctl.commands.nouns import Noun
+from dsmilctl.commands.questions import interactive
+from dsmilctl.commands.runner import end_with
 from dsmilctl.errors import DSMILError, EmergencyStopActive
 from dsmilctl.model.operation import OperationType, Request
 from dsmilctl.model.reading import Batch
 from dsmilctl.model.selector import parse_selector
+from dsmilctl.stdout import moves_cursor
 from dsmilctl.tables import Column
 
 app = Noun("demo")
@@ -52,14 +55,15 @@ def demo(
 
     Example: dsmilctl demo --seconds 1
     """
-    chosen = invocation()
+    chosen = invocation(despite_errors=True)
+    output = chosen.make_output()
     with tempfile.TemporaryDirectory(prefix="dsmilctl-demo-") as home:
         before = os.environ.get("DSMIL_HOME")
         os.environ["DSMIL_HOME"] = home
         try:
-            rows = execute(_tour(seconds))
-            show_result(rows, schema="demo/1", columns=COLUMNS)
-            if sys.stdout.isatty() and sys.stdin.isatty() and not chosen.output and not chosen.json:
+            rows = execute(_tour(seconds), chosen.time_limit)
+            output.show(rows, schema="demo/1", columns=COLUMNS)
+            if output.format == "table" and not output.as_json and interactive() and moves_cursor():
                 end_with(_dashboard())
         finally:
             _restore("DSMIL_HOME", before)
@@ -83,12 +87,12 @@ def _dashboard() -> int:
 async def _tour(seconds: float) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for step in STEPS:
-        begun = time.monotonic()
+        begun = SYSTEM.monotonic()
         async with connect(step.context) as client:
             result = await step.act(client, seconds)
-        elapsed = round((time.monotonic() - begun) * 1000, 1)
+        elapsed = round((SYSTEM.monotonic() - begun) * 1000, 1)
         rows.append({"step": step.name, "result": result, "ms": elapsed, "command": step.command})
-        if sys.stderr.isatty():
+        if diagnostics.is_terminal():
             diagnostics.say(f"✓ {step.name}: {result}")
     return rows
 
@@ -107,14 +111,14 @@ async def _follow_load(client: Client, seconds: float) -> str:
 
 
 async def _follow(client: Client, devices: list[Any], seconds: float) -> tuple[int, Any]:
-    count, last, end = 0, None, time.monotonic() + seconds
+    count, last, end = 0, None, SYSTEM.monotonic() + seconds
     stream = client.stream(devices, interval=0.2)
     try:
         async for item in stream:
             if isinstance(item, Batch) and item.readings:
                 count += len(item.readings)
                 last = item.readings[-1].value
-            if time.monotonic() >= end:
+            if SYSTEM.monotonic() >= end:
                 break
     finally:
         await stream.aclose()

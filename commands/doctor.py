@@ -14,12 +14,14 @@ import typer
 
 from dsmilctl import __version__
 from dsmilctl.client.interface import Client
-from dsmilctl.commands.grammar import Noun
-from dsmilctl.commands.runner import execute, invocation
+from dsmilctl.commands.execution import execute
+from dsmilctl.commands.invocation import invocation
+from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.runner import show as show_result
 from dsmilctl.config.paths import paths
 from dsmilctl.config.settings import validate
 from dsmilctl.errors import CheckFailed, DSMILError
+from dsmilctl.stdout import encoding, terminal_size
 from dsmilctl.tables import Column
 
 app = Noun("doctor")
@@ -86,14 +88,19 @@ def _versions() -> Iterator[Finding]:
 
 
 def _terminal() -> Iterator[Finding]:
-    encoding = sys.stdout.encoding or "unknown"
-    status = "ok" if "utf" in encoding.lower() else "warning"
-    yield Finding("encoding", status, encoding, "" if status == "ok" else "export LC_ALL=C.UTF-8")
+    found = encoding()
+    status = "ok" if "utf" in found.lower() else "warning"
+    yield Finding("encoding", status, found, "" if status == "ok" else "export LC_ALL=C.UTF-8")
     term = os.environ.get("TERM", "")
     if term in ("", "dumb"):
         yield Finding("terminal", "warning", f"TERM={term or 'unset'}: the dashboard needs a terminal")
     else:
-        yield Finding("terminal", "ok", f"TERM={term}")
+        yield Finding("terminal", "ok", f"TERM={term}, {_size()}")
+
+
+def _size() -> str:
+    size = terminal_size()
+    return f"{size[0]} columns, {size[1]} rows" if size else "the output is a pipe or file"
 
 
 def _settings() -> Iterator[Finding]:
@@ -164,13 +171,17 @@ async def _journal(client: Client) -> list[Finding]:
 async def _health(client: Client) -> list[Finding]:
     health = await client.health()
     found = [
-        Finding(f"context {client.context.name}: {part}", "ok" if state == "ok" else "problem", state)
+        Finding(f"context {client.context.name}: {part}", "ok" if state == "ok" else "problem", _plain(state))
         for part, state in health["components"].items()
     ]
     for stop in await client.stops():
         fix = f"dsmilctl -C {client.context.name} emergency status"
         found.append(Finding("emergency stop", "warning", f"{stop.stop_id} is in force: {stop.reason}", fix))
     return found
+
+
+def _plain(state: str) -> str:
+    return "works" if state == "ok" else state
 
 
 def _write_bundle(file: Path, rows: list[dict[str, Any]]) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from dsmilctl.client.interface import Client, DriverInfo
 from dsmilctl.clock import rfc3339
-from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.runner import run
 from dsmilctl.errors import NotFound, nearest
 from dsmilctl.tables import Column

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import msgspec
 import typer
 
-from dsmilctl import diagnostics
 from dsmilctl.client.interface import Client
-from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.invocation import invocation
+from dsmilctl.commands.nouns import Noun
+from dsmilctl.commands.questions import confirm_by_name, require_person
 from dsmilctl.commands.rows import STOP_COLUMNS, confirmation_row, stop_row
 from dsmilctl.commands.runner import Result, run, run_live
 from dsmilctl.commands.targets import Approval, OptionalTargets, selector_of
-from dsmilctl.errors import ConfirmationRequired, NotFound, StopNotConfirmed
+from dsmilctl.diagnostics import say, warn
+from dsmilctl.errors import ConfirmationRequired, InvalidParameter, NotFound, Refused, StopNotConfirmed
+from dsmilctl.inert import inert
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.output import Output
 
@@ -22,18 +26,20 @@ LONGEST_LIST = 20
 
 
 class StopOptions(msgspec.Struct, frozen=True):
-    """What is to be stopped, why, and how long to try."""
+    """What is to be stopped, why, and how many seconds to try."""
 
     selector: str
     reason: str
     deadline: float
 
 
-@app.command(impact="danger")
+@app.command(impact="danger", never_refused=True)
 def stop(
     targets: OptionalTargets = "",
     reason: Annotated[str, typer.Option(metavar="TEXT", help="why")] = "",
-    deadline: Annotated[float, typer.Option(metavar="SECONDS", min=0.05, help="how long to try")] = 0.0,
+    deadline: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0.05, help="how long to try")
+    ] = None,
 ) -> None:
     """Stop everything, or the devices named.  Never asks.
 
@@ -43,61 +49,84 @@ def stop(
     Example: dsmilctl -C sim emergency stop --reason 'smoke in the hall'
     Example: dsmilctl -C sim emergency stop 0x8030-0x803B
     """
-    run_live(stop_devices, StopOptions(targets, reason, deadline))
+    chosen = invocation(despite_errors=True)
+    seconds = deadline or chosen.deadline or chosen.settings.stop_deadline
+    run_live(stop_devices, StopOptions(targets, reason, seconds), despite_errors=True)
 
 
 async def stop_devices(client: Client, options: StopOptions, output: Output) -> int:
     """The stop, a line per device as it confirms, and the whole of it."""
-    from dsmilctl.commands.runner import invocation
-
     devices = None
     if options.selector:
         devices = await client.devices(selector_of(options.selector), quarantined=True)
-    lines = not output.for_programs and output.format != "csv"
-    result = await client.stop(
-        devices,
-        reason=options.reason,
-        deadline=options.deadline or invocation().settings.stop_deadline,
-        scope=options.selector or "@all",
-        report=_Report().tell if lines else None,
-    )
+    lines = output.format in ("table", "wide") and not output.as_json and not output.fields
+    report = _Report(told=lines)
+    try:
+        result = await client.stop(
+            devices,
+            reason=options.reason,
+            deadline=options.deadline,
+            scope=options.selector or "@all",
+            report=report.tell,
+        )
+    except asyncio.CancelledError:
+        await _tell_interrupted(client, report)
+        raise
     if lines:
-        _sum_up(result)
+        _sum_up(result, output)
     else:
-        row = stop_row(result) | {"devices": [confirmation_row(item) for item in result.confirmations]}
-        output.show(row, schema="emergency.stop/1")
+        _show(result, output)
     return StopNotConfirmed.exit_status if result.unconfirmed else 0
 
 
 class _Report:
     """One line per device on stderr; of many devices that stopped only the first ones, of others each."""
 
-    def __init__(self) -> None:
-        self._shown = 0
+    def __init__(self, *, told: bool) -> None:
+        self._told = told
+        self._answered = 0
+        self.confirmed = 0
 
     def tell(self, confirmation: Confirmation) -> None:
-        self._shown += 1
-        if confirmation.outcome.confirmed and self._shown > LONGEST_LIST:
+        self._answered += 1
+        self.confirmed += confirmation.outcome.confirmed
+        if not self._told or (confirmation.outcome.confirmed and self._answered > LONGEST_LIST):
             return
         row = confirmation_row(confirmation)
-        error = f"  {row['error']}" if row["error"] else ""
-        diagnostics.say(f"{row['device_id']:<12}{row['outcome']:<16}{row['elapsed_ms']:>8} ms{error}")
+        error = f"  {inert(row['error'])}" if row["error"] else ""
+        elapsed = f"{confirmation.elapsed_ms:.0f} ms"
+        say(f"{inert(row['device_id']):<12}  {row['outcome']:<14}  {elapsed:>8}{error}")
 
 
-def _sum_up(stop: Stop) -> None:
-    from dsmilctl.stdout import flush, write
+async def _tell_interrupted(client: Client, report: _Report) -> None:
+    """A stop that somebody interrupts has done what it has done, and stays latched."""
+    name = client.context.name
+    if await client.stops():
+        told = f"the stop is latched, and {report.confirmed} devices confirmed it"
+        warn(f"interrupted: {told}; dsmilctl -C {name} emergency stop drives the others")
 
+
+def _show(stop: Stop, output: Output) -> None:
+    """The stop as a document; what it cannot be shown with (a field that is not there) is said, no more."""
+    row = stop_row(stop) | {"devices": [confirmation_row(item) for item in stop.confirmations]}
+    try:
+        output.show(row, schema="emergency.stop/1")
+    except InvalidParameter as error:
+        warn(error.message)
+        Output(output.format, context=output.context).show(row, schema="emergency.stop/1")
+
+
+def _sum_up(stop: Stop, output: Output) -> None:
     total, confirmed = len(stop.confirmations), len(stop.confirmed)
     if total > LONGEST_LIST:
-        diagnostics.say(f"… {total} devices in all")
+        say(f"… {total} devices in all")
     slowest = max((item.elapsed_ms for item in stop.confirmations), default=0.0)
     times = f"in {slowest:.0f} ms, latched in {stop.latched_ms:.1f} ms"
-    write(f"{stop.stop_id}: {confirmed} of {total} confirmed {times}\n")
-    flush()
+    output.text(f"{stop.stop_id}: {confirmed} of {total} confirmed {times}")
     if stop.latch_error:
-        diagnostics.warn(f"the latch: {stop.latch_error}")
+        warn(f"the latch: {stop.latch_error}")
     if stop.unconfirmed:
-        diagnostics.warn(f"{len(stop.unconfirmed)} did not confirm: look after them by hand")
+        warn(f"{len(stop.unconfirmed)} did not confirm: look after them by hand")
 
 
 @app.command(impact="read")
@@ -155,7 +184,7 @@ def release(
     """
     options = ReleaseOptions(stop_id, justification, confirm, approval)
     if not confirm:
-        diagnostics.require_person("this releases an emergency stop", "--confirm CONTEXT")
+        require_person("this releases an emergency stop", "--confirm CONTEXT")
     run(release_stops, options, schema="emergency.release/1", columns=STOP_COLUMNS)
 
 
@@ -168,10 +197,10 @@ async def release_stops(client: Client, options: ReleaseOptions) -> Result:
     if options.confirm and options.confirm != name:
         message = f"--confirm {options.confirm} is not the name of the context"
         raise ConfirmationRequired(message, hint=f"--confirm {name}", target="--confirm")
-    if not options.confirm and not diagnostics.confirm_by_name(
+    if not options.confirm and not await confirm_by_name(
         f"release {options.stop_id or f'{len(standing)} stops'} of {name}", name
     ):
-        raise ConfirmationRequired("not confirmed: nothing was released", hint=f"type {name}", target=name)
+        raise Refused("nothing was released", hint=f"it takes the name of the context: {name}", target=name)
     released = await client.release(
         options.stop_id, justification=options.justification, approval=options.approval
     )

@@ -5,90 +5,44 @@ The only file that touches Typer's private parts.
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from typer import _click
+from typer._click.parser import _Option, _OptionParser, _ParsingState
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
-from dsmilctl.cli import NOUNS, root_help
-from dsmilctl.errors import InvalidParameter, UsageError, nearest
+from dsmilctl.cli import NOUNS, root_help, version_line
+from dsmilctl.commands.help_page import fitting, noun_page, verb_page
+from dsmilctl.commands.nouns import Noun, Verb, noun
+from dsmilctl.errors import InvalidParameter, ReadOnly, UsageError, nearest
+from dsmilctl.stdout import flush, terminal_width, write
 
-Function = TypeVar("Function", bound=Callable[..., None])
-HELP_NAMES = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-IMPACTS = ("read", "write", "danger")
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+WITHOUT_VALUE = {"--watch": "1"}
+"""What an option means when it is given without its value."""
 
-
-class Verb(NamedTuple):
-    """One verb of a noun: its function, its impact (read, write or danger) and its examples."""
-
-    name: str
-    function: Callable[..., None]
-    impact: str
-
-    @property
-    def text(self) -> str:
-        """The docstring without its examples."""
-        return "\n".join(line for line in self._lines() if not line.startswith("Example: ")).strip()
-
-    @property
-    def summary(self) -> str:
-        """The first sentence, for lists of commands."""
-        return self.text.partition("\n")[0].rstrip(".")
-
-    @property
-    def examples(self) -> list[str]:
-        """The example command lines."""
-        lines = (line.strip() for line in self._lines())
-        return [line.removeprefix("Example: ") for line in lines if line.startswith("Example: ")]
-
-    def _lines(self) -> list[str]:
-        import inspect
-
-        return (inspect.getdoc(self.function) or "").splitlines()
+_NEGATIVE = re.compile(r"-(\d|\.\d).*")
+_POSITIVE = re.compile(r"\d*\.?\d+")
 
 
-class Noun:
-    """A noun and its verbs.  A noun with one nameless verb is that command itself."""
+class Parser(_OptionParser):
+    """Takes negative numbers for values, and knows options whose value may be left out."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.summary = NOUNS[name][1]
-        self.verbs: dict[str, Verb] = {}
+    def _process_opts(self, arg: str, state: _ParsingState) -> None:
+        if _NEGATIVE.fullmatch(arg) and self.allow_interspersed_args:
+            state.largs.append(arg)
+        else:
+            super()._process_opts(arg, state)
 
-    def command(self, name: str = "", *, impact: str) -> Callable[[Function], Function]:
-        """Make a function a verb; without a name the function's own."""
-
-        def register(function: Function) -> Function:
-            chosen = name or function.__name__.rstrip("_").replace("_", "-")
-            self.verbs[chosen] = Verb(chosen, function, impact)
-            return function
-
-        return register
-
-    def alone(self, *, impact: str) -> Callable[[Function], Function]:
-        """Make a function the whole command: a noun without verbs."""
-
-        def register(function: Function) -> Function:
-            self.verbs[""] = Verb("", function, impact)
-            return function
-
-        return register
-
-
-def noun(name: str) -> Noun:
-    """The noun of that name, with its module loaded."""
-    module = importlib.import_module(f"dsmilctl.commands.{NOUNS[name][0]}")
-    found: Noun = module.app
-    return found
-
-
-def nouns() -> Iterator[Noun]:
-    """Every noun, in the order of the help page."""
-    return map(noun, NOUNS)
+    def _get_value_from_state(self, option_name: str, option: _Option, state: _ParsingState) -> Any:
+        meant = WITHOUT_VALUE.get(option_name)
+        if meant and not (state.rargs and _POSITIVE.fullmatch(state.rargs[0])):
+            return meant
+        return super()._get_value_from_state(option_name, option, state)
 
 
 class VerbCommand(TyperCommand):
@@ -97,33 +51,39 @@ class VerbCommand(TyperCommand):
     verb: Verb
     own: Sequence[_click.Parameter] = ()
 
-    def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
-        """The options of the verb, then a line about the global ones."""
-        everything, self.params = self.params, list(self.own)
-        try:
-            super().format_options(ctx, formatter)
-        finally:
-            self.params = everything
+    def make_parser(self, ctx: _click.Context) -> _OptionParser:
+        """The parser of the verb's line."""
+        parser = Parser(ctx)
+        for parameter in self.get_params(ctx):
+            parameter.add_to_parser(parser, ctx)
+        return parser
 
-    def format_epilog(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
-        """Examples, the impact, and where the global options are told."""
-        for title, line in _closing(self.verb):
-            formatter.write(f"\n{title}: {line}\n")
+    def invoke(self, ctx: _click.Context) -> Any:
+        """Call the verb's function; raises ReadOnly where `--read-only` forbids it."""
+        given: Mapping[str, Any] = ctx.ensure_object(dict)
+        if given.get("read_only") and self.verb.impact != "read" and not self.verb.never_refused:
+            hint = "leave --read-only out to let it through"
+            raise ReadOnly(f"{ctx.command_path} changes something", hint=hint, target="--read-only")
+        return super().invoke(ctx)
 
+    def get_help_option(self, ctx: _click.Context) -> TyperOption:
+        """The option that shows the page."""
+        return HELP
 
-def _closing(verb: Verb) -> list[tuple[str, str]]:
-    title = "Example" if len(verb.examples) == 1 else "Examples"
-    examples = [(title, "\n  ".join(["", *verb.examples]))] if verb.examples else []
-    meaning = {
-        "read": "changes nothing",
-        "write": "changes settings or devices, is guarded and journalled",
-        "danger": "changes many devices or cannot be undone, is guarded and journalled",
-    }
-    return [
-        *examples,
-        ("Impact", f"{verb.impact}, {meaning[verb.impact]}"),
-        ("Global options", "dsmilctl --help (-C, -o, --fields, --jq, --read-only, --timeout, …)"),
-    ]
+    def get_help(self, ctx: _click.Context) -> str:
+        """The page of the verb."""
+        entries: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
+        for parameter in [*self.own, HELP]:
+            entries[parameter.param_type_name].append(_entry(parameter))
+        return verb_page(
+            usage=f"{ctx.command_path} {usage_of(self.verb, self.own)}",
+            text=self.verb.text,
+            arguments=entries["argument"],
+            options=entries["option"],
+            examples=self.verb.examples,
+            impact=self.verb.impact,
+            width=fitting(terminal_width()),
+        )
 
 
 class NounGroup(TyperGroup):
@@ -140,10 +100,14 @@ class NounGroup(TyperGroup):
         verb = self.noun.verbs.get(cmd_name)
         return build_verb(verb) if verb else None
 
-    def format_commands(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
+    def get_help_option(self, ctx: _click.Context) -> TyperOption:
+        """The option that shows the page."""
+        return HELP
+
+    def get_help(self, ctx: _click.Context) -> str:
         """The verbs with their first sentences; none of them is built for it."""
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, verb.summary) for name, verb in self.noun.verbs.items()])
+        verbs = [(name, verb.summary) for name, verb in self.noun.verbs.items()]
+        return noun_page(self.noun.name, self.noun.summary, verbs, fitting(terminal_width()))
 
 
 class RootGroup(TyperGroup):
@@ -160,9 +124,13 @@ class RootGroup(TyperGroup):
     def _main_shell_completion(self, *given: Any, **named: Any) -> None:
         """Nothing: completion scripts are static and never start this program."""
 
-    def format_help(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
+    def get_help_option(self, ctx: _click.Context) -> TyperOption:
+        """The option that shows the page."""
+        return HELP
+
+    def get_help(self, ctx: _click.Context) -> str:
         """The page that needs no parsing."""
-        formatter.write(root_help())
+        return root_help()
 
 
 def build_verb(verb: Verb) -> VerbCommand:
@@ -187,12 +155,10 @@ def build_noun(found: Noun) -> _click.Command:
         return command
     group = NounGroup(
         name=found.name,
-        help=f"{found.summary[0].upper()}{found.summary[1:]}.",
         params=global_options(),
         no_args_is_help=True,
         context_settings=HELP_NAMES,
         rich_markup_mode=None,
-        subcommand_metavar="VERB [TARGETS] [OPTIONS]",
     )
     group.noun = found
     return group
@@ -202,7 +168,7 @@ def build_root() -> RootGroup:
     """The whole command tree; nothing below the root is built yet."""
     return RootGroup(
         name="dsmilctl",
-        params=global_options(),
+        params=[*global_options(), VERSION],
         no_args_is_help=True,
         context_settings=HELP_NAMES,
         rich_markup_mode=None,
@@ -251,10 +217,76 @@ def _flag(*names: str, help: str) -> TyperOption:
 
 
 def _keep(ctx: _click.Context, parameter: _click.Parameter, value: Any) -> Any:
+    """Note what was given; `-v` counts on both sides of the noun."""
     given: dict[str, Any] = ctx.ensure_object(dict)
-    if value and parameter.name:
+    if parameter.name == "verbose":
+        given["verbose"] = given.get("verbose", 0) + (value or 0)
+    elif parameter.name and value is not None and value is not False:
         given[parameter.name] = value
     return value
+
+
+def _answer(text: Callable[[_click.Context], str]) -> Callable[..., Any]:
+    """A callback of a flag that is answered with a text, whatever else the line says."""
+
+    def answer(ctx: _click.Context, parameter: _click.Parameter, value: bool) -> bool:
+        if value and not ctx.resilient_parsing:
+            write(text(ctx))
+            flush()
+            ctx.exit()
+        return value
+
+    return answer
+
+
+def _answered(*names: str, help: str, text: Callable[[_click.Context], str]) -> TyperOption:
+    return TyperOption(
+        param_decls=list(names),
+        is_flag=True,
+        default=False,
+        expose_value=False,
+        is_eager=True,
+        help=help,
+        callback=_answer(text),
+    )
+
+
+HELP = _answered("-h", "--help", help="this page", text=lambda ctx: ctx.get_help())
+VERSION = _answered("--version", "-V", help="the version", text=lambda ctx: version_line())
+
+
+def usage_of(verb: Verb, own: Sequence[_click.Parameter]) -> str:
+    """What may stand behind a verb: `SEL [REGISTER]... [OPTIONS]`."""
+    if verb.usage:
+        return verb.usage
+    return " ".join([*(_argument(item) for item in own if item.param_type_name == "argument"), "[OPTIONS]"])
+
+
+def _argument(parameter: Any) -> str:
+    """An argument in a usage line: in brackets where it may be left out, with dots for several."""
+    name = str(parameter.metavar or parameter.name).strip("[]. ")
+    return (name if parameter.required else f"[{name}]") + ("..." if parameter.nargs == -1 else "")
+
+
+def _entry(parameter: Any) -> tuple[str, str]:
+    """A parameter as a line of the help page; a default is told where it is not obvious."""
+    if parameter.param_type_name == "argument":
+        return _argument(parameter), parameter.help or ""
+    names = ", ".join(sorted([*parameter.opts, *parameter.secondary_opts], key=len))
+    metavar = "" if parameter.is_flag or parameter.count else f" {parameter.metavar}"
+    return f"{names}{metavar}", (parameter.help or "") + _default(parameter)
+
+
+def _default(parameter: Any) -> str:
+    if parameter.is_flag or parameter.default in (None, "", 0) or callable(parameter.default):
+        return ""
+    shown = f"{parameter.default:g}" if isinstance(parameter.default, float) else parameter.default
+    return f" (default: {shown})"
+
+
+def parameters(verb: Verb) -> Sequence[_click.Parameter]:
+    """The arguments and options of a verb, without the global ones; for man pages and completion."""
+    return build_verb(verb).own
 
 
 def invoke(arguments: Sequence[str], given: dict[str, Any]) -> int:
@@ -265,13 +297,12 @@ def invoke(arguments: Sequence[str], given: dict[str, Any]) -> int:
     try:
         status = build_root().main(list(arguments), prog_name="dsmilctl", standalone_mode=False, obj=given)
     except _click.exceptions.NoArgsIsHelpError as error:
-        from dsmilctl.stdout import flush, write
-
-        write(error.format_message() + "\n")
-        flush()
+        write(error.ctx.get_help() if error.ctx else root_help())
         return 0
     except _click.exceptions.NoSuchOption as error:
         raise _unknown_option(error) from None
+    except _click.exceptions.MissingParameter as error:
+        raise _missing(error) from None
     except _click.exceptions.BadParameter as error:
         raise InvalidParameter(_sentence(error), hint=_help_line(error), target=_target(error)) from None
     except _click.exceptions.UsageError as error:
@@ -283,6 +314,18 @@ def _unknown_option(error: _click.exceptions.NoSuchOption) -> UsageError:
     known = [name for item in (error.ctx.command.params if error.ctx else ()) for name in item.opts]
     hint = nearest(error.option_name, known) or _help_line(error)
     return UsageError(f"no option {error.option_name}", hint=hint, target=error.option_name)
+
+
+def _missing(error: _click.exceptions.MissingParameter) -> UsageError:
+    """A verb without an argument or option that it needs: what is missing, and the whole usage."""
+    command = error.ctx.command if error.ctx else None
+    name = "something"
+    if error.param is not None:
+        name = _entry(error.param)[0]
+    hint = _help_line(error)
+    if isinstance(command, VerbCommand) and error.ctx:
+        hint = f"{error.ctx.command_path} {usage_of(command.verb, command.own)}"
+    return UsageError(f"{name} is missing", hint=hint, target=name)
 
 
 def _usage(error: _click.exceptions.UsageError, arguments: Sequence[str]) -> UsageError:
@@ -306,13 +349,3 @@ def _target(error: _click.exceptions.BadParameter) -> str:
 
 def _help_line(error: _click.exceptions.UsageError) -> str:
     return f"{error.ctx.command_path} --help" if error.ctx else "dsmilctl --help"
-
-
-def parameters(verb: Verb) -> Sequence[_click.Parameter]:
-    """The arguments and options of a verb, without the global ones; for help, man pages and completion."""
-    return build_verb(verb).own
-
-
-def tree() -> Mapping[str, Noun]:
-    """The whole command tree, for generators."""
-    return {found.name: found for found in nouns()}

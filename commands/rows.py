@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dsmilctl.clock import rfc3339
@@ -10,10 +11,8 @@ from dsmilctl.model.device import Device, DeviceStatus, show_id
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.model.operation import BulkResult, Operation
 from dsmilctl.model.reading import Reading
-from dsmilctl.model.register import Register, Value
+from dsmilctl.model.register import Register
 from dsmilctl.tables import Column, Row, plain
-
-HEXADECIMAL = frozenset({"STATUS", "CONFIG", "DATA", "ERROR"})
 
 
 def when(timestamp: int | None) -> str | None:
@@ -62,7 +61,7 @@ STATE_COLUMNS = (
     Column("device_id", "DEVICE"),
     Column("state"),
     Column("since"),
-    Column("reason", flexible=True),
+    Column("reason", flexible=True, sparse=True),
 )
 
 
@@ -84,28 +83,52 @@ def register_row(register: Register) -> dict[str, Any]:
     }
 
 
-REGISTER_COLUMNS = (
-    Column("register"),
-    Column("address", text=lambda row: f"0x{row['address']:02X}", right=True),
-    Column("type"),
-    Column("unit"),
-    Column("access"),
-    Column("min", right=True),
-    Column("max", right=True),
-    Column("high", "ALARM", right=True),
-    Column("safe", text=lambda row: shown_value(row, "safe"), right=True),
-    Column("low", wide=True, right=True),
-    Column("step", wide=True, right=True),
-    Column("description", flexible=True),
-)
+def register_columns(registers: Iterable[Register]) -> tuple[Column, ...]:
+    """The columns of `device registers`, every limit as its register is read."""
+    known = {register.name: register for register in registers}
+
+    def limit(field: str, heading: str = "", **shape: bool) -> Column:
+        return Column(field, heading, lambda row: known[row["register"]].format(row[field]), **shape)
+
+    return (
+        Column("register"),
+        Column("address", text=lambda row: f"0x{row['address']:02X}", right=True),
+        Column("type"),
+        Column("unit", sparse=True),
+        Column("access"),
+        limit("min", right=True, sparse=True),
+        limit("max", right=True, sparse=True),
+        limit("low", "LOW ALARM", right=True, sparse=True),
+        limit("high", "HIGH ALARM", right=True, sparse=True),
+        limit("safe", "SAFE STATE", right=True, sparse=True),
+        Column("step", wide=True, right=True),
+        Column("description", flexible=True, sparse=True),
+    )
 
 
-def shown_value(row: Row, field: str = "value") -> str:
-    """A value of a register as a person reads it: words of bits in hexadecimal."""
-    value = row.get(field)
-    if isinstance(value, int) and not isinstance(value, bool) and row.get("register") in HEXADECIMAL:
-        return f"0x{value:08X}"
-    return plain(value)
+def hexadecimal(devices: Iterable[Device]) -> frozenset[str]:
+    """The names of the registers whose values are bits, which people read in hexadecimal."""
+    models = {id(device.registers): device.registers for device in devices}.values()
+    return frozenset(register.name for model in models for register in model if register.hexadecimal)
+
+
+def _value(field: str, bits: frozenset[str], heading: str = "", *, sparse: bool = False) -> Column:
+    """A column of values; those of the registers in `bits` are shown in hexadecimal."""
+
+    def text(row: Row) -> str:
+        value = row.get(field)
+        if isinstance(value, int) and not isinstance(value, bool) and row.get("register") in bits:
+            return f"0x{value:08X}"
+        return plain(value)
+
+    return Column(field, heading, text, right=True, sparse=sparse)
+
+
+def _error_text(row: Row) -> str:
+    error = row.get("error")
+    if isinstance(error, dict):
+        return f"{error['message']} ({error['code']})" if error["code"] else str(error["message"])
+    return plain(error)
 
 
 def reading_row(reading: Reading) -> dict[str, Any]:
@@ -123,23 +146,18 @@ def reading_row(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _error_text(row: Row) -> str:
-    error = row.get("error")
-    if isinstance(error, dict):
-        return f"{error['message']} ({error['code']})" if error["code"] else str(error["message"])
-    return plain(error)
-
-
-READING_COLUMNS = (
-    Column("device_id", "DEVICE"),
-    Column("register"),
-    Column("value", text=shown_value, right=True),
-    Column("unit"),
-    Column("quality"),
-    Column("timestamp", wide=True),
-    Column("latency_ms", "LATENCY MS", wide=True, right=True),
-    Column("error", text=_error_text, flexible=True),
-)
+def reading_columns(devices: Iterable[Device] = ()) -> tuple[Column, ...]:
+    """The columns of readings of these devices."""
+    return (
+        Column("device_id", "DEVICE"),
+        Column("register"),
+        _value("value", hexadecimal(devices)),
+        Column("unit", sparse=True),
+        Column("quality"),
+        Column("timestamp", wide=True),
+        Column("latency_ms", "LATENCY MS", wide=True, right=True),
+        Column("error", text=_error_text, flexible=True, sparse=True),
+    )
 
 
 def operation_row(operation: Operation) -> dict[str, Any]:
@@ -160,16 +178,20 @@ def operation_row(operation: Operation) -> dict[str, Any]:
     }
 
 
-OPERATION_COLUMNS = (
-    Column("device_id", "DEVICE"),
-    Column("register"),
-    Column("status"),
-    Column("old", text=lambda row: shown_value(row, "old"), right=True),
-    Column("new", text=lambda row: shown_value(row, "new"), right=True),
-    Column("read_back", "READ BACK", text=lambda row: shown_value(row, "read_back"), right=True),
-    Column("operation_id", wide=True),
-    Column("error", text=_error_text, flexible=True),
-)
+def operation_columns(devices: Iterable[Device] = ()) -> tuple[Column, ...]:
+    """The columns of operations on these devices."""
+    bits = hexadecimal(devices)
+    return (
+        Column("device_id", "DEVICE"),
+        Column("type", wide=True),
+        Column("register"),
+        Column("status"),
+        _value("old", bits, sparse=True),
+        _value("new", bits, sparse=True),
+        _value("read_back", bits, sparse=True),
+        Column("operation_id", wide=True),
+        Column("error", text=_error_text, flexible=True, sparse=True),
+    )
 
 
 def bulk_row(result: BulkResult, results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -208,13 +230,17 @@ def stop_row(stop: Stop) -> dict[str, Any]:
     }
 
 
+def _unconfirmed(row: Row) -> str:
+    return plain(row["unconfirmed"]) or "none"
+
+
 STOP_COLUMNS = (
     Column("stop_id", "STOP"),
     Column("scope"),
     Column("triggered_at", "SINCE"),
     Column("triggered_by", "BY"),
     Column("confirmed", text=lambda row: str(len(row["confirmed"])), right=True),
-    Column("unconfirmed", text=lambda row: ", ".join(row["unconfirmed"]) or "none", flexible=True),
+    Column("unconfirmed", text=_unconfirmed, flexible=True),
     Column("reason", flexible=True),
     Column("released_at", "RELEASED", wide=True),
     Column("released_by", wide=True),
@@ -253,19 +279,3 @@ AUDIT_COLUMNS = (
     Column("operation_id", wide=True),
     Column("hash", wide=True),
 )
-
-
-def parse_value(register: Register | None, text: str) -> Value:
-    """What the text of a command line means, for a register or for a free setting."""
-    if register is not None:
-        return register.parse(text)
-    folded = text.casefold()
-    if folded in ("true", "false"):
-        return folded == "true"
-    for kind in (lambda item: int(item, 0), float):
-        try:
-            number: int | float = kind(text)
-        except ValueError:
-            continue
-        return number
-    return text

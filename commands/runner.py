@@ -2,107 +2,43 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
+import errno
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from dsmilctl import diagnostics
-from dsmilctl.client.interface import Client
-from dsmilctl.config.settings import Settings, load_settings
-from dsmilctl.errors import ConfigError, DSMILError, InvalidParameter, OperationTimeout
+from dsmilctl import diagnostics, log_fallback
+from dsmilctl.commands.execution import execute
+from dsmilctl.commands.invocation import begin, end, invocation
+from dsmilctl.errors import ConfigError, DSMILError, StateUnavailable
 from dsmilctl.output import Output
-from dsmilctl.stdout import CLOSED_PIPE, abandon
+from dsmilctl.stdout import CLOSED_PIPE, abandon, flush
 from dsmilctl.tables import Column
 
+if TYPE_CHECKING:
+    from dsmilctl.client.interface import Client
+
 Options = TypeVar("Options")
-T = TypeVar("T")
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+"""System errors that say that a disk, not the command line, is what is wrong."""
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What a command found: the data to show and the exit status (6 for a partial result, say)."""
+    """What a command found: the data to show, the exit status (6 for a partial result, say), and columns.
+
+    `columns` are for a table whose columns depend on what was found.
+    """
 
     data: Any
     status: int = 0
+    columns: Sequence[Column] = ()
 
 
-class Invocation(msgspec.Struct, kw_only=True):
-    """The global options of this command line, over the settings."""
+class _Ending:
+    """How the command that runs will end."""
 
-    settings: Settings
-    context: str = ""
-    output: str = ""
-    json: bool = False
-    fields: str = ""
-    jq: str = ""
-    read_only: bool = False
-    timeout: float = 0.0
-    deadline: float = 0.0
-    retry: int = 0
-    progress: str = "auto"
-    verbose: int = 0
-    log_file: str = ""
-    log_format: str = ""
-    debug: bool = False
-
-    def make_output(self, default: str = "") -> Output:
-        """The output that this command line asks for."""
-        chosen = "json" if self.json else self.output or default or self.settings.output
-        fields = [field.strip() for field in self.fields.split(",") if field.strip()]
-        return Output(chosen, context=self.context, fields=fields, jq=self.jq)
-
-    def connect(self) -> Client:
-        """A client on the chosen context, not yet opened."""
-        from dsmilctl.client.opening import connect
-
-        client = connect(
-            self.context,
-            read_only=self.read_only,
-            timeout=self.timeout or None,
-            settings=self.settings,
-        )
-        self.context = client.context.name
-        return client
-
-
-_GIVEN: dict[str, Any] = {}
-_STATUS = [0]
-
-
-def invocation() -> Invocation:
-    """The global options of the command that runs, over the settings."""
-    settings = load_settings()
-    chosen = Invocation(settings=settings, **_GIVEN)
-    chosen.context = chosen.context or settings.context
-    chosen.deadline = chosen.deadline or settings.deadline
-    chosen.retry = chosen.retry or settings.retry
-    if chosen.timeout < 0 or chosen.deadline < 0 or chosen.retry < 0:
-        raise InvalidParameter("--timeout, --deadline and --retry are not negative")
-    _start_log(chosen)
-    return chosen
-
-
-def _start_log(chosen: Invocation) -> None:
-    settings = chosen.settings
-    wanted = chosen.verbose or chosen.debug or chosen.log_file or settings.log_file or settings.log_levels
-    if not wanted:
-        return
-    from dsmilctl.log import configure
-
-    file = chosen.log_file or settings.log_file
-    configure(
-        verbosity=2 if chosen.debug else chosen.verbose,
-        level=settings.log_level,
-        levels=settings.log_levels,
-        file=Path(file) if file else None,
-        form=chosen.log_format or settings.log_format,
-        stream=sys.stderr,
-        tracebacks=chosen.debug,
-    )
+    status = 0
 
 
 def run(
@@ -112,8 +48,12 @@ def run(
     schema: str,
     columns: Sequence[Column] = (),
     empty: str = "",
+    rows: str = "",
 ) -> None:
-    """Call a function with an open client and show what it returns, in the format that was asked for."""
+    """Call a function with an open client and show what it returns, in the format that was asked for.
+
+    `columns`, `empty` and `rows` are those of `Output.show`.
+    """
     chosen = invocation()
     output = chosen.make_output()
 
@@ -122,10 +62,10 @@ def run(
             found = await function(client, options)
             return found if isinstance(found, Result) else Result(found)
 
-    result = execute(work(), chosen.deadline)
+    result = execute(work(), chosen.time_limit)
     output.context = chosen.context
-    output.show(result.data, schema=schema, columns=columns, title=empty)
-    _STATUS[0] = result.status
+    output.show(result.data, schema=schema, columns=result.columns or columns, empty=empty, rows=rows)
+    end_with(result.status)
 
 
 def run_live(
@@ -133,107 +73,98 @@ def run_live(
     options: Options,
     *,
     default: str = "",
+    despite_errors: bool = False,
 ) -> None:
-    """Call a function that shows rows by itself as they come (a stream, a plan); it returns the status."""
-    chosen = invocation()
-    output = chosen.make_output(default)
+    """Call a function that shows what it finds as it comes and returns the exit status.
+
+    `default` is the format that it has where none is asked for.  With `despite_errors` neither settings nor
+    options keep it from running, and no deadline ends it but its own.
+    """
+    chosen = invocation(despite_errors=despite_errors)
+    output = chosen.make_output(default, despite_errors=despite_errors)
 
     async def work() -> int:
         async with chosen.connect() as client:
             output.context = chosen.context
             return await function(client, options, output)
 
-    _STATUS[0] = execute(work(), chosen.deadline)
+    end_with(execute(work(), 0.0 if despite_errors else chosen.time_limit))
 
 
 def show(data: Any, *, schema: str, columns: Sequence[Column] = (), empty: str = "", status: int = 0) -> None:
     """Show what a command found without a client."""
-    invocation().make_output().show(data, schema=schema, columns=columns, title=empty)
-    _STATUS[0] = status
+    invocation().make_output().show(data, schema=schema, columns=columns, empty=empty)
+    end_with(status)
 
 
 def end_with(status: int) -> None:
-    """End the command with this status."""
-    _STATUS[0] = status
-
-
-def execute(work: Coroutine[Any, Any, T], deadline: float = 0.0) -> T:
-    """Run a coroutine to its end; SIGTERM and SIGHUP cancel it so that it can clean up.
-
-    Raises OperationTimeout when `deadline` seconds (0: none) are over.
-    """
-
-    async def bounded() -> T:
-        task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, _end_by, number, task)
-        try:
-            async with asyncio.timeout(deadline or None) as limit:
-                return await work
-        except TimeoutError:
-            if limit.expired():
-                raise OperationTimeout(f"not done within the deadline of {deadline:g} s") from None
-            raise
-
-    try:
-        return asyncio.run(bounded())
-    except asyncio.CancelledError:
-        raise SystemExit(_SIGNALLED.pop() if _SIGNALLED else diagnostics.TERMINATED) from None
-
-
-_SIGNALLED: list[int] = []
-
-
-def _end_by(number: int, task: asyncio.Task[Any] | None) -> None:
-    _SIGNALLED[:] = [128 + number]
-    if task is not None:
-        task.cancel()
+    """End the command with this exit status."""
+    _Ending.status = status
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """The whole of a command line: parse, run, and turn every end into an exit status."""
-    _STATUS[0] = 0
-    _GIVEN.clear()
+    _Ending.status = 0
+    diagnostics.speak_json(asks_for_json(arguments))
+    log_fallback.install()
+    given = begin()
     try:
-        status = _parse_and_run(arguments)
-        sys.stdout.flush()
-        return status
+        return _to_its_end(arguments, given)
     except BrokenPipeError:
         abandon()
         return CLOSED_PIPE
     except KeyboardInterrupt:
         return diagnostics.INTERRUPTED
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    finally:
+        end()
 
 
-def _parse_and_run(arguments: Sequence[str]) -> int:
-    from dsmilctl.commands.grammar import invoke
-
+def _to_its_end(arguments: Sequence[str], given: dict[str, Any]) -> int:
     try:
-        return invoke(arguments, _GIVEN) or _STATUS[0]
-    except DSMILError as error:
-        if _GIVEN.get("debug") or "--debug" in arguments:
-            _traceback()
-        return diagnostics.fail(error, as_json=_wants_json(arguments))
-    except (BrokenPipeError, KeyboardInterrupt):
+        from dsmilctl.commands.grammar import invoke
+
+        status = invoke(arguments, given) or _Ending.status
+        flush()
+        return status
+    except BrokenPipeError:
         raise
-    except OSError as error:
+    except Exception as error:  # a mistake of ours, too, has to end in a sentence and a status
         if "--debug" in arguments:
-            _traceback()
-        named = f"{error.filename}: " if error.filename else ""
-        return diagnostics.fail(
-            ConfigError(f"{named}{error.strerror or error}"), as_json=_wants_json(arguments)
-        )
+            _tell_traceback()
+        return diagnostics.fail(_told(error, arguments))
 
 
-def _wants_json(arguments: Sequence[str]) -> bool:
-    formats = {"json", "ndjson"}
-    return bool(_GIVEN.get("json") or _GIVEN.get("output") in formats) or "--json" in arguments
+def _told(error: Exception, arguments: Sequence[str]) -> DSMILError:
+    """What is said of an error: itself, where it is one of ours."""
+    if isinstance(error, DSMILError):
+        return error
+    if isinstance(error, OSError):
+        what = str(error.filename or "standard output")
+        kind = StateUnavailable if error.errno in DISK else ConfigError
+        return kind(f"{what}: {error.strerror or error}", target=what)
+    hint = f"please report it with what this tells: dsmilctl --debug {' '.join(arguments)}"
+    return DSMILError(f"a mistake in dsmilctl: {type(error).__name__}: {error}", hint=hint)
 
 
-def _traceback() -> None:
+def asks_for_json(arguments: Sequence[str]) -> bool:
+    """Whether a command line, right or wrong, asks for JSON: then its errors are JSON, too."""
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == "--json" or word.partition("=")[0] == "--jq":
+            return True
+        if word in ("-o", "--output-format"):
+            format = following
+        elif word.startswith("--output-format="):
+            format = word.partition("=")[2]
+        else:
+            format = word[2:] if word.startswith("-o") else ""
+        if format in ("json", "ndjson"):
+            return True
+    return False
+
+
+def _tell_traceback() -> None:
     import traceback
 
     diagnostics.say(traceback.format_exc().rstrip())

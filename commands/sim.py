@@ -6,10 +6,10 @@ from typing import Any
 
 from dsmilctl.client.interface import Client
 from dsmilctl.commands.changes import ensure_person
-from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.nouns import Noun
+from dsmilctl.commands.questions import confirm
 from dsmilctl.commands.runner import run
 from dsmilctl.commands.targets import Yes
-from dsmilctl.diagnostics import confirm
 from dsmilctl.errors import EmergencyStopActive, InvalidParameter, ReadOnly, Refused
 
 app = Noun("sim")
@@ -23,7 +23,7 @@ def reset(yes: Yes = False) -> None:
 
     Example: dsmilctl -C sim sim reset --yes
     """
-    ensure_person(yes=yes, dry_run=False)
+    ensure_person(yes=yes)
     run(forget, yes, schema="sim.reset/1")
 
 
@@ -38,6 +38,6 @@ async def forget(client: Client, yes: bool) -> dict[str, Any]:
     if stops := await client.stops():
         hint = f"dsmilctl -C {client.context.name} emergency release"
         raise EmergencyStopActive(f"{stops[0].stop_id} is in force: nothing was reset", hint=hint)
-    if not yes and not confirm(f"{client.context.name}: forget all that was written?"):
+    if not yes and not await confirm(f"{client.context.name}: forget all that was written?"):
         raise Refused("nothing was reset")
     return {"context": client.context.name, "devices": await client.forget()}

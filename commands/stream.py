@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Annotated, Any, TypeVar
@@ -14,26 +13,24 @@ import typer
 from dsmilctl import diagnostics
 from dsmilctl.client.interface import Client
 from dsmilctl.clock import rfc3339
-from dsmilctl.commands.grammar import Noun
-from dsmilctl.commands.rows import READING_COLUMNS, reading_row
+from dsmilctl.commands.execution import ending
+from dsmilctl.commands.nouns import Noun
+from dsmilctl.commands.rows import reading_columns, reading_row
 from dsmilctl.commands.runner import run_live
 from dsmilctl.commands.targets import OptionalTargets, Registers, selector_of
 from dsmilctl.commands.times import duration
-from dsmilctl.errors import DeviceNotFound, InvalidParameter, nearest
+from dsmilctl.errors import DeviceNotFound, DSMILError, InvalidParameter, nearest
 from dsmilctl.model.device import show_id
 from dsmilctl.model.event import Event, Severity
 from dsmilctl.model.reading import Batch, Gap
 from dsmilctl.output import Output
+from dsmilctl.stdout import is_terminal
 from dsmilctl.tables import Column
 
 app = Noun("stream")
 T = TypeVar("T")
 TRANSPORTS = ("auto", "ws", "sse", "poll")
 
-STREAM_COLUMNS = (
-    Column("timestamp", "TIME"),
-    *(column for column in READING_COLUMNS if column.field != "timestamp"),
-)
 EVENT_COLUMNS = (
     Column("timestamp", "TIME"),
     Column("severity"),
@@ -42,6 +39,7 @@ EVENT_COLUMNS = (
     Column("message", flexible=True),
 )
 
+Interval = Annotated[float, typer.Option(metavar="SECONDS", min=0.01, help="from one reading to the next")]
 Count = Annotated[int, typer.Option(metavar="N", min=0, help="end after N lines of data")]
 For = Annotated[str, typer.Option("--for", metavar="DURATION", help="end after 500ms, 10s, 2m, 1h")]
 
@@ -62,7 +60,7 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
 def devices(
     targets: OptionalTargets = "",
     registers: Registers = None,
-    interval: Annotated[float, typer.Option(metavar="SECONDS", help="between two readings")] = 1.0,
+    interval: Interval = 1.0,
     count: Count = 0,
     for_: For = "",
     transport: Annotated[str, typer.Option(metavar="KIND", help="auto, ws, sse or poll")] = "auto",
@@ -90,13 +88,13 @@ def _check_transport(transport: str) -> None:
         hint = nearest(transport, TRANSPORTS) or f"transports: {', '.join(TRANSPORTS)}"
         raise InvalidParameter(f"no transport {transport!r}", hint=hint, target="--transport")
     if transport in ("ws", "sse"):
-        raise InvalidParameter(
-            f"a local context has no transport {transport}", hint="auto or poll", target="--transport"
-        )
+        message = f"a local context has no transport {transport}"
+        raise InvalidParameter(message, hint="auto or poll", target="--transport")
 
 
 def _default() -> str:
-    return "" if sys.stdout.isatty() else "ndjson"
+    """Tables for a person, lines of JSON for whatever reads a pipe."""
+    return "" if is_terminal() else "ndjson"
 
 
 async def follow_devices(client: Client, options: StreamOptions, output: Output) -> int:
@@ -105,7 +103,8 @@ async def follow_devices(client: Client, options: StreamOptions, output: Output)
     if not chosen:
         raise DeviceNotFound(f"{options.selector or '@all'} names no device", hint="dsmilctl device list")
     source = client.stream(chosen, options.registers, interval=options.interval)
-    lines = _Lines(output, STREAM_COLUMNS, options.count)
+    rest = (column for column in reading_columns(chosen) if column.field != "timestamp")
+    lines = _Lines(output, (Column("timestamp", "TIME"), *rest), options.count)
     lines.begin(devices=len(chosen), interval=options.interval)
 
     def take(item: Batch | Gap) -> None:
@@ -128,7 +127,7 @@ def events(
     ] = "debug",
     count: Count = 0,
     for_: For = "",
-    interval: Annotated[float, typer.Option(metavar="SECONDS", help="how often devices are looked at")] = 1.0,
+    interval: Interval = 1.0,
 ) -> None:
     """Follow events: devices that fail and answer again.
 
@@ -169,11 +168,14 @@ async def follow_events(client: Client, options: StreamOptions, output: Output) 
         elif item.severity >= options.severity and item.type.startswith(options.type):
             lines.data(event_row(item))
 
-    looking = asyncio.create_task(look())
     try:
-        return await _follow(client.events(), take, lines, options.seconds)
-    finally:
-        looking.cancel()
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(look())
+            status = await _follow(client.events(), take, lines, options.seconds)
+            looking.cancel()
+            return status
+    except* DSMILError as errors:
+        raise errors.exceptions[0] from None
 
 
 def event_row(event: Event) -> dict[str, Any]:
@@ -195,7 +197,7 @@ class _Lines:
         self._columns = columns
         self._count = count
         self._written = 0
-        self._told = output.for_programs
+        self._told = output.as_json
 
     @property
     def full(self) -> bool:
@@ -226,20 +228,22 @@ class _Lines:
 async def _follow(
     source: AsyncGenerator[T, None], take: Callable[[T], None], lines: _Lines, seconds: float
 ) -> int:
-    """Take items until the stream is full, the time is over, or somebody interrupts."""
+    """Take items until the stream is full, the time is over, or something ends it from outside."""
     reason = "closed"
     try:
-        async with asyncio.timeout(seconds or None):
-            async with aclosing(source) as items:
-                async for item in items:
-                    take(item)
-                    if lines.full:
-                        reason = "count"
-                        break
+        async with asyncio.timeout(seconds or None), aclosing(source) as items:
+            async for item in items:
+                take(item)
+                if lines.full:
+                    reason = "count"
+                    break
     except TimeoutError:
         reason = "time"
     except asyncio.CancelledError:
-        lines.end("signal")
+        lines.end(ending())
+        raise
+    except DSMILError:
+        lines.end("error")
         raise
     lines.end(reason)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dsmilctl.client.interface import Client
-from dsmilctl.commands.grammar import Noun
+from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.runner import Result, run
 from dsmilctl.diagnostics import EXIT_CODES
 

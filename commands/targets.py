@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from dsmilctl.client.interface import Client
+from dsmilctl.commands.values import LARGEST, standard_input
 from dsmilctl.errors import InvalidParameter
 from dsmilctl.model.device import Device
 from dsmilctl.model.selector import EVERYTHING, Selector, parse_selector
@@ -39,7 +39,7 @@ def selector_of(text: str) -> Selector:
     if not text:
         return EVERYTHING
     if text == "-":
-        words = sys.stdin.read().replace(",", " ").split()
+        words = standard_input(LARGEST).decode("utf-8", "replace").replace(",", " ").split()
         if not words:
             raise InvalidParameter("no device on stdin", hint="one device per line", target="-")
         text = ",".join(words)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from dsmilctl.commands.grammar import Noun
-from dsmilctl.commands.runner import end_with, invocation
+from dsmilctl.commands.invocation import invocation
+from dsmilctl.commands.nouns import Noun
+from dsmilctl.commands.runner import end_with
 
 app = Noun("tui")
 

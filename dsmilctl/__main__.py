@@ -1,8 +1,6 @@
 """`python -m dsmilctl` is the command `dsmilctl`."""
 
-import sys
-
-from dsmilctl.cli import main
+from dsmilctl.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

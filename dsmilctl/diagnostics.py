@@ -1,20 +1,20 @@
-"""Diagnostics: the only writer of stderr, the exit codes, questions to a person and progress."""
+"""Diagnostics: the only writer of stderr: errors, warnings, the log of a command, and the exit codes."""
 
 from __future__ import annotations
 
+import os
 import sys
-import time
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
-from dsmilctl.errors import ConfirmationRequired, DSMILError, RateLimitError
-from dsmilctl.inert import inert
+from dsmilctl.errors import DSMILError, RateLimitError
+from dsmilctl.inert import encodable, inert
 from dsmilctl.stdout import CLOSED_PIPE
 
 PARTIAL = 6
-INTERRUPTED = 130
 HUNG_UP = 129
+INTERRUPTED = 130
 TERMINATED = 143
 
 EXIT_CODES = {
@@ -36,108 +36,22 @@ EXIT_CODES = {
 """What a command's exit status means."""
 
 
-def say(text: str) -> None:
-    """One line on stderr."""
-    _write(f"{text}\n")
+class _Voice:
+    """How diagnostics are told: as lines for people, or as JSON for the program that reads the output."""
+
+    json = False
 
 
-def warn(message: str) -> None:
-    """A warning: the command goes on."""
-    say(f"dsmilctl: warning: {inert(message)}")
+def speak_json(on: bool) -> None:
+    """Tell errors and warnings as JSON from now on, or no longer."""
+    _Voice.json = on
 
 
-def fail(error: DSMILError, *, as_json: bool = False) -> int:
-    """Tell an error and its hint; the exit status that goes with it."""
-    if as_json:
-        _write(msgspec.json.encode({"error": described(error)}).decode() + "\n")
-    else:
-        say(f"dsmilctl: error: {inert(error.message)}")
-        if error.hint:
-            say(f"hint: {inert(error.hint)}")
-    return error.exit_status
-
-
-def described(error: DSMILError) -> dict[str, Any]:
-    """An error as programs read it."""
-    told: dict[str, Any] = {"code": error.code, "message": error.message}
-    told |= {"hint": error.hint or None, "target": error.target or None}
-    if isinstance(error, RateLimitError):
-        told["retry_after"] = error.retry_after
-    return told
-
-
-def interactive() -> bool:
-    """Whether a person can be asked."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def confirm(question: str, *, flag: str = "--yes") -> bool:
-    """Ask `[y/N]` on stderr; raises ConfirmationRequired where nobody can answer."""
-    require_person(question, flag)
-    _write(f"{inert(question)} [y/N] ")
-    return sys.stdin.readline().strip().casefold() in ("y", "yes")
-
-
-def confirm_by_name(question: str, name: str) -> bool:
-    """Ask a person to type `name`; raises ConfirmationRequired where nobody can answer."""
-    require_person(question, f"--confirm {name}")
-    _write(f"{inert(question)}\nType {inert(name)} to go on: ")
-    return sys.stdin.readline().strip() == name
-
-
-def require_person(question: str, flag: str) -> None:
-    """Raise ConfirmationRequired unless a person can be asked."""
-    if not interactive():
-        message = f"{question.rstrip('?')}: nobody is here to confirm it"
-        raise ConfirmationRequired(message, hint=f"add {flag} to confirm without a terminal", target=flag)
-
-
-class Progress:
-    """How far a long command is: one line on a terminal, JSON lines with `--progress json`, else nothing.
-
-    Shows the rate and the time that is left.
-    """
-
-    def __init__(self, what: str, total: int, mode: str = "auto") -> None:
-        self._what = what
-        self._total = total
-        self._done = 0
-        self._failed = 0
-        self._begun = time.monotonic()
-        self._shown = 0.0
-        terminal = sys.stderr.isatty()
-        self._mode = mode if mode in ("json", "none") else ("line" if terminal and total > 1 else "none")
-
-    def step(self, *, failed: bool = False) -> None:
-        """One more item is done."""
-        self._done += 1
-        self._failed += failed
-        now = time.monotonic()
-        if now - self._shown >= 0.1 or self._done == self._total:
-            self._shown = now
-            self._tell(now - self._begun)
-
-    def _tell(self, elapsed: float) -> None:
-        rate = self._done / elapsed if elapsed else 0.0
-        left = (self._total - self._done) / rate if rate else 0.0
-        if self._mode == "json":
-            progress: dict[str, float] = {"done": self._done, "total": self._total, "failed": self._failed}
-            progress |= {"rate": round(rate, 1), "remaining_s": round(left, 1)}
-            _write(msgspec.json.encode({"progress": progress}).decode() + "\n")
-        elif self._mode == "line":
-            failed = f", {self._failed} failed" if self._failed else ""
-            _write(
-                f"\r{self._what} {self._done}/{self._total}{failed}, {rate:.0f}/s, {left:.0f} s left \x1b[K"
-            )
-
-    def end(self) -> None:
-        """Wipe the line."""
-        if self._mode == "line" and self._done:
-            _write("\r\x1b[K")
-
-
-def _write(text: str) -> None:
+def write(text: str) -> None:
+    """Text on stderr as it is; what its encoding lacks is written as an escape."""
     stream = sys.stderr
+    if stream is None:
+        return
     try:
         stream.write(text)
         stream.flush()
@@ -146,3 +60,63 @@ def _write(text: str) -> None:
         stream.flush()
     except OSError:
         return  # nobody reads stderr any more, and there is nowhere else to say so
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    write(f"{text}\n")
+
+
+def warn(message: str) -> None:
+    """A warning: the command goes on."""
+    if _Voice.json:
+        _say_json({"warning": {"message": encodable(message)}})
+    else:
+        say(f"dsmilctl: warning: {_harmless(message)}")
+
+
+def fail(error: DSMILError) -> int:
+    """Tell an error and its hint; the exit status that goes with it."""
+    if _Voice.json:
+        _say_json({"error": described(error)})
+    else:
+        say(f"dsmilctl: error: {_harmless(error.message)}")
+        if error.hint:
+            say(f"hint: {_harmless(error.hint)}")
+    return error.exit_status
+
+
+def described(error: DSMILError) -> dict[str, Any]:
+    """An error as programs read it."""
+    told: dict[str, Any] = {"code": error.code, "message": encodable(error.message)}
+    told |= {"hint": encodable(error.hint) or None, "target": encodable(error.target) or None}
+    if isinstance(error, RateLimitError):
+        told["retry_after"] = error.retry_after
+    return told
+
+
+def is_terminal() -> bool:
+    """Whether a person looks at stderr."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def width() -> int:
+    """The columns that a line on stderr may take."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, AttributeError):
+        return 80
+
+
+def log_stream() -> TextIO | None:
+    """Where the log of a command goes."""
+    return sys.stderr
+
+
+def _harmless(message: str) -> str:
+    """Every line of a message made inert; an error of several mistakes has several lines."""
+    return "\n".join(inert(line) for line in message.split("\n"))
+
+
+def _say_json(document: dict[str, Any]) -> None:
+    say(msgspec.json.encode(document).decode())

@@ -232,6 +232,16 @@ class CheckFailed(DSMILError):
     exit_status = 9
 
 
+def kind_of(code: str) -> type[DSMILError]:
+    """The kind of error with that stable code; the root of all for a code that is not known."""
+    kinds: list[type[DSMILError]] = [DSMILError]
+    for kind in kinds:  # grows while it is walked: the whole tree
+        if kind.code == code:
+            return kind
+        kinds += kind.__subclasses__()
+    return DSMILError
+
+
 LONGEST_NAME = 100
 """Characters of a name that is worth comparing with others."""
 

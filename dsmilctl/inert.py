@@ -22,4 +22,11 @@ def _written_out(character: str) -> str:
     if unicodedata.category(character) not in HARMFUL:
         return character
     number = ord(character)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def encodable(text: str) -> str:
+    """The text with what no encoding has (lone surrogates, from bytes that are not UTF-8) as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

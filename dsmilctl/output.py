@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dsmilctl.errors import InvalidParameter, MissingExtraError, nearest
-from dsmilctl.stdout import flush, terminal_width, write
-from dsmilctl.tables import Column, Row, lay_out, plain
+from dsmilctl.errors import InvalidParameter, nearest
+from dsmilctl.inert import encodable
+from dsmilctl.pages import page
+from dsmilctl.stdout import flush, terminal_size, terminal_width, write
+from dsmilctl.tables import Column, Row, Table, lay_out, plain, shorten
+
+if TYPE_CHECKING:
+    from dsmilctl.jq_program import JqProgram
 
 FORMATS = ("table", "wide", "json", "ndjson", "csv", "plain")
+HOME = "\x1b[H"
+CLEAR = "\x1b[H\x1b[2J"
+"""To the upper left corner, and the same on an empty screen.  Source: ECMA-48, CUP and ED."""
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -19,7 +28,7 @@ class Output:
     """What a command shows, in the format that was asked for.
 
     `fields` keeps only these fields, in this order; `jq` is a program of the jq language that every JSON
-    document goes through.
+    document goes through.  Raises InvalidParameter for a format, a field or a program that is wrong.
     """
 
     def __init__(
@@ -27,72 +36,122 @@ class Output:
     ) -> None:
         if format not in FORMATS:
             hint = nearest(format, FORMATS) or f"formats: {', '.join(FORMATS)}"
-            raise InvalidParameter(f"no output format {format!r}", hint=hint, target="--output")
+            raise InvalidParameter(f"no output format {format!r}", hint=hint, target="--output-format")
         self.format = format
         self.context = context
         self.fields = tuple(fields)
-        self._filter = _jq_program(jq) if jq else None
-        self._csv_begun = False
+        self._program = _jq_program(jq) if jq else None
+        self._stream: Table | None = None
+        self._headed = False
 
     @property
-    def for_programs(self) -> bool:
-        """Whether errors, too, should be JSON."""
-        return self.format in ("json", "ndjson") or self._filter is not None
+    def as_json(self) -> bool:
+        """Whether programs read the output, so that everything else should be JSON, too."""
+        return self.format in ("json", "ndjson") or self._program is not None
 
-    def show(self, data: Any, *, schema: str, columns: Sequence[Column] = (), title: str = "") -> None:
-        """Show one result: a list of rows, one row, or any other value.  A list of rows may be empty."""
-        data = self._picked(data)
-        if self._filter is not None or self.format == "json":
-            document = {"schema": f"dsmilctl/{schema}", "context": self.context or None, "data": data}
+    def show(
+        self, data: Any, *, schema: str, columns: Sequence[Column] = (), empty: str = "", rows: str = ""
+    ) -> None:
+        """Show one result: a list of rows, one thing, or any other value.
+
+        `empty` is said instead of a table without rows.  `rows` names the field of a thing that holds the
+        rows it is about: only JSON shows the rest of it, and `fields` are theirs.
+        """
+        if self.format == "json" or self._program is not None:
+            picked = {**data, rows: self._picked(data[rows])} if rows else self._picked(data)
+            document = {"schema": f"dsmilctl/{schema}", "context": self.context or None, "data": picked}
             self._json(document, indent=2)
-        elif self.format == "ndjson":
-            for row in data if isinstance(data, list) else [data]:
-                self._json(row)
-        elif isinstance(data, list):
-            self._rows(data, columns, title)
         else:
-            self._one(data, columns)
+            self._shown(self._picked(data[rows] if rows else data), columns, empty)
         flush()
 
     def row(self, row: Row, columns: Sequence[Column] = ()) -> None:
         """Show one row of a stream; every line is flushed."""
-        picked = self._picked(dict(row))
-        if self.format in ("json", "ndjson") or self._filter is not None:
+        picked = self._picked(row)
+        if self.as_json:
             self._json(picked)
+        elif self.format == "csv":
+            self._csv([picked], columns)
+        elif self.format == "plain":
+            self._plain([picked], columns)
         else:
-            self._rows([picked], columns, "", headings=not self._csv_begun)
+            self._row(picked, columns)
+        flush()
+
+    def text(self, text: str) -> None:
+        """Show a sentence, or anything else that is text already."""
+        write(text if text.endswith("\n") else f"{text}\n")
+        flush()
+
+    def repaint(self, rows: Sequence[Row], columns: Sequence[Column], title: str) -> None:
+        """Show a table in the place of the one before; what does not fit on the terminal is counted."""
+        columns_wide, height = terminal_size() or (80, 24)
+        picked = self._picked(list(rows))
+        lines = [title, *lay_out(picked, self._columns(picked, columns), columns_wide)]
+        if len(lines) >= height:
+            more = len(lines) - (height - 2)
+            lines = [*lines[: height - 2], f"… {more} more"]
+        painted = "".join(f"{shorten(line, columns_wide)}\x1b[K\n" for line in lines)
+        write(f"{HOME if self._headed else CLEAR}{painted}\x1b[J")
+        self._headed = True
         flush()
 
     def mark(self, event: Mapping[str, Any]) -> None:
         """Show where a stream begins, has a gap or ends; no field of it is left out."""
-        write(msgspec.json.encode(event).decode() + "\n")
+        write(_encoded(event) + "\n")
         flush()
 
-    def text(self, text: str) -> None:
-        """Write text as it is: a script, a help page, a document."""
-        write(text if text.endswith("\n") else f"{text}\n")
-        flush()
+    def _shown(self, data: Any, columns: Sequence[Column], empty: str) -> None:
+        if self.format == "ndjson":
+            for row in data if isinstance(data, list) else [data]:
+                self._json(row)
+        elif isinstance(data, list):
+            self._rows(data, columns, empty)
+        elif isinstance(data, Mapping):
+            self._thing(data, columns)
+        else:
+            write(f"{plain(data)}\n")
 
-    def _rows(self, rows: list[Row], columns: Sequence[Column], title: str, *, headings: bool = True) -> None:
-        shown = self._columns(rows, columns)
+    def _rows(self, rows: Sequence[Row], columns: Sequence[Column], empty: str) -> None:
         if self.format == "csv":
             self._csv(rows, columns)
         elif self.format == "plain":
-            write("".join("\t".join(column.cell(row) for column in shown) + "\n" for row in rows))
-        elif not rows:
-            write(f"{title or 'nothing to show'}\n")
+            self._plain(rows, columns)
+        elif rows:
+            lines = lay_out(rows, self._columns(rows, columns), terminal_width())
+            write("".join(f"{line}\n" for line in lines))
         else:
-            lines = lay_out(rows, shown, terminal_width())
-            write("".join(f"{line}\n" for line in (lines if headings else lines[1:])))
-        self._csv_begun = True
+            write(f"{empty or 'nothing to show'}\n")
+
+    def _thing(self, data: Row, columns: Sequence[Column]) -> None:
+        if self.format == "csv":
+            self._csv([data], columns)
+        elif self.format == "plain":
+            known = {column.field: column for column in columns}
+            cells = ((name, known.get(name, Column(name)).cell(data)) for name in data)
+            write("".join(f"{name}\t{text}\n" for name, text in cells))
+        else:
+            write("".join(f"{line}\n" for line in page(data, columns, terminal_width())))
+
+    def _row(self, row: Row, columns: Sequence[Column]) -> None:
+        if self._stream is None:
+            self._stream = Table(self._columns([row], columns), terminal_width())
+            self._stream.fit([row])
+            write(f"{self._stream.head()}\n")
+        write("".join(f"{line}\n" for line in self._stream.lines([row])))
 
     def _columns(self, rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
         known = {column.field: column for column in columns}
         if self.fields:
-            return [known.get(field, Column(field)) for field in self.fields]
+            chosen = (known.get(field, Column(field)) for field in self.fields)
+            return [msgspec.structs.replace(column, sparse=False) for column in chosen]
         if not columns:
             return [Column(field) for field in (rows[0] if rows else ())]
         return [column for column in columns if self.format == "wide" or not column.wide]
+
+    def _plain(self, rows: Sequence[Row], columns: Sequence[Column]) -> None:
+        shown = self._columns(rows, columns)
+        write("".join("\t".join(column.cell(row) for column in shown) + "\n" for row in rows))
 
     def _csv(self, rows: Sequence[Row], columns: Sequence[Column]) -> None:
         import csv
@@ -101,24 +160,12 @@ class Output:
         fields = self.fields or tuple(rows[0] if rows else [column.field for column in columns])
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        if not self._csv_begun:
+        if not self._headed:
             writer.writerow(fields)
+            self._headed = True
         for row in rows:
             writer.writerow([_csv_cell(row.get(field)) for field in fields])
         write(buffer.getvalue())
-
-    def _one(self, data: Any, columns: Sequence[Column]) -> None:
-        if not isinstance(data, Mapping):
-            write(f"{plain(data)}\n")
-        elif self.format == "csv":
-            self._csv([data], columns)
-        else:
-            known = {column.field: column for column in columns}
-            pairs = [(name, known.get(name, Column(name)).cell(data)) for name in data]
-            width = max((len(name) for name, _ in pairs), default=0)
-            separator = "\t" if self.format == "plain" else ""
-            for name, text in pairs:
-                write(f"{name}{separator or ' ' * (width - len(name) + 2)}{text}\n")
 
     def _picked(self, data: Any) -> Any:
         if not self.fields:
@@ -134,37 +181,40 @@ class Output:
         return {field: data[field] for field in self.fields}
 
     def _json(self, document: Any, indent: int = 0) -> None:
-        for item in self._filter(document) if self._filter else [document]:
-            encoded = msgspec.json.encode(item)
-            write((msgspec.json.format(encoded, indent=indent) if indent else encoded).decode() + "\n")
+        if self._program is None:
+            write(_encoded(document, indent) + "\n")
+            return
+        for item in self._program(document):
+            write((item if isinstance(item, str) else _encoded(item, indent)) + "\n")
+
+
+def _encoded(document: Any, indent: int = 0) -> str:
+    try:
+        encoded = msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        encoded = msgspec.json.encode(_encodable(msgspec.to_builtins(document)))
+    return (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
+
+
+def _encodable(value: Any) -> Any:
+    """The value with every lone surrogate in it written out."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return {encodable(str(key)): _encodable(item) for key, item in value.items()}
+    return [_encodable(item) for item in value] if isinstance(value, list) else value
 
 
 def _csv_cell(value: Any) -> Any:
     """Text that a spreadsheet would take for a formula is told to be text."""
     if isinstance(value, dict | list | tuple):
-        return msgspec.json.encode(value).decode()
+        return _encoded(value)
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return f"'{value}"
     return value
 
 
-def _jq_program(expression: str) -> Callable[[Any], Iterable[Any]]:
-    try:
-        import jq
-    except ImportError:
-        hint = "pip install 'dsmilctl[jq]', or pipe -o json into jq"
-        raise MissingExtraError("--jq needs the jq extra", hint=hint, target="--jq") from None
-    try:
-        program = jq.compile(expression)
-    except ValueError as error:
-        raise InvalidParameter(f"--jq: {error}", hint="see the jq manual", target="--jq") from None
+def _jq_program(expression: str) -> JqProgram:
+    from dsmilctl.jq_program import JqProgram
 
-    def run(document: Any) -> Iterable[Any]:
-        try:
-            return list(program.input_value(msgspec.to_builtins(document)))
-        except ValueError as error:
-            raise InvalidParameter(
-                f"--jq: {error}", hint="look at the document: -o json", target="--jq"
-            ) from None
-
-    return run
+    return JqProgram(expression)

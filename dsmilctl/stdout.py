@@ -1,4 +1,4 @@
-"""Stdout: the only place that writes to it.  Imports nothing, so that `--version` is quick."""
+"""Stdout: the only place that writes to it.  Loads nothing, so that `--version` is quick."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ CLOSED_PIPE = 141
 
 
 def write(text: str) -> None:
-    """Write text to stdout; what the terminal's encoding lacks is written as an escape."""
+    """Write text to stdout; what its encoding lacks is written as an escape.
+
+    Whoever starts a program with stdout closed hears nothing.
+    """
     stream = sys.stdout
+    if stream is None:
+        return
     try:
         stream.write(text)
     except UnicodeEncodeError:
@@ -20,20 +25,48 @@ def write(text: str) -> None:
 
 
 def flush() -> None:
-    """Hand everything to whoever reads stdout."""
-    sys.stdout.flush()
+    """Hand everything to whoever reads stdout; raises BrokenPipeError when nobody does any more."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def is_terminal() -> bool:
+    """Whether a person looks at stdout."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def moves_cursor() -> bool:
+    """Whether stdout is a terminal that can be painted over."""
+    return is_terminal() and os.environ.get("TERM", "dumb") not in ("", "dumb")
 
 
 def terminal_width() -> int | None:
     """The columns of the terminal that stdout is, or None for a pipe or file."""
-    if not sys.stdout.isatty():
+    size = terminal_size()
+    return None if size is None else size[0]
+
+
+def terminal_size() -> tuple[int, int] | None:
+    """Columns and rows of the terminal that stdout is, or None for a pipe or file.
+
+    A terminal that does not know its size is taken for one of 80 columns and 24 rows.
+    """
+    if not is_terminal():
         return None
     try:
-        return max(20, os.get_terminal_size(sys.stdout.fileno()).columns)
+        columns, rows = os.get_terminal_size(sys.stdout.fileno())
     except OSError:
-        return 80
+        columns, rows = 0, 0
+    return columns or 80, rows or 24
+
+
+def encoding() -> str:
+    """The character encoding of stdout."""
+    return (sys.stdout.encoding if sys.stdout is not None else "") or "unknown"
 
 
 def abandon() -> None:
     """Let stdout go nowhere: its reader went away, and nothing more can be said there."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -19,7 +19,7 @@ class Column(msgspec.Struct, frozen=True):
     """One column: the field of the row, its heading, and how its text is made where `str` is not enough.
 
     `wide` columns show with `-o wide` only; `right` ones are aligned to the right; `flexible` ones are cut
-    first when a terminal is too narrow.
+    first when a terminal is too narrow; `sparse` ones are left out where no row has anything in them.
     """
 
     field: str
@@ -28,6 +28,7 @@ class Column(msgspec.Struct, frozen=True):
     wide: bool = False
     right: bool = False
     flexible: bool = False
+    sparse: bool = False
 
     @property
     def title(self) -> str:
@@ -54,39 +55,69 @@ def plain(value: Any) -> str:
     return str(value)
 
 
+class Table:
+    """A table whose columns only ever grow, so that the rows of a stream stand below each other.
+
+    Where there is a `width`, columns are cut so that lines fit into it, flexible ones first; without one
+    nothing is ever cut.
+    """
+
+    def __init__(self, columns: Sequence[Column], width: int | None = None) -> None:
+        self.columns = columns
+        self._width = width
+        self._widths = [columns_taken(column.title) for column in columns]
+
+    def head(self) -> str:
+        """The line of headings."""
+        return self.line([column.title for column in self.columns])
+
+    def fit(self, rows: Sequence[Row]) -> list[list[str]]:
+        """The cells of the rows, for whose texts the columns have become wide enough."""
+        cells = [[column.cell(row) for column in self.columns] for row in rows]
+        for index, known in enumerate(self._widths):
+            self._widths[index] = max([known, *(columns_taken(line[index]) for line in cells)])
+        return cells
+
+    def lines(self, rows: Sequence[Row]) -> list[str]:
+        """One line per row."""
+        return [self.line(cells) for cells in self.fit(rows)]
+
+    def line(self, cells: Sequence[str]) -> str:
+        """Cells, each in its column."""
+        widths = self._widths if self._width is None else squeezed(self._widths, self.columns, self._width)
+        parts = []
+        for cell, width, column in zip(cells, widths, self.columns, strict=True):
+            text = shorten(cell, width)
+            padding = " " * (width - columns_taken(text))
+            parts.append(padding + text if column.right else text + padding)
+        line = GAP.join(parts).rstrip()
+        return line if self._width is None else shorten(line, self._width)
+
+
 def lay_out(rows: Sequence[Row], columns: Sequence[Column], width: int | None = None) -> list[str]:
-    """Lines of a table; with a `width` flexible columns are cut so that lines fit, without it nothing is."""
-    cells = [[column.cell(row) for column in columns] for row in rows]
-    titles = [column.title for column in columns]
-    widths = [
-        max(map(columns_taken, [title, *(line[index] for line in cells)]))
-        for index, title in enumerate(titles)
-    ]
-    if width is not None:
-        widths = _squeezed(widths, columns, width)
-    return [_line(line, widths, columns) for line in [titles, *cells]]
+    """The lines of a table with its headings; sparse columns without content are left out."""
+    table = Table(filled(rows, columns), width)
+    cells = table.fit(rows)
+    return [table.head(), *(table.line(line) for line in cells)]
 
 
-def _squeezed(widths: list[int], columns: Sequence[Column], width: int) -> list[int]:
-    widths = list(widths)
-    excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
-    order = sorted(range(len(widths)), key=lambda index: (not columns[index].flexible, -widths[index]))
+def filled(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
+    """The columns without the sparse ones that have nothing to show."""
+    return [column for column in columns if not column.sparse or any(column.cell(row) for row in rows)]
+
+
+def squeezed(widths: Sequence[int], columns: Sequence[Column], width: int) -> list[int]:
+    """Widths of columns that fit into `width` together, as far as columns can be cut."""
+    cut = list(widths)
+    excess = sum(cut) + len(GAP) * (len(cut) - 1) - width
+    order = sorted(range(len(cut)), key=lambda index: (not columns[index].flexible, -cut[index]))
     for index in order:
         if excess <= 0:
             break
-        cut = min(excess, max(0, widths[index] - NARROWEST))
-        widths[index] -= cut
-        excess -= cut
-    return widths
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
-    parts = []
-    for cell, width, column in zip(cells, widths, columns, strict=True):
-        text = shorten(cell, width)
-        padding = " " * (width - columns_taken(text))
-        parts.append(padding + text if column.right else text + padding)
-    return GAP.join(parts).rstrip()
+        taken = min(excess, max(0, cut[index] - NARROWEST))
+        cut[index] -= taken
+        excess -= taken
+    return cut
 
 
 def shorten(text: str, width: int) -> str:

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from dsmilctl.errors import NotFound, StateUnavailable
-from dsmilctl.model.operation import BulkResult, Operation, OperationType, Request
+from dsmilctl.model.operation import (
+    BulkResult,
+    Operation,
+    OperationStatus,
+    OperationType,
+    Request,
+    bulk_status,
+    summarize,
+)
 
 KEPT = 200
+"""Older bulks than this many are forgotten; the journal still has them."""
+
+UNDONE = (
+    OperationStatus.SUCCESS,
+    OperationStatus.PENDING,
+    OperationStatus.TIMEOUT,
+    OperationStatus.FAILED,
+)
+"""How an operation ended that a device may have carried out; a refused one is not put back."""
+
 _ID = re.compile(r"bulk-[0-9a-f]{12}")
+
+
+def bulk_result(bulk_id: str, operations: Sequence[Operation]) -> BulkResult:
+    """The operations of a bulk with their counts."""
+    summary = summarize([operation.status for operation in operations])
+    return BulkResult(bulk_id, bulk_status(summary), summary, tuple(operations))
 
 
 class Bulks:
@@ -20,10 +44,6 @@ class Bulks:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-
-    def new_id(self) -> str:
-        """An id for a bulk that begins now."""
-        return f"bulk-{os.urandom(6).hex()}"
 
     def keep(self, result: BulkResult) -> None:
         """Keep a result, with what each register held before; raises StateUnavailable."""
@@ -51,11 +71,13 @@ class Bulks:
         raise NotFound(f"no bulk {bulk_id!r} in this context", hint=hint, target=bulk_id)
 
     def undo(self, bulk_id: str) -> list[Request]:
-        """The writes that put back what a bulk changed, the last one first."""
+        """The writes that put back what a bulk changed or may have changed, the last one first."""
         return [
             _put_back(operation, bulk_id)
             for operation in reversed(self.get(bulk_id).results)
-            if operation.type is OperationType.WRITE and operation.success and operation.old is not None
+            if operation.type is OperationType.WRITE
+            and operation.status in UNDONE
+            and operation.old is not None
         ]
 
     def _forget_old(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
@@ -48,10 +49,19 @@ class DriverInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BulkOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a bulk runs: `concurrency` 0 is all at once, 1 is one after the other."""
+    """How a bulk runs: `concurrency` 0 is all at once, 1 is one after the other.
+
+    `bulk_id` is the name under which the result is kept; without one the client makes one up.
+    """
 
     concurrency: int = 0
     stop_on_error: bool = False
+    bulk_id: str = ""
+
+
+def new_bulk_id() -> str:
+    """A name for a bulk that begins now."""
+    return f"bulk-{os.urandom(6).hex()}"
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from dsmilctl.client.bulks import Bulks
+from dsmilctl.client.bulks import Bulks, bulk_result
 from dsmilctl.client.interface import (
     LIFECYCLE_VERBS,
     BulkOptions,
@@ -18,31 +17,33 @@ from dsmilctl.client.interface import (
     ContextInfo,
     DriverInfo,
     HistoryQuery,
+    new_bulk_id,
 )
 from dsmilctl.client.local_drivers import InstalledDrivers
+from dsmilctl.client.local_reads import Reads
 from dsmilctl.client.local_status import FleetStatus
+from dsmilctl.client.local_walk import Walk
 from dsmilctl.drivers.managed import Managed
-from dsmilctl.errors import DSMILError, InvalidParameter, StateUnavailable, nearest
-from dsmilctl.fleet.bus import Policy, Stream
-from dsmilctl.fleet.fleet import Fleet, registers_of
+from dsmilctl.errors import DSMILError, InvalidParameter, nearest
+from dsmilctl.fleet.bus import Listener
+from dsmilctl.fleet.fleet import Fleet
 from dsmilctl.fleet.memory import Memory
-from dsmilctl.fleet.poll import Poll, Target
-from dsmilctl.guard.guard import Guard
+from dsmilctl.guard.driving import crews_of, silence
+from dsmilctl.guard.guard import Bulk, Guard, unwatched
+from dsmilctl.guard.holds import Holds
 from dsmilctl.guard.journal import Journal
 from dsmilctl.guard.latch import Latch
+from dsmilctl.guard.plan import Plan
+from dsmilctl.guard.settling import Settling
 from dsmilctl.guard.stop import StopControl
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
-from dsmilctl.model.device import Device, DeviceState, DeviceStatus, show_id
+from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus, show_id
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.model.event import Event
 from dsmilctl.model.identity import Identity
-from dsmilctl.model.operation import BulkResult, Operation, Request, bulk_status, summarize
-from dsmilctl.model.reading import Batch, Gap, Quality, Reading, Span
+from dsmilctl.model.operation import BulkResult, Operation, OperationStatus, OperationType, Request
+from dsmilctl.model.reading import Batch, Gap, Reading, Span
 from dsmilctl.model.selector import EVERYTHING, Selector
-
-LOGGER = logging.getLogger("dsmilctl.client")
-QUEUE = 64
-"""Batches that a stream keeps for a receiver that is busy."""
 
 
 class LocalClient(Client):
@@ -55,9 +56,11 @@ class LocalClient(Client):
         identity: Identity,
         fleet: Fleet,
         guard: Guard,
+        settling: Settling,
         stop_control: StopControl,
         latch: Latch,
         journal: Journal,
+        holds: Holds,
         bulks: Bulks,
         memory: Memory,
         installed: InstalledDrivers,
@@ -66,27 +69,36 @@ class LocalClient(Client):
         self.identity = identity
         self._fleet = fleet
         self._guard = guard
+        self._settling = settling
         self._stop_control = stop_control
         self._latch = latch
         self._journal = journal
+        self._holds = holds
         self._bulks = bulks
         self._memory = memory
         self._installed = installed
+        self._reads = Reads(fleet, guard)
+        self._remembered: dict[DeviceId, DeviceStatus] | None = None
         self._opened = False
-        self._settled = False
 
     async def open(self) -> None:
         """Load the drivers; devices are reached when they are asked for."""
         if not self._opened:
-            await self._fleet.open()
             self._opened = True
+            try:
+                await self._fleet.open()
+            except BaseException:
+                await self.close()
+                raise
 
     async def close(self) -> None:
         """Close every device and keep what was learnt of it."""
         if self._opened:
+            self._opened = False
             self._memory.keep((await self._fleet.all()).values() if self._fleet.discovered else ())
             await self._fleet.close()
-            self._opened = False
+            self._holds.close()
+            self._journal.close()
 
     async def devices(self, selector: Selector = EVERYTHING, *, quarantined: bool = False) -> list[Device]:
         """The devices that the selector names."""
@@ -94,14 +106,14 @@ class LocalClient(Client):
 
     async def statuses(self, devices: Sequence[Device]) -> list[DeviceStatus]:
         """The state of each device; of one that this process did not touch, the state last known."""
-        known = await self._fleet.all()
-        remembered = self._memory.load()
-        statuses = []
-        for device in devices:
-            managed = known[device.device_id]
-            untouched = managed.state is DeviceState.DISCOVERED and managed.last_seen is None
-            statuses.append(remembered.get(device.device_id, managed.status) if untouched else managed.status)
-        return statuses
+        return [self._status_of(managed) for managed in await self._fleet.managed_of(devices)]
+
+    def _status_of(self, managed: Managed) -> DeviceStatus:
+        if managed.state is not DeviceState.DISCOVERED or managed.last_seen is not None:
+            return managed.status
+        if self._remembered is None:
+            self._remembered = self._memory.load()
+        return self._remembered.get(managed.device.device_id, managed.status)
 
     async def read(
         self,
@@ -112,64 +124,13 @@ class LocalClient(Client):
         options: BulkOptions | None = None,
     ) -> list[Reading]:
         """Readings in the order of the devices; quarantined devices give denied readings."""
-        targets = await self._targets(devices, registers)
-        allowed, denied = self._judge(targets)
-        concurrency = (options or BulkOptions()).concurrency
-        readings = await self._fleet.read(allowed, span=span, concurrency=concurrency) if allowed else []
-        if not denied:
-            return readings
-        await self._record_denied(denied)
-        return self._in_order(targets, readings, denied)
-
-    async def _targets(self, devices: Sequence[Device], registers: Sequence[str]) -> list[Target]:
-        known = await self._fleet.all()
-        tables = registers_of(devices, registers)
-        return [(known[device.device_id], table) for device, table in zip(devices, tables, strict=True)]
-
-    def _judge(self, targets: Sequence[Target]) -> tuple[list[Target], dict[str, DSMILError]]:
-        allowed, denied = [], {}
-        for target in targets:
-            try:
-                self._guard.checks.read(target[0])
-            except DSMILError as error:
-                denied[target[0].device.shown_id] = error
-            else:
-                allowed.append(target)
-        return allowed, denied
-
-    async def _record_denied(self, denied: dict[str, DSMILError]) -> None:
-        try:
-            await self._guard.record_denied_reads(denied)
-        except StateUnavailable as error:
-            LOGGER.error("a refused read could not be journalled: %s", error)
-
-    def _in_order(
-        self, targets: Sequence[Target], readings: Sequence[Reading], denied: dict[str, DSMILError]
-    ) -> list[Reading]:
-        rest, ordered = iter(readings), list[Reading]()
-        for managed, table in targets:
-            error = denied.get(managed.device.shown_id)
-            if error is None:
-                ordered.extend(next(rest) for _ in table)
-            else:
-                ordered.extend(self._denied_reading(managed, register.name, error) for register in table)
-        return ordered
-
-    def _denied_reading(self, managed: Managed, register: str, error: DSMILError) -> Reading:
-        return Reading(
-            device_id=managed.device.device_id,
-            register=register,
-            value=None,
-            timestamp=self._fleet.clock.now(),
-            quality=Quality.BAD,
-            error=error.message,
-            error_code=error.code,
-        )
+        return await self._reads.read(devices, registers, span, options or BulkOptions())
 
     async def change(self, request: Request) -> Operation:
-        """Carry out one guarded change; raises the refusal."""
+        """Carry out one guarded change; raises whatever stood in the way before the device was told."""
+        managed = await self._fleet.managed(request.device_id)
         await self._settle()
-        return await self._guard.change(await self._fleet.managed(request.device_id), request)
+        return await self._guard.change(managed, request)
 
     async def change_many(
         self,
@@ -178,59 +139,81 @@ class LocalClient(Client):
         options: BulkOptions | None = None,
         progress: Callable[[Operation], None] | None = None,
     ) -> BulkResult:
-        """Carry out many guarded changes and keep the result, so that it can be undone."""
+        """Carry out many guarded changes; what is needed to undo them is kept before the first one."""
         await self._settle()
         chosen = options or BulkOptions()
-        wanted = [(await self._fleet.managed(request.device_id), request) for request in requests]
-        operations = await self._guard.change_many(
-            wanted, concurrency=chosen.concurrency, stop_on_error=chosen.stop_on_error, progress=progress
+        bulk_id = chosen.bulk_id or new_bulk_id()
+        known = await self._fleet.all()
+        wanted = [(known[item.device_id], item) for item in requests if item.device_id in known]
+
+        def keep(operations: Sequence[Operation]) -> None:
+            self._bulks.keep(bulk_result(bulk_id, operations))
+
+        bulk = Bulk(
+            bulk_id=bulk_id,
+            concurrency=chosen.concurrency,
+            stop_on_error=chosen.stop_on_error,
+            keep=keep,
+            progress=progress or unwatched,
         )
-        summary = summarize([operation.status for operation in operations])
-        result = BulkResult(self._bulks.new_id(), bulk_status(summary), summary, tuple(operations))
-        if not any(request.dry_run for request in requests):
-            self._bulks.keep(result)
-        return result
+        operations = iter(await self._guard.change_many(wanted, bulk))
+        results = [
+            next(operations) if item.device_id in known else await self._stranger(item) for item in requests
+        ]
+        return bulk_result(bulk_id, results)
+
+    async def _stranger(self, request: Request) -> Operation:
+        """The operation on a device that is not here."""
+        try:
+            await self._fleet.managed(request.device_id)
+        except DSMILError as error:
+            return Operation(
+                operation_id=Plan.new_id(),
+                type=request.type,
+                status=OperationStatus.DENIED,
+                device_id=request.device_id,
+                register=request.register or request.command,
+                error=error.message,
+                error_code=error.code,
+                hint=error.hint,
+                user=self.identity.user,
+                timestamp=self._fleet.clock.now(),
+            )
+        raise AssertionError(f"{request.device_id} is here after all")
 
     async def _settle(self) -> None:
-        """Once per process: changes whose end a crashed process took along are read back and recorded."""
-        if not self._settled:
-            self._settled = True
-            await self._guard.settle(await self._fleet.all())
+        """Changes whose end a crashed process took along are read back and recorded, once."""
+        if not self.context.read_only:
+            await self._settling.settle(await self._fleet.all())
 
     async def bulk(self, bulk_id: str) -> BulkResult:
         """What became of a bulk."""
-        return self._bulks.get(bulk_id)
+        return await asyncio.to_thread(self._bulks.get, bulk_id)
 
     async def undo_requests(self, bulk_id: str) -> list[Request]:
         """The writes that would put back what a bulk changed."""
-        return self._bulks.undo(bulk_id)
+        return await asyncio.to_thread(self._bulks.undo, bulk_id)
 
     async def lifecycle(self, verb: str, devices: Sequence[Device]) -> list[DeviceStatus]:
-        """Carry out a lifecycle verb on each device; a failure shows in its state and reason."""
+        """Carry out a lifecycle verb on each device; a failure shows in its state and reason.
+
+        They open and close conversations and change no device, so a read-only context allows them;
+        quarantined devices are left alone.
+        """
         if verb not in LIFECYCLE_VERBS:
             hint = nearest(verb, LIFECYCLE_VERBS) or f"verbs: {', '.join(LIFECYCLE_VERBS)}"
             raise InvalidParameter(f"no lifecycle verb {verb!r}", hint=hint, target=verb)
-        known = await self._fleet.all()
-        chosen = [known[device.device_id] for device in devices]
-        return list(await asyncio.gather(*(self._walk(verb, managed) for managed in chosen)))
+        if verb == "scan":
+            await self._fleet.rescan()
+            known = await self._fleet.all()
+            devices = [device for device in devices if device.device_id in known]
+        chosen = await self._fleet.managed_of(devices)
+        walk = Walk(self._fleet, self._guard.checks)
+        statuses = await asyncio.gather(*(walk.go(verb, managed) for managed in chosen))
+        await self._guard.record_denied(f"device.{verb}", walk.denied)
+        return [status or self._status_of(managed) for status, managed in zip(statuses, chosen, strict=True)]
 
-    async def _walk(self, verb: str, managed: Managed) -> DeviceStatus:
-        act = {
-            "initialize": self._fleet.lifecycle.initialize,
-            "connect": self._fleet.lifecycle.connect,
-            "disconnect": self._fleet.lifecycle.disconnect,
-            "cleanup": self._fleet.lifecycle.cleanup,
-        }.get(verb)
-        if act is None:
-            return (await self.statuses([managed.device]))[0]
-        try:
-            await act(managed, self._fleet.deadline)
-        except DSMILError as error:
-            status = managed.status
-            return DeviceStatus(status.device_id, status.state, error.message, status.since, status.last_seen)
-        return managed.status
-
-    async def stream(
+    def stream(
         self,
         devices: Sequence[Device],
         registers: Sequence[str] = (),
@@ -239,39 +222,11 @@ class LocalClient(Client):
         changes_only: bool = False,
     ) -> AsyncGenerator[Batch | Gap, None]:
         """A batch per tick; a receiver that is too slow gets a Gap, and then everything again."""
-        targets, denied = self._judge(await self._targets(devices, registers))
-        if denied:
-            await self._record_denied(denied)
-        stream: Stream[Batch] = Stream("readings")
-        listener = stream.listen(Policy.DROP_OLDEST, QUEUE)
-        poll = Poll(
-            targets,
-            self._fleet.lifecycle,
-            self._fleet.clock,
-            stream.send,
-            interval=interval,
-            deadline=self._fleet.deadline,
-            changes_only=changes_only,
-        )
-        polling = asyncio.create_task(poll.run())
-        polling.add_done_callback(lambda task: stream.close())
-        try:
-            async for item in listener:
-                if isinstance(item, Gap):
-                    poll.forget()
-                yield item
-            await polling
-        finally:
-            polling.cancel()
+        return self._reads.stream(devices, registers, interval=interval, changes_only=changes_only)
 
-    async def events(self) -> AsyncGenerator[Event | Gap, None]:
-        """What happens in this fleet from now on."""
-        listener = self._fleet.bus.events.listen()
-        try:
-            async for item in listener:
-                yield item
-        finally:
-            listener.close()
+    def events(self) -> AsyncGenerator[Event | Gap, None]:
+        """What happens in this fleet from this call on."""
+        return _each(self._fleet.bus.events.listen())
 
     async def stop(
         self,
@@ -282,20 +237,18 @@ class LocalClient(Client):
         scope: str = "@all",
         report: Callable[[Confirmation], None] | None = None,
     ) -> Stop:
-        """Latch, then stop; when the drivers cannot be opened the latch stands and the error is raised."""
-        chosen = None
-        if devices is not None:
-            known = await self._fleet.all()
-            chosen = [known[device.device_id] for device in devices]
-        stop = self._stop_control.engage(reason or f"ordered by {self.identity.user}", scope, chosen)
-        if chosen is None:
-            await self.open()
-            chosen = list((await self._fleet.all()).values())
-        return await self._stop_control.drive(stop, chosen, deadline, report)
+        """Latch, then stop.  Needs no open client; a driver that cannot be loaded is named UNCONFIRMED."""
+        ids = None if devices is None else tuple(device.device_id for device in devices)
+        stop = self._stop_control.engage(reason or f"ordered by {self.identity.user}", scope, ids)
+        self._guard.break_off()
+        self._opened = True
+        self._fleet.load()
+        crews = crews_of(self._fleet.parts(), devices)
+        return await self._stop_control.drive(stop, crews, deadline, report or silence)
 
     async def stops(self) -> list[Stop]:
         """The stops in force, also one that could not be latched on disk."""
-        return [*self._latch.stops(), *self._stop_control.unlatched]
+        return list(self._stop_control.in_force())
 
     async def stop_history(self, limit: int = 50) -> list[Stop]:
         """The stops there were, newest first."""
@@ -304,7 +257,7 @@ class LocalClient(Client):
     async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
         """End one stop, or all; the policy may ask for a justification."""
         del approval  # a local fleet knows one person only
-        self._guard.check_release(justification)
+        await self._guard.require_release(stop_id, justification)
         return await self._stop_control.release(stop_id, justification)
 
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
@@ -340,20 +293,35 @@ class LocalClient(Client):
         return self._installed.all()
 
     async def set_driver(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:
-        """Enable or disable a driver; its devices are closed first."""
-        known = (await self._fleet.all()).values() if self._fleet.discovered else ()
-        for managed in known:
-            if not enabled and managed.driver.name == name and managed.connected:
-                await self._fleet.lifecycle.disconnect(managed, self._fleet.deadline)
-        return self._installed.switch(name, enabled=enabled, reason=reason)
+        """Enable or disable a driver; its devices are closed first.
+
+        Guarded and journalled; under an emergency stop none is disabled, for it could not be stopped again.
+        """
+        self._installed.require(name)
+
+        async def switch() -> DriverInfo:
+            if not enabled:
+                await self._fleet.drop(name)
+            return self._installed.switch(name, enabled=enabled, reason=reason)
+
+        action = "driver.enable" if enabled else "driver.disable"
+        parameters: dict[str, object] = {"reason": reason}
+        return await self._guard.administer(
+            action, name, OperationType.CONFIG, parameters, switch, under_stop=enabled
+        )
 
     async def forget(self) -> int:
-        """Drop what the drivers keep of their devices (what was written to simulated ones)."""
-        return sum([await driver.forget() for driver in self._fleet.drivers.values()])
+        """Drop what the drivers keep of their devices (what was written to simulated ones), guarded."""
+
+        async def drop() -> int:
+            return sum([await driver.forget() for driver in self._fleet.drivers.values()])
+
+        target = ", ".join(self._fleet.drivers)
+        return await self._guard.administer("driver.forget", target, OperationType.RESET, {}, drop)
 
     @property
     def _status(self) -> FleetStatus:
-        return FleetStatus(self.context, self._fleet, self._latch, self._journal, self._guard.checks.policy)
+        return FleetStatus(self.context, self._fleet, self._stop_control, self._journal, self._guard.checks)
 
     async def system_status(self) -> dict[str, Any]:
         """What the fleet is made of and how it is."""
@@ -366,3 +334,11 @@ class LocalClient(Client):
     async def health(self) -> dict[str, Any]:
         """Whether each part works."""
         return await self._status.health()
+
+
+async def _each(listener: Listener[Event]) -> AsyncGenerator[Event | Gap, None]:
+    try:
+        async for item in listener:
+            yield item
+    finally:
+        listener.close()

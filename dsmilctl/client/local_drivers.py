@@ -29,15 +29,20 @@ class InstalledDrivers:
             for name, entry in sorted(self._registry.entries().items())
         ]
 
-    def switch(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:
-        """Enable or disable a driver; raises NotFound."""
+    def require(self, name: str) -> EntryPoint:
+        """The driver of that name; raises NotFound."""
         entries = self._registry.entries()
         if name not in entries:
             hint = nearest(name, entries) or "dsmilctl driver list shows every driver"
             raise NotFound(f"no driver {name!r}", hint=hint, target=name)
+        return entries[name]
+
+    def switch(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:
+        """Enable or disable a driver; raises NotFound, and StateUnavailable when it cannot be remembered."""
         switch = Switch(enabled, reason, self._clock.now())
+        entry = self.require(name)
         self._switches.set(name, switch)
-        return self._describe(entries[name], switch)
+        return self._describe(entry, switch)
 
     def _describe(self, entry: EntryPoint, switch: Switch | None) -> DriverInfo:
         origin = f"{entry.distribution} {entry.version}".strip()

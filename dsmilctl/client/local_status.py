@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dsmilctl.client.interface import ContextInfo
 from dsmilctl.clock import rfc3339
+from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import DSMILError
 from dsmilctl.fleet.fleet import Fleet
+from dsmilctl.guard.checks import Checks
 from dsmilctl.guard.journal import Journal
-from dsmilctl.guard.latch import Latch
-from dsmilctl.guard.policy import Policy
+from dsmilctl.guard.latch import UNREADABLE
+from dsmilctl.guard.stop import StopControl
 from dsmilctl.model.device import DeviceState, DeviceStatus
 from dsmilctl.model.operation import OperationType
 
@@ -21,20 +23,25 @@ class FleetStatus:
     """Answers what a fleet is made of, what it can do and whether its parts work."""
 
     def __init__(
-        self, context: ContextInfo, fleet: Fleet, latch: Latch, journal: Journal, policy: Policy
+        self,
+        context: ContextInfo,
+        fleet: Fleet,
+        stop_control: StopControl,
+        journal: Journal,
+        checks: Checks,
     ) -> None:
         self._context = context
         self._fleet = fleet
-        self._latch = latch
+        self._stop_control = stop_control
         self._journal = journal
-        self._policy = policy
+        self._checks = checks
 
     async def status(self, statuses: Sequence[DeviceStatus]) -> dict[str, Any]:
         """Counts of devices, whether a stop is in force, and how quickly devices answered."""
         managed = (await self._fleet.all()).values()
         quarantined = sum(item.device.quarantined for item in managed)
         errors = sum(status.state is DeviceState.ERROR for status in statuses)
-        stopped = bool(self._latch.stops())
+        stopped = bool(self._stop_control.in_force())
         return {
             "timestamp": rfc3339(self._fleet.clock.now()),
             "overall_status": overall(stopped=stopped, errors=errors),
@@ -45,14 +52,19 @@ class FleetStatus:
                 "error_devices": errors,
             },
             "security_status": {"emergency_stop_active": stopped, "read_only": self._context.read_only},
+            "performance_metrics": performance(managed),
             "drivers": sorted(self._fleet.drivers),
             "absent": await self._absent(),
         }
 
     async def _absent(self) -> dict[str, str]:
-        absent: dict[str, str] = {}
-        for driver in self._fleet.drivers.values():
-            absent |= dict(await driver.absent())
+        """Drivers without devices and parts that drivers looked for in vain, each with the reason."""
+        absent = {f"driver {name}": error.message for name, error in self._fleet.absent.items()}
+        for name, driver in self._fleet.drivers.items():
+            try:
+                absent |= dict(await driver.absent())
+            except Exception as error:  # a stranger's driver may fail with anything; the rest is told
+                absent[f"parts of {name}"] = str(error) or type(error).__name__
         return absent
 
     async def capabilities(self) -> dict[str, Any]:
@@ -61,22 +73,29 @@ class FleetStatus:
         return {
             "supported_operations": [kind.value for kind in OperationType],
             "driver_capabilities": sorted(capable),
-            "policy": self._policy.name,
+            "policy": self._checks.policy.name,
             "drivers": {
                 name: {"version": driver.version, "commands": sorted(driver.commands)}
                 for name, driver in sorted(self._fleet.drivers.items())
             },
             "limits": {
                 "deadline_s": self._fleet.deadline,
-                "justification": [self._policy.shortest, self._policy.longest],
+                "justification": [self._checks.policy.shortest, self._checks.policy.longest],
             },
         }
 
     async def health(self) -> dict[str, Any]:
         """Each part as `ok` or what is wrong with it; `status` is `healthy` when all are."""
-        components = {"devices": await self._devices(), "journal": await asyncio.to_thread(self._writable)}
-        stops = self._latch.stops()
-        components["latch"] = "ok" if all(stop.stop_id != "UNREADABLE" for stop in stops) else stops[0].reason
+        problem = self._checks.policy_problem
+        components = {
+            "devices": await self._devices(),
+            "journal": await asyncio.to_thread(self._writable),
+            "policy": problem.message if problem else "ok",
+        }
+        stops = self._stop_control.in_force()
+        components["latch"] = next((stop.reason for stop in stops if stop.stop_id == UNREADABLE), "ok")
+        components |= {f"driver {name}": "ok" for name in self._fleet.drivers}
+        components |= {f"driver {name}": error.message for name, error in self._fleet.absent.items()}
         healthy = all(value == "ok" for value in components.values())
         return {
             "status": "healthy" if healthy else "unhealthy",
@@ -97,6 +116,18 @@ class FleetStatus:
         except DSMILError as error:
             return error.message
         return "ok"
+
+
+def performance(devices: Iterable[Managed]) -> dict[str, Any]:
+    """How this process fared with the devices: counts, errors and the mean latency of their last answers."""
+    statistics = [managed.statistics for managed in devices]
+    latencies = [item.last_latency_ms for item in statistics if item.last_latency_ms is not None]
+    counts = {
+        name: sum(getattr(item, name) for item in statistics)
+        for name in ("reads", "writes", "errors", "late")
+    }
+    mean = round(sum(latencies) / len(latencies), 3) if latencies else None
+    return {"avg_response_time_ms": mean, **counts}
 
 
 def overall(*, stopped: bool, errors: int) -> str:

@@ -15,18 +15,21 @@ from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.config.contexts import Context, find_context
 from dsmilctl.config.paths import Paths, file_name, paths
 from dsmilctl.config.settings import Settings, load_settings
-from dsmilctl.drivers.contract import Driver
 from dsmilctl.drivers.managed import Reconnect
 from dsmilctl.drivers.registry import Registry
+from dsmilctl.errors import DSMILError
 from dsmilctl.fleet.fleet import DriverSpec, Fleet
 from dsmilctl.fleet.memory import Memory
 from dsmilctl.fleet.switches import Switches
 from dsmilctl.guard.checks import Checks
+from dsmilctl.guard.evidence import Evidence
 from dsmilctl.guard.guard import Guard
+from dsmilctl.guard.holds import Holds
 from dsmilctl.guard.journal import Journal
 from dsmilctl.guard.latch import Latch
 from dsmilctl.guard.policy import load_policy
 from dsmilctl.guard.rates import Rates
+from dsmilctl.guard.settling import Settling
 from dsmilctl.guard.stop import StopControl
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.emergency import Stop
@@ -79,33 +82,35 @@ class _Opening(msgspec.Struct, frozen=True, kw_only=True):
     def client(self) -> LocalClient:
         """The client, with everything that stands between it and the devices."""
         fleet = self.fleet()
+        name = file_name(self.context.fleet)
+        announce = fleet.bus.events.send
         journal = Journal(self.folders.journal_folder, self.clock)
+        evidence = Evidence(journal, self.identity, self.context.name, clock=self.clock, announce=announce)
         latch = Latch(
             self.folders.latch_folder, self.context.fleet, self.folders.runtime / "latch", self.clock
         )
         stop_control = StopControl(
-            latch=latch,
-            journal=journal,
-            lifecycle=fleet.lifecycle,
-            identity=self.identity,
-            context=self.context.name,
-            clock=self.clock,
+            latch=latch, evidence=evidence, lifecycle=fleet.lifecycle, clock=self.clock, announce=announce
         )
-        name = file_name(self.context.fleet)
+        holds = Holds(self.folders.state / "holds" / f"{name}.lock", self.clock)
         return LocalClient(
             context=ContextInfo(self.context.name, self.context.kind, self.context.target, self.read_only),
             identity=self.identity,
             fleet=fleet,
             guard=Guard(
-                checks=self.checks(lambda device_id: _holding(latch, stop_control, device_id)),
+                checks=self.checks(stop_control.holding),
                 lifecycle=fleet.lifecycle,
-                journal=journal,
+                evidence=evidence,
+                holds=holds,
+                in_force=stop_control.in_force,
                 clock=self.clock,
                 deadline=self.timeout,
             ),
+            settling=Settling(fleet.lifecycle, evidence, stop_control.in_force, self.timeout),
             stop_control=stop_control,
             latch=latch,
             journal=journal,
+            holds=holds,
             bulks=Bulks(self.folders.state / "bulks" / name),
             memory=Memory(self.folders.state / "devices" / f"{name}.json"),
             installed=self.installed,
@@ -130,10 +135,10 @@ class _Opening(msgspec.Struct, frozen=True, kw_only=True):
 
     def checks(self, holding: Callable[[DeviceId], Stop | None]) -> Checks:
         """The guard's checks under the policy of this context."""
-        kinds: list[type[Driver]] = [self.registry.load(use.driver) for use in self.context.drivers]
-        default = "dsmil" if any(kind.policy == "dsmil" for kind in kinds) else "local"
+        policy, problem = load_policy(self.folders.policy_file, self.default_policy())
         return Checks(
-            policy=load_policy(self.folders.policy_file, default),
+            policy=policy,
+            policy_problem=problem,
             identity=self.identity,
             context=self.context.name,
             read_only=self.read_only,
@@ -141,12 +146,15 @@ class _Opening(msgspec.Struct, frozen=True, kw_only=True):
             holding=holding,
         )
 
-
-def _holding(latch: Latch, control: StopControl, device_id: DeviceId) -> Stop | None:
-    for stop in control.unlatched:
-        if stop.covers(device_id):
-            return stop
-    return latch.holding(device_id)
+    def default_policy(self) -> str:
+        """The strictest policy that a driver of the context wants; one that cannot be loaded wants none."""
+        for use in self.context.drivers:
+            try:
+                if self.registry.load(use.driver).policy == "dsmil":
+                    return "dsmil"
+            except DSMILError:
+                continue  # opening the fleet says it
+        return "local"
 
 
 def local_identity() -> Identity:

@@ -14,7 +14,7 @@ from dsmilctl.config.document import Document, KeyPath, read_document
 from dsmilctl.config.edit import open_document, with_table, without
 from dsmilctl.config.private import replace_file
 from dsmilctl.config.problem import Problem, raise_for
-from dsmilctl.errors import ConfigError, nearest
+from dsmilctl.errors import nearest
 from dsmilctl.redaction import is_secret_name
 
 OWN_KEYS = {
@@ -38,12 +38,22 @@ TYPES = {str: "text", dict: "a table", list: "a list", bool: "true or false"}
 
 def read(file: str) -> tuple[Context, ...]:
     """The contexts of a file; raises ConfigError with every error in it."""
-    document, problems = read_document(file)
+    document, problems = _judged(file)
     raise_for(problems)
-    if document is None:
-        raise ConfigError(f"{file} cannot be read", target=file)
-    raise_for([_problem(file, document, *found) for found in _wrong(document.data)])
-    return tuple(_context(name, body) for name, body in document.data.get("contexts", {}).items())
+    written = document.data.get("contexts", {}) if document else {}
+    return tuple(_context(name, body) for name, body in written.items())
+
+
+def problems_of(file: str) -> list[Problem]:
+    """Every error in a contexts file."""
+    return _judged(file)[1]
+
+
+def _judged(file: str) -> tuple[Document | None, list[Problem]]:
+    document, problems = read_document(file)
+    if document:
+        problems += [_problem(file, document, *found) for found in _wrong(document.data)]
+    return document, problems
 
 
 def _problem(file: str, document: Document, path: KeyPath, message: str, hint: str) -> Problem:

@@ -44,7 +44,7 @@ class Secrets:
         content = read_private(file, LARGEST)
         if content is None:
             return None
-        secret = _text(file, content) or self._from_keyring(name)
+        secret = content.decode("utf-8", "surrogateescape") or self._from_keyring(name)
         if secret:
             redaction.register(secret)
         return secret
@@ -101,13 +101,6 @@ class Secrets:
             raise ConfigError(message, hint="dsmilctl config set keyring true", target=name)
         found = _call(_keyring().get_password, name)
         return str(found) if found else None
-
-
-def _text(file: Path, content: bytes) -> str:
-    try:
-        return content.decode("utf-8", "surrogateescape")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is not text", hint=f"rm {file}", target=str(file)) from error
 
 
 def _keyring() -> Any:

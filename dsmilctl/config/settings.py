@@ -15,7 +15,7 @@ import msgspec
 from dsmilctl import __version__
 from dsmilctl.config import cache
 from dsmilctl.config.paths import Paths, paths
-from dsmilctl.config.sources import Source, environment, sources
+from dsmilctl.config.sources import Source, environment, identity, sources
 from dsmilctl.errors import ConfigError
 
 
@@ -99,11 +99,21 @@ def origins() -> dict[str, tuple[Any, str]]:
 
 
 def validate(path: Path | None = None) -> list[str]:
-    """Every error of one settings file, or of all sources; each says file, line, column and setting."""
-    from dsmilctl.config.layers import problems_of
+    """Every error of one settings or contexts file, or of everything that is configured.
 
-    found = [Source("user", str(path), "given")] if path else sources(paths())
-    return [str(problem) for problem in problems_of(found, {} if path else environment())]
+    Each says file, line, column, what is wrong and what would be right.
+    """
+    from dsmilctl.config import contexts_file, layers
+
+    contexts = paths().contexts_file
+    if path is None:
+        problems = layers.problems_of(sources(paths()), environment())
+        problems += contexts_file.problems_of(str(contexts)) if identity(str(contexts)) else []
+    elif path.name == contexts.name:
+        problems = contexts_file.problems_of(str(path))
+    else:
+        problems = layers.problems_of([Source("user", str(path), "given")], {})
+    return [str(problem) for problem in problems]
 
 
 def set_setting(key: str, value: str, *, project: bool = False) -> Path:

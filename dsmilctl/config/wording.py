@@ -118,14 +118,19 @@ def _walk(model: type[BaseModel], path: KeyPath) -> Iterator[tuple[KeyPath, bool
             yield from _walk(kind, (*path, name))
 
 
-def leaves() -> set[KeyPath]:
-    """The paths of all settings that have one value."""
-    return {path for path, table in _walk(SettingsSchema, ()) if not table}
+def leaves() -> list[KeyPath]:
+    """The paths of all settings that have one value, in the order of the schema."""
+    return [path for path, table in _walk(SettingsSchema, ()) if not table]
 
 
-def tables() -> set[KeyPath]:
-    """The paths of all tables of settings."""
-    return {path for path, table in _walk(SettingsSchema, ()) if table}
+def tables() -> list[KeyPath]:
+    """The paths of all tables of settings, in the order of the schema."""
+    return [path for path, table in _walk(SettingsSchema, ()) if table]
+
+
+def entries() -> list[KeyPath]:
+    """The paths of everything that can be set: single values and tables whose names are free."""
+    return [path for path, table in _walk(SettingsSchema, ()) if not table or not _names(path)]
 
 
 def unknown_variable(name: str, place: str) -> Problem:

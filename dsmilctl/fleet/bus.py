@@ -69,11 +69,12 @@ class Listener(Generic[T]):
         self._arrived.set()
 
     async def accept(self, item: T) -> None:
-        """Take an item as soon as there is room."""
+        """Take an item as soon as there is room; one that closes meanwhile does not get it."""
         while self.full and self._open:
             self._room.clear()
             await self._room.wait()
-        self.offer(item)
+        if self._open:
+            self.offer(item)
 
     def close(self) -> None:
         """Listen no more; an iterator that waits ends."""
@@ -107,12 +108,15 @@ class Stream(Generic[T]):
             listener.offer(item)
 
     async def deliver(self, item: T) -> None:
-        """Hand an item to every listener, waiting for those that must not lose one."""
+        """Hand an item to every listener at once, then wait for those that are full and must not lose it."""
+        waiting = []
         for listener in tuple(self._listeners):
             if listener.policy is Policy.BLOCK and listener.full:
-                await listener.accept(item)
+                waiting.append(listener)
             else:
                 listener.offer(item)
+        for listener in waiting:
+            await listener.accept(item)
 
     def close(self) -> None:
         """End every listener."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,29 @@ from dsmilctl.drivers.contract import Driver, DriverContext
 from dsmilctl.drivers.lifecycle import DEADLINE, Lifecycle
 from dsmilctl.drivers.managed import Managed, Reconnect
 from dsmilctl.drivers.registry import Registry
-from dsmilctl.errors import ConfigError, Conflict, InvalidParameter, NotFound
+from dsmilctl.errors import (
+    ConfigError,
+    Conflict,
+    DeviceNotFound,
+    DSMILError,
+    HardwareError,
+    NetworkError,
+    StateUnavailable,
+    nearest,
+)
 from dsmilctl.fleet.bus import Bus
-from dsmilctl.model.device import Device, DeviceId, DeviceStatus
+from dsmilctl.model.device import Device, DeviceId, DeviceStatus, show_id
 from dsmilctl.model.reading import Reading, Span
-from dsmilctl.model.register import Register, find_register
+from dsmilctl.model.register import Register
 from dsmilctl.model.selector import Selector, select
 
 LOGGER = logging.getLogger("dsmilctl.fleet")
+
+DISCOVERY = 10.0
+"""Seconds that a driver may take to name its devices."""
+
+MOST_COMPARED = 2000
+"""Names that an unknown one is compared with."""
 
 
 class DriverSpec(msgspec.Struct, frozen=True):
@@ -51,20 +68,41 @@ class Fleet:
         self.deadline = deadline
         self.lifecycle = Lifecycle(clock=clock, reconnect=reconnect, announce=self.bus.events.send)
         self.drivers: dict[str, Driver] = {}
+        self.absent: dict[str, DSMILError] = {}
+        """The drivers of this fleet that bring no devices now, each with the reason and what to do."""
         self._specs = specs
         self._registry = registry
         self._disabled = disabled
+        self._found: dict[str, list[Managed]] = {}
         self._devices: dict[DeviceId, Managed] | None = None
-        self._discovering = asyncio.Lock()
+        self._finding: dict[str, asyncio.Lock] = {}
 
     async def open(self) -> None:
         """Load the drivers; raises ConfigError, NotFound or MissingExtraError for one that cannot."""
-        switched_off = self._disabled()
+        for error in self.load():
+            raise error
+
+    def load(self) -> list[DSMILError]:
+        """Load every driver that can be loaded, but for those somebody disabled; what stood in the way."""
+        switched_off: Mapping[str, str] = {}
+        problems: list[DSMILError] = []
+        try:
+            switched_off = self._disabled()
+        except StateUnavailable as error:
+            problems.append(error)
         for spec in self._specs:
-            if spec.driver in switched_off:
-                LOGGER.warning("driver %s is disabled: %s", spec.driver, switched_off[spec.driver])
-            elif spec.driver not in self.drivers:
-                self.drivers[spec.driver] = self._make(spec)
+            name = spec.driver
+            if name in switched_off:
+                self.absent[name] = _switched_off(name, switched_off[name])
+            elif name not in self.drivers:
+                try:
+                    self.drivers[name] = self._make(spec)
+                except DSMILError as error:
+                    self.absent[name] = error
+                    problems.append(error)
+                else:
+                    self.absent.pop(name, None)
+        return problems
 
     def _make(self, spec: DriverSpec) -> Driver:
         kind = self._registry.load(spec.driver)
@@ -77,19 +115,26 @@ class Fleet:
                 message, hint=f"options of {spec.driver}: {known}", target=spec.driver
             ) from error
         logger = logging.getLogger(f"dsmilctl.drivers.{spec.driver}")
-        return kind(options, DriverContext(spec.state_folder, self.clock, logger))
+        try:
+            return kind(options, DriverContext(spec.state_folder, self.clock, logger))
+        except DSMILError:
+            raise
+        except Exception as error:  # a stranger's driver may fail with anything; it must hurt only itself
+            message = f"driver {spec.driver} cannot be used: {type(error).__name__}: {error}"
+            hint = f"options of {spec.driver}: {', '.join(kind.options.__struct_fields__) or 'none'}"
+            raise ConfigError(message, hint=hint, target=spec.driver) from error
 
     async def close(self) -> None:
         """Close every device and driver; what fails on the way out is logged and holds nothing up."""
-        managed = [item for item in (self._devices or {}).values() if item.connected and not item.plain]
-        for outcome in await asyncio.gather(
-            *(self.lifecycle.disconnect(item, self.deadline) for item in managed), return_exceptions=True
-        ):
-            if isinstance(outcome, BaseException):
-                LOGGER.warning("closing a device: %s", outcome)
-        for driver in self.drivers.values():
-            await driver.shutdown()
+        known = [item for found in self._found.values() for item in found]
+        talking = [item for item in known if item.connected and not item.plain]
+        await _all_of([self.lifecycle.disconnect(item, self.deadline) for item in talking])
+        await _all_of([self._shut_down(driver) for driver in self.drivers.values()])
         self.bus.close()
+
+    async def _shut_down(self, driver: Driver) -> None:
+        async with asyncio.timeout(self.deadline):
+            await driver.shutdown()
 
     @property
     def discovered(self) -> bool:
@@ -97,41 +142,156 @@ class Fleet:
         return self._devices is not None
 
     async def all(self) -> dict[DeviceId, Managed]:
-        """Every device by id; the first call asks the drivers."""
+        """Every device by id; the first call asks the drivers.
+
+        A driver that fails is left out and said; raises its error where no driver brought a device, and
+        Conflict where two devices have one id.
+        """
         if self._devices is None:
-            async with self._discovering:
-                if self._devices is None:
-                    self._devices = await self._discover()
+            failed = await self._ask_drivers()
+            devices = self._merged()
+            if failed and not devices:
+                raise failed[0]
+            self._devices = devices
         return self._devices
 
-    async def _discover(self) -> dict[DeviceId, Managed]:
-        now = self.clock.now()
-        found: dict[DeviceId, Managed] = {}
-        for driver in self.drivers.values():
-            for device in await driver.discover():
-                if device.device_id in found:
-                    other = found[device.device_id].driver.name
-                    message = f"{device.shown_id} is offered by {other} and by {driver.name}"
+    async def _ask_drivers(self) -> list[DSMILError]:
+        async def ask(name: str) -> DSMILError | None:
+            try:
+                await self.find(name)
+            except DSMILError as error:
+                LOGGER.warning("%s: its devices are left out", error)
+                return error
+            return None
+
+        return [error for error in await asyncio.gather(*map(ask, self.drivers)) if error is not None]
+
+    def _merged(self) -> dict[DeviceId, Managed]:
+        devices: dict[DeviceId, Managed] = {}
+        for name in self.drivers:
+            for managed in self._found.get(name, ()):
+                device = managed.device
+                if device.device_id in devices:
+                    other = devices[device.device_id].driver.name
+                    message = f"{device.shown_id} is offered by {other} and by {name}"
                     raise Conflict(message, device_id=device.device_id, hint="give one of them another id")
-                found[device.device_id] = Managed(device, driver, now)
-        return found
+                devices[device.device_id] = managed
+        return devices
+
+    async def find(self, name: str) -> list[Managed]:
+        """The devices of one driver; the first call asks it.  Raises NetworkError or HardwareError."""
+        async with self._finding.setdefault(name, asyncio.Lock()):
+            if name not in self._found:
+                self._found[name] = self._manage(self.drivers[name], await self._discover(name))
+        return self._found[name]
+
+    async def _discover(self, name: str) -> Sequence[Device]:
+        driver = self.drivers[name]
+        try:
+            async with asyncio.timeout(DISCOVERY):
+                devices = await driver.discover()
+        except DSMILError as error:
+            self.absent[name] = error
+            raise
+        except (OSError, TimeoutError) as error:
+            what = str(error) or f"no answer within {DISCOVERY:g} s"
+            problem = NetworkError(f"driver {name} finds no devices: {what}", hint="dsmilctl doctor")
+            self.absent[name] = problem
+            raise problem from error
+        except Exception as error:  # a stranger's driver may fail with anything; it must hurt only itself
+            fault = HardwareError(
+                f"driver {name} failed to find devices: {type(error).__name__}: {error}",
+                hint="run again with --debug for the traceback",
+            )
+            self.absent[name] = fault
+            raise fault from error
+        self.absent.pop(name, None)
+        return devices
+
+    def _manage(self, driver: Driver, devices: Sequence[Device]) -> list[Managed]:
+        now, known = (
+            self.clock.now(),
+            {item.device.device_id: item for item in self._found.get(driver.name, ())},
+        )
+        managed = []
+        for device in devices:
+            item = known.get(device.device_id) or Managed(device, driver, now)
+            item.device = device
+            managed.append(item)
+        return managed
+
+    async def rescan(self) -> None:
+        """Ask every driver again: new devices join, those that are gone are closed and forgotten."""
+        before = await self.all()
+        for name, driver in self.drivers.items():
+            try:
+                self._found[name] = self._manage(driver, await self._discover(name))
+            except DSMILError as error:
+                LOGGER.warning("%s: its devices stay as they were", error)
+        self._devices = self._merged()
+        gone = [item for device_id, item in before.items() if device_id not in self._devices]
+        await _all_of([self.lifecycle.disconnect(item, self.deadline) for item in gone if item.connected])
+
+    async def drop(self, name: str) -> None:
+        """Close the devices of a driver, and the driver; they are gone from this fleet."""
+        driver, found = self.drivers.pop(name, None), self._found.pop(name, [])
+        if driver is None:
+            return
+        self.absent[name] = _switched_off(name, "")
+        if self._devices is not None:
+            self._devices = self._merged()
+        await _all_of([self.lifecycle.disconnect(item, self.deadline) for item in found if item.connected])
+        await _all_of([self._shut_down(driver)])
+
+    def parts(self) -> list[tuple[str, Callable[[], Awaitable[list[Managed]]]]]:
+        """Each driver of this fleet with what finds its devices, or raises why the driver is absent."""
+        return [(spec.driver, partial(self._part, spec.driver)) for spec in self._specs]
+
+    async def _part(self, name: str) -> list[Managed]:
+        if name not in self.drivers:
+            raise self.absent[name]
+        return await self.find(name)
 
     async def select(self, selector: Selector, *, quarantined: bool = False) -> list[Device]:
-        """The devices that a selector names."""
+        """The devices that a selector names; where it names none, the error says which drivers are absent."""
         devices = await self.all()
         known = [managed.device for managed in devices.values()]
 
         def status(device_id: DeviceId) -> DeviceStatus | None:
             return devices[device_id].status if device_id in devices else None
 
-        return select(selector, known, status, quarantined=quarantined)
+        try:
+            found = select(selector, known, status, quarantined=quarantined)
+        except DeviceNotFound as error:
+            raise self._explained(error) from None
+        if not found and self.absent:
+            raise self._explained(DeviceNotFound(f"{selector.text} names no device", target=selector.text))
+        return found
+
+    def _explained(self, error: DeviceNotFound) -> DeviceNotFound:
+        """The same error, which says first what every driver that brings no devices needs."""
+        if not self.absent:
+            return error
+        reasons = "; ".join(problem.message for problem in self.absent.values())
+        hint = "; ".join(problem.hint for problem in self.absent.values() if problem.hint) or error.hint
+        return DeviceNotFound(f"{error.message} ({reasons})", hint=hint, target=error.target)
 
     async def managed(self, device_id: DeviceId) -> Managed:
-        """One device; raises NotFound."""
+        """One device; raises DeviceNotFound."""
         devices = await self.all()
         if device_id not in devices:
-            raise NotFound(f"no device {device_id}", hint="dsmilctl device list", target=str(device_id))
+            names = (show_id(known) for known in islice(devices, MOST_COMPARED))
+            hint = nearest(show_id(device_id), names) or "dsmilctl device list"
+            message = f"no device {show_id(device_id)}"
+            raise self._explained(DeviceNotFound(message, device_id=device_id, hint=hint))
         return devices[device_id]
+
+    async def managed_of(self, devices: Sequence[Device]) -> list[Managed]:
+        """Those devices, in that order; raises DeviceNotFound for one that is not here."""
+        known = await self.all()
+        if missing := next((item for item in devices if item.device_id not in known), None):
+            await self.managed(missing.device_id)
+        return [known[item.device_id] for item in devices]
 
     async def read(
         self,
@@ -171,49 +331,14 @@ class Fleet:
         return [reading for result in results for reading in result]
 
 
-def registers_of(devices: Sequence[Device], names: Sequence[str]) -> list[tuple[Register, ...]]:
-    """For each device the registers of those names that it has; without names its default register.
-
-    Raises InvalidParameter for a name that none of the devices has, and for one that cannot be read.
-    """
-    if not names:
-        return [default_registers(device) for device in devices]
-    tables: dict[int, tuple[Register, ...]] = {}
-    for name in names:
-        _require_register(devices, name)
-    for device in devices:
-        if id(device.registers) not in tables:
-            tables[id(device.registers)] = _known(device.registers, names)
-    return [tables[id(device.registers)] for device in devices]
+def _switched_off(name: str, reason: str) -> DSMILError:
+    why = f": {reason}" if reason else ""
+    return StateUnavailable(
+        f"driver {name} is disabled{why}", hint=f"dsmilctl driver enable {name}", target=name
+    )
 
 
-def default_registers(device: Device) -> tuple[Register, ...]:
-    """The register that is read when none is named."""
-    if device.default_register:
-        return (find_register(device.registers, device.default_register),)
-    return tuple(register for register in device.registers if register.readable)[:1]
-
-
-def _require_register(devices: Sequence[Device], name: str) -> None:
-    problem: InvalidParameter | None = None
-    for registers in {id(device.registers): device.registers for device in devices}.values():
-        try:
-            register = find_register(registers, name)
-        except InvalidParameter as error:
-            problem = problem or error
-            continue
-        if not register.readable:
-            raise InvalidParameter(f"{register.name} is write-only", target=name)
-        return
-    if problem:
-        raise problem
-
-
-def _known(registers: Sequence[Register], names: Sequence[str]) -> tuple[Register, ...]:
-    found = []
-    for name in names:
-        try:
-            found.append(find_register(registers, name))
-        except InvalidParameter:
-            continue  # another device of the selection has it
-    return tuple(found)
+async def _all_of(ends: Sequence[Awaitable[None]]) -> None:
+    for outcome in await asyncio.gather(*ends, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            LOGGER.warning("on the way out: %s", str(outcome) or type(outcome).__name__)

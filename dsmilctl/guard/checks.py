@@ -5,40 +5,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from dsmilctl.drivers.lifecycle import require_command, require_known_state
+from dsmilctl.drivers.lifecycle import require_known_state
 from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import (
     ApprovalRequired,
-    Conflict,
+    DeviceBusy,
     DeviceQuarantined,
+    DSMILError,
     EmergencyStopActive,
     InvalidParameter,
     JustificationRequired,
     PermissionDenied,
     ReadOnly,
+    StateUnavailable,
 )
 from dsmilctl.guard.policy import Policy
 from dsmilctl.guard.rates import Bucket, Rates
+from dsmilctl.guard.values import require_operation, writable_register
 from dsmilctl.model.device import Device, DeviceId
 from dsmilctl.model.emergency import Stop
 from dsmilctl.model.identity import Identity
 from dsmilctl.model.operation import OperationType, Request
-from dsmilctl.model.register import Register, Value, find_register
-
-COMMANDS = {
-    OperationType.CONFIG: "configure",
-    OperationType.ACTIVATE: "activate",
-    OperationType.DEACTIVATE: "deactivate",
-}
-"""The driver's command that carries out an operation which is not a write or a reset."""
+from dsmilctl.model.register import Register
 
 
 class Checks(msgspec.Struct, frozen=True, kw_only=True):
-    """What the checks know: the policy, who asks, where, and who can say whether a stop is in force."""
+    """What the checks know: the policy, who asks, where, and who can say whether a stop is in force.
+
+    `policy_problem` says why the policy could not be read: nothing is changed then, and reads go on.
+    """
 
     policy: Policy
     identity: Identity
@@ -46,33 +45,39 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool
     rates: Rates
     holding: Callable[[DeviceId], Stop | None]
+    policy_problem: DSMILError | None = None
 
-    def before_value(self, managed: Managed, request: Request, *, bulk: bool = False) -> None:
-        """Checks 1 to 6: none of them needs the device."""
-        device = managed.device
-        self.latch(device)
-        self.writable(device)
+    def before_device(
+        self, managed: Managed, request: Request, stops: Sequence[Stop], *, bulk: bool = False
+    ) -> Register | None:
+        """Checks 1 to 7 as far as none of them needs the device; the register, if one is to be written."""
+        device, kind = managed.device, judged_as(managed, request)
+        self.under_none_of(stops, device)
+        self.writable(device.shown_id)
         self.quarantine(device)
-        self.clearance(device, request.type)
-        self.justification(device, request, bulk=bulk)
-        self.approval(device, request)
+        self.clearance(device.shown_id, kind)
+        self.justification(device, kind, request.justification, bulk=bulk)
+        self.approval(device, kind)
+        return self.value(managed, request)
 
     def latch(self, device: Device) -> None:
-        """Check 1: no emergency stop holds the device."""
+        """Check 1, looked at anew: no emergency stop holds the device."""
         if stop := self.holding(device.device_id):
-            raise EmergencyStopActive(
-                f"{device.shown_id} is under {stop.stop_id} ({stop.reason})",
-                hint=f"dsmilctl -C {self.context} emergency status, then emergency release {stop.stop_id}",
-                target=device.shown_id,
-            )
+            raise stopped(stop, device.shown_id, self.context)
 
-    def writable(self, device: Device) -> None:
+    def under_none_of(self, stops: Sequence[Stop], device: Device) -> None:
+        """Check 1 for one of many devices: none of the stops in force holds it."""
+        for stop in stops:
+            if stop.covers(device.device_id):
+                raise stopped(stop, device.shown_id, self.context)
+
+    def writable(self, target: str) -> None:
         """Check 2: neither the context nor the session is read-only."""
         if self.read_only:
             raise ReadOnly(
-                f"context {self.context} is read-only: {device.shown_id} was not changed",
+                f"context {self.context} is read-only: {target} was not changed",
                 hint="leave --read-only out, or use a context that is not read-only",
-                target=device.shown_id,
+                target=target,
             )
 
     def quarantine(self, device: Device) -> None:
@@ -85,107 +90,129 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
                 target=device.shown_id,
             )
 
-    def clearance(self, device: Device, operation: OperationType) -> None:
-        """Check 4: the identity's clearance suffices for the operation."""
-        level = self.policy.level(operation)
+    def clearance(self, target: str, kind: OperationType) -> None:
+        """Check 4: the policy can be read, and the identity's clearance suffices for the operation."""
+        if self.policy_problem is not None:
+            if kind is OperationType.READ:
+                return
+            raise StateUnavailable(
+                f"{target} was not changed, as the policy cannot be used: {self.policy_problem.message}",
+                hint=self.policy_problem.hint or "mend the policy file",
+                target=self.policy_problem.target,
+            )
+        level = self.policy.level(kind)
         if self.identity.clearance < level:
             raise PermissionDenied(
-                f"{operation} on {device.shown_id} needs clearance {level.name}, "
+                f"{kind} on {target} needs clearance {level.name}, "
                 f"{self.identity.user} has {self.identity.clearance.name}",
-                hint="ask somebody with that clearance",
-                target=device.shown_id,
+                hint=f"ask somebody whose clearance is {level.name} or higher",
+                target=target,
             )
 
-    def justification(self, device: Device, request: Request, *, bulk: bool = False) -> None:
+    def justification(self, device: Device, kind: OperationType, text: str, *, bulk: bool = False) -> None:
         """Check 5: a justification where the policy asks for one."""
-        asked = device.risk in self.policy.justification.get(request.type, ())
+        asked = device.risk in self.policy.justification.get(kind, ())
         if asked or (bulk and self.policy.justify_bulk):
-            what = f"{request.type} on {device.shown_id} (risk {device.risk})"
-            self.require_justification(
-                request.justification, "a bulk of changes" if bulk and not asked else what
-            )
+            what = f"{kind} on {device.shown_id} (risk {device.risk})" if asked else "a bulk of changes"
+            self.require_justification(text, what)
 
     def require_justification(self, text: str, what: str) -> None:
-        """Raise JustificationRequired unless `text` has the length that the policy asks for."""
+        """Raise JustificationRequired unless `text` says as much as the policy asks for."""
+        least, most = self.policy.shortest, self.policy.longest
         length = len(text.strip())
-        if not self.policy.shortest <= length <= self.policy.longest:
+        if not least <= length <= most or readable(text) < least:
             raise JustificationRequired(
-                f"{what} needs a justification of {self.policy.shortest} to {self.policy.longest} characters"
-                f" ({length} given)",
+                f"{what} needs a justification of {least} to {most} characters ({readable(text)} given)",
                 hint="--justification 'why this is done'",
                 target="--justification",
             )
 
-    def approval(self, device: Device, request: Request) -> None:
+    def approval(self, device: Device, kind: OperationType) -> None:
         """Check 6: a second person where the policy asks for one; a local fleet has only one identity."""
-        if device.risk in self.policy.approval.get(request.type, ()):
+        if device.risk in self.policy.approval.get(kind, ()):
             raise ApprovalRequired(
-                f"{request.type} on {device.shown_id} needs the approval of a second person",
-                hint="a local fleet knows one person only: put the fleet behind a server",
+                f"{kind} on {device.shown_id} needs the approval of a second person",
+                hint="a local fleet knows one person only and can take no approval: put it behind a server",
                 target=device.shown_id,
             )
 
     def value(self, managed: Managed, request: Request) -> Register | None:
         """Check 7: the register can be written with that value, or the driver has that command."""
         if request.type is OperationType.WRITE:
-            return self._register(managed.device, request)
-        if request.type is not OperationType.RESET:
-            command = request.command or COMMANDS.get(request.type, "")
-            require_command(managed, command)
-            _check_arguments(managed, command, dict(request.arguments))
+            return writable_register(managed.device, request)
+        if request.if_value is not None:
+            raise InvalidParameter(
+                f"{request.type} writes no register that could be compared",
+                hint="leave --if-value out",
+                target="--if-value",
+            )
+        require_operation(managed, request)
         return None
 
-    def _register(self, device: Device, request: Request) -> Register:
-        register = find_register(device.registers, request.register)
-        if not register.writable:
-            known = ", ".join(item.name for item in device.registers if item.writable) or "none"
-            raise InvalidParameter(
-                f"{device.shown_id} refused the write to {register.name} (read-only register)",
-                hint=f"writable registers of {device.shown_id}: {known}",
-                target=register.name,
-            )
-        if request.value is None:
-            raise InvalidParameter(f"{register.name}: no value given", target=register.name)
-        register.check(request.value)
-        return register
+    def rate(self, wanted: Iterable[tuple[Device, OperationType]], rates: Rates) -> list[DSMILError | None]:
+        """Check 8: the token buckets of the identity, for one change after the other; who is refused and why.
 
-    def rate(self, device: Device, operation: OperationType) -> None:
-        """Check 8: the token buckets of the identity for this operation and this risk."""
+        May wait for other processes that count in the same file.
+        """
+        return [self._take(self.buckets(device, kind), rates) for device, kind in wanted]
+
+    def buckets(self, device: Device, kind: OperationType) -> list[tuple[str, Bucket]]:
+        """The buckets that a change takes a token from: its operation's, and its device's by risk."""
         keys: list[tuple[str, Bucket]] = []
-        if bucket := self.policy.rates.get(operation):
-            keys.append((f"{self.identity.user}/{operation}", bucket))
+        if bucket := self.policy.rates.get(kind):
+            keys.append((f"{self.identity.user}/{kind}", bucket))
         if bucket := self.policy.device_rates.get(device.risk):
             keys.append((f"{self.identity.user}/{device.shown_id}", bucket))
-        if keys:
-            self.rates.take(keys)
+        return keys
 
-    def state(self, managed: Managed) -> None:
-        """Check 9: the lifecycle allows it."""
+    def read_buckets(self) -> list[tuple[str, Bucket]]:
+        """The bucket that a read takes one token from, however many devices it is about."""
+        bucket = None if self.policy_problem else self.policy.rates.get(OperationType.READ)
+        return [(f"{self.identity.user}/{OperationType.READ}", bucket)] if bucket else []
+
+    @staticmethod
+    def _take(keys: list[tuple[str, Bucket]], rates: Rates) -> DSMILError | None:
+        try:
+            if keys:
+                rates.take(keys)
+        except DSMILError as error:
+            return error
+        return None
+
+    def state(self, managed: Managed, *, held: bool) -> None:
+        """Check 9: the lifecycle allows it, and nobody else holds the device."""
         require_known_state(managed)
+        if not held:
+            device = managed.device
+            raise DeviceBusy(
+                f"{device.shown_id} is being changed by somebody else",
+                device_id=device.device_id,
+                hint="try again when that is done, or wait longer for it with --timeout",
+            )
 
     def read(self, managed: Managed) -> None:
-        """What is asked before a read: checks 3, 4 and 8."""
+        """What is asked of each device before a read: checks 3 and 4."""
         self.quarantine(managed.device)
-        self.clearance(managed.device, OperationType.READ)
+        self.clearance(managed.device.shown_id, OperationType.READ)
 
 
-def compare(device: Device, register: Register, wanted: Value, found: Value | None) -> None:
-    """Compare-and-set: raise Conflict unless the register holds the value that the writer expects."""
-    if found is None or not register.confirms(wanted, found):
-        raise Conflict(
-            f"{device.shown_id} {register.name} is {register.format(found) or 'unknown'}, "
-            f"not {register.format(wanted)}",
-            device_id=device.device_id,
-            hint=f"read it again: dsmilctl device read {device.shown_id} {register.name}",
-        )
+def judged_as(managed: Managed, request: Request) -> OperationType:
+    """What the policy judges a change as: a command as what its driver declares it to be."""
+    if request.command and request.type is not OperationType.WRITE:
+        declared = managed.driver.commands.get(request.command)
+        return declared.operation if declared else request.type
+    return request.type
 
 
-def _check_arguments(managed: Managed, name: str, arguments: dict[str, Value]) -> None:
-    command = managed.driver.commands[name]
-    known = {parameter.name for parameter in command.parameters}
-    unknown = [] if command.any_parameter else sorted(set(arguments) - known)
-    missing = [item.name for item in command.parameters if item.required and item.name not in arguments]
-    if unknown or missing:
-        what = f"does not take {', '.join(unknown)}" if unknown else f"needs {', '.join(missing)}"
-        hint = f"{name} takes: {', '.join(sorted(known)) or 'nothing'}"
-        raise InvalidParameter(f"command {name} {what}", hint=hint, target=name)
+def stopped(stop: Stop, target: str, context: str) -> EmergencyStopActive:
+    """The refusal under an emergency stop."""
+    return EmergencyStopActive(
+        f"{target} is under {stop.stop_id} ({stop.reason})",
+        hint=f"dsmilctl -C {context} emergency status, then emergency release {stop.stop_id}",
+        target=target,
+    )
+
+
+def readable(text: str) -> int:
+    """How many characters of a text somebody can read."""
+    return sum(character.isprintable() for character in text.strip())

@@ -4,55 +4,63 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.drivers.lifecycle import Lifecycle
 from dsmilctl.drivers.managed import Managed
-from dsmilctl.errors import DSMILError, HardwareError, OperationTimeout, ReadOnly, StateUnavailable
-from dsmilctl.guard.checks import COMMANDS, Checks, compare
-from dsmilctl.guard.journal import Entry, Journal
-from dsmilctl.model.audit import AuditRecord
+from dsmilctl.errors import DSMILError, NetworkError, ReadOnly, Refused, StateUnavailable
+from dsmilctl.guard.checks import Checks, judged_as, stopped
+from dsmilctl.guard.delivery import Delivery
+from dsmilctl.guard.evidence import Evidence
+from dsmilctl.guard.holds import Holds
+from dsmilctl.guard.plan import Plan
+from dsmilctl.guard.values import compare
 from dsmilctl.model.device import DeviceId
+from dsmilctl.model.emergency import Stop
 from dsmilctl.model.operation import Operation, OperationStatus, OperationType, Request
-from dsmilctl.model.register import Register, Value
 
 LOGGER = logging.getLogger("dsmilctl.guard")
+T = TypeVar("T")
 
-REFUSALS = frozenset(
-    (
-        "EMERGENCY_STOP",
-        "READ_ONLY",
-        "DEVICE_QUARANTINED",
-        "PERMISSION_DENIED",
-        "JUSTIFICATION_REQUIRED",
-        "APPROVAL_REQUIRED",
-        "INVALID_PARAMETER",
-        "CONFLICT",
-        "RATE_LIMITED",
-        "DEVICE_BUSY",
-        "STATE_UNAVAILABLE",
-    )
-)
-"""Codes that mean: the device was not told anything."""
+UNREACHED = ("TIMEOUT", "NETWORK_ERROR", "PROTOCOL_ERROR")
+"""Codes of a reading that tell that the device did not answer, whatever its register holds."""
+
+AT_ONCE = 500
+"""Changes that are judged before others get a turn on the event loop."""
+
+MOST_AT_ONCE = 500
+"""Devices that are told at once; with many more the event loop, not the device, would miss the deadline."""
 
 
-class Plan:
-    """One request on its way through the guard."""
+def nothing_kept(operations: Sequence[Operation]) -> None:
+    """Keep nothing of a change: the journal has what it takes to undo it."""
+    del operations
 
-    __slots__ = ("begun", "managed", "old", "operation_id", "register", "request")
 
-    def __init__(self, managed: Managed, request: Request, operation_id: str, begun: float) -> None:
-        self.managed = managed
-        self.request = request
-        self.operation_id = operation_id
-        self.begun = begun
-        self.register: Register | None = None
-        self.old: Value | None = None
+def unwatched(operation: Operation) -> None:
+    """Report progress to nobody."""
+    del operation
+
+
+class Bulk(msgspec.Struct, frozen=True, kw_only=True):
+    """How several changes run: `concurrency` 0 is all at once.
+
+    `keep` is called before the first device is told and after the last one, with what each register held
+    and what became of it; `progress` with every operation that ended.
+    """
+
+    bulk_id: str = ""
+    concurrency: int = 0
+    stop_on_error: bool = False
+    keep: Callable[[Sequence[Operation]], None] = nothing_kept
+    progress: Callable[[Operation], None] = unwatched
+
+
+ALONE = Bulk()
 
 
 class Guard:
@@ -63,279 +71,298 @@ class Guard:
         *,
         checks: Checks,
         lifecycle: Lifecycle,
-        journal: Journal,
+        evidence: Evidence,
+        holds: Holds,
+        in_force: Callable[[], Sequence[Stop]],
         clock: Clock = SYSTEM,
         deadline: float = 2.0,
     ) -> None:
         self.checks = checks
         self._lifecycle = lifecycle
-        self._journal = journal
+        self._evidence = evidence
+        self._holds = holds
+        self._in_force = in_force
         self._clock = clock
         self._deadline = deadline
+        self._delivery = Delivery(lifecycle, checks, in_force, deadline)
 
     async def change(self, managed: Managed, request: Request) -> Operation:
-        """Carry out one change; raises the refusal, a failure is in the operation that comes back."""
-        plan = self._plan(managed, request)
-        try:
-            await self._check(plan)
-        except DSMILError as refusal:
-            if not request.dry_run:
-                await self._record([self._entry(plan, "DENIED", "DENIED", refusal)], strict=False)
-            raise
-        if request.dry_run:
-            return self._operation(plan, OperationStatus.PLANNED)
-        await self._record([self._entry(plan, "ALLOWED", "INTENT")])
-        operation = await self._carry_out(plan)
-        await self._record([self._outcome(plan, operation)], strict=False)
-        return operation
+        """Carry out one change.
 
-    async def change_many(
+        Raises whatever stood in the way before the device was told anything; what happened afterwards is in
+        the operation that comes back.
+        """
+        plan = self._plan(managed, request, ALONE)
+        await self._run([plan], ALONE)
+        if plan.refused and plan.error is not None:
+            raise plan.error
+        return self._ended(plan)
+
+    async def change_many(self, wanted: Sequence[tuple[Managed, Request]], bulk: Bulk) -> list[Operation]:
+        """Carry out many changes: all checked and their intents journalled at once, then the devices told.
+
+        Refusals and failures are operations like the others, in the order asked for.
+        """
+        plans = [self._plan(managed, request, bulk) for managed, request in wanted]
+        await self._run(plans, bulk)
+        return [self._ended(plan) for plan in plans]
+
+    def break_off(self) -> None:
+        """Break off every change that is under way to a device under an emergency stop."""
+        self._delivery.underway.break_off()
+
+    async def administer(
         self,
-        wanted: Sequence[tuple[Managed, Request]],
+        action: str,
+        target: str,
+        kind: OperationType,
+        parameters: dict[str, object],
+        act: Callable[[], Awaitable[T]],
         *,
-        concurrency: int = 0,
-        stop_on_error: bool = False,
-        progress: Callable[[Operation], None] | None = None,
-    ) -> list[Operation]:
-        """Carry out many changes: all checked and their intents journalled at once, then the devices told."""
-        plans = [self._plan(managed, request) for managed, request in wanted]
-        verdicts = await asyncio.gather(*(self._verdict(plan) for plan in plans))
-        await self._record_intents(plans, verdicts)
-        places = asyncio.Semaphore(concurrency or max(1, len(plans)))
-        failed = asyncio.Event()
-        outcomes: list[Entry] = []
+        under_stop: bool = False,
+    ) -> T:
+        """Carry out a change of what stands around the devices, checked and journalled like the others.
 
-        async def run(plan: Plan, verdict: Operation | None) -> Operation:
-            async with places:
-                if verdict is None and stop_on_error and failed.is_set():
-                    operation = self._failed(plan, HardwareError("not begun: an earlier change failed"))
-                else:
-                    operation = verdict or await self._carry_out(plan)
-                if verdict is None:
-                    outcomes.append(self._outcome(plan, operation))
-                if not operation.success:
-                    failed.set()
-                if progress:
-                    progress(operation)
-                return operation
-
+        Raises the refusal, or what `act` raises.  `under_stop` lets it happen during an emergency stop.
+        """
+        entry = self._evidence.entry
         try:
-            return await asyncio.gather(*(run(*item) for item in zip(plans, verdicts, strict=True)))
-        finally:  # also when somebody interrupts: what is known goes into the journal
-            await asyncio.shield(self._record(outcomes, strict=False))
+            if not under_stop and (stops := self._in_force()):
+                raise stopped(stops[0], target, self.checks.context)
+            self.checks.writable(target)
+            self.checks.clearance(target, kind)
+        except DSMILError as refusal:
+            denied = parameters | {"code": refusal.code, "error": refusal.message}
+            line = entry(action, target, "DENIED", denied, decision="DENIED")
+            await self._evidence.record_if_possible([line])
+            raise
+        operation_id = Plan.new_id()
+        await self._evidence.record([entry(action, target, "INTENT", parameters, operation_id=operation_id)])
+        outcome, known = "UNKNOWN", dict[str, object]()
+        try:
+            result = await act()
+            outcome = "SUCCESS"
+        except DSMILError as error:
+            outcome, known = "FAILED", {"code": error.code, "error": error.message}
+            raise
+        finally:
+            line = entry(action, target, outcome, known, operation_id=operation_id)
+            await asyncio.shield(self._evidence.record_if_possible([line]))
+        return result
 
-    def check_release(self, justification: str) -> None:
-        """Raise ReadOnly or JustificationRequired unless a stop may be released."""
-        if self.checks.read_only:
-            message = f"context {self.checks.context} is read-only: nothing was released"
-            raise ReadOnly(message, hint="use a context that is not read-only")
-        if self.checks.policy.justify_release:
-            self.checks.require_justification(justification, "the release of an emergency stop")
+    async def require_release(self, stop_id: str, justification: str) -> None:
+        """Raise ReadOnly, JustificationRequired or StateUnavailable unless a stop may be released."""
+        try:
+            if self.checks.read_only:
+                message = f"context {self.checks.context} is read-only: nothing was released"
+                raise ReadOnly(message, hint="use a context that is not read-only")
+            self.checks.clearance("the emergency stop", OperationType.RESET)
+            if self.checks.policy.justify_release:
+                self.checks.require_justification(justification, "the release of an emergency stop")
+        except DSMILError as refusal:
+            await self.record_denied("emergency.release", {stop_id or "all": refusal})
+            raise
 
-    async def record_denied_reads(self, denied: Mapping[str, DSMILError]) -> None:
-        """Journal reads that were refused, by the devices' shown ids."""
-        identity = self.checks.identity
+    async def count_read(self) -> None:
+        """Check 8 of a read, whether of one device or of thousands; raises RateLimitError."""
+        if keys := self.checks.read_buckets():
+            await asyncio.to_thread(self.checks.rates.take, keys)
+
+    async def record_denied(self, action: str, denied: Mapping[str, DSMILError]) -> None:
+        """Journal what was refused although it changes nothing, by the devices' shown ids."""
         entries = [
-            Entry(
-                user=identity.user,
-                host=identity.host,
-                context=self.checks.context,
-                action="device.read",
-                target=shown,
-                parameters={"code": error.code},
-                decision="DENIED",
-                outcome="DENIED",
-            )
+            self._evidence.entry(action, shown, "DENIED", {"code": error.code}, decision="DENIED")
             for shown, error in denied.items()
         ]
-        await asyncio.to_thread(self._journal.append, entries)
+        await self._evidence.record_if_possible(entries)
 
-    async def settle(self, devices: Mapping[DeviceId, Managed]) -> None:
-        """Read back and record every change of this context whose process ended before its outcome."""
-        left = [
-            record for record in await asyncio.to_thread(self._journal.unfinished) if self._orphaned(record)
-        ]
-        by_name = {managed.device.shown_id: managed for managed in devices.values()}
-        for record in left:
-            found = await self._found(record, by_name.get(record.target))
-            LOGGER.warning("%s of %s was cut off, outcome unknown; %s", record.action, record.target, found)
-            await self._record([_unknown(record, found)])
+    def _plan(self, managed: Managed, request: Request, bulk: Bulk) -> Plan:
+        return Plan(managed, request, judged_as(managed, request), self._clock, bulk.bulk_id)
 
-    def _orphaned(self, record: AuditRecord) -> bool:
-        return record.context == self.checks.context and not _alive(record.parameters.get("pid"))
+    def _ended(self, plan: Plan) -> Operation:
+        return plan.operation or plan.ended(self.checks.identity.user)
 
-    async def _found(self, record: AuditRecord, managed: Managed | None) -> str:
-        name = record.parameters.get("register")
-        registers = [item for item in managed.device.registers if item.name == name] if managed else []
-        if managed is None or not registers or not registers[0].readable:
-            return "it cannot be read back"
-        reading = (await self._lifecycle.read(managed, registers, deadline=self._deadline))[0]
-        return f"{name} reads {registers[0].format(reading.value) or reading.error}"
-
-    async def _verdict(self, plan: Plan) -> Operation | None:
-        """None when every check let the change pass and it is to be carried out."""
+    async def _run(self, plans: Sequence[Plan], bulk: Bulk) -> None:
+        """All of a change, for one or for many; a dry run is the same up to the driver."""
+        await self._judge(plans, bulk)
+        held = await self._hold(_passed(plans))
         try:
-            await self._check(plan, bulk=True)
-        except DSMILError as refusal:
-            return self._failed(plan, refusal)
-        return self._operation(plan, OperationStatus.PLANNED) if plan.request.dry_run else None
+            await self._judge_devices(_passed(plans), held)
+            for plan in plans:
+                if plan.error is not None or plan.request.dry_run:
+                    self._tell_progress(plan, bulk)
+            await self._intend(plans, bulk)
+            await self._carry_out([plan for plan in plans if plan.intended], bulk)
+        finally:
+            self._holds.release(held)
+            await asyncio.shield(self._conclude(plans, bulk))
 
-    async def _record_intents(self, plans: Sequence[Plan], verdicts: Sequence[Operation | None]) -> None:
-        entries = []
-        for plan, verdict in zip(plans, verdicts, strict=True):
-            if verdict is None:
-                entries.append(self._entry(plan, "ALLOWED", "INTENT"))
-            elif not verdict.success and not plan.request.dry_run:
-                entries.append(self._outcome(plan, verdict))
-        await self._record(entries)
+    async def _judge(self, plans: Sequence[Plan], bulk: Bulk) -> None:
+        """Checks 1 to 7, as far as they need no device."""
+        stops = self._in_force()
+        for number, plan in enumerate(plans, 1):
+            try:
+                plan.register = self.checks.before_device(
+                    plan.managed, plan.request, stops, bulk=bulk is not ALONE
+                )
+            except DSMILError as refusal:
+                plan.error = refusal
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
 
-    def _plan(self, managed: Managed, request: Request) -> Plan:
-        return Plan(managed, request, f"op-{os.urandom(8).hex()}", self._clock.monotonic())
-
-    async def _check(self, plan: Plan, *, bulk: bool = False) -> None:
-        managed, request = plan.managed, plan.request
-        self.checks.before_value(managed, request, bulk=bulk)
-        plan.register = self.checks.value(managed, request)
-        if plan.register is not None and plan.register.readable:
-            await self._read_old(plan, plan.register)
-        self.checks.rate(managed.device, request.type)
-        self.checks.state(managed)
-        self._journal.check_writable()
-
-    async def _read_old(self, plan: Plan, register: Register) -> None:
-        reading = (await self._lifecycle.read(plan.managed, [register], deadline=self._deadline))[0]
-        plan.old = reading.value
-        if plan.request.if_value is not None:
-            compare(plan.managed.device, register, plan.request.if_value, plan.old)
-
-    async def _carry_out(self, plan: Plan) -> Operation:
+    async def _hold(self, plans: Sequence[Plan]) -> set[DeviceId]:
+        """Hold the devices; those that others hold longer than the deadline are left out."""
+        wanted = {plan.managed.device.device_id for plan in plans}
         try:
-            self.checks.latch(plan.managed.device)
-            await self._tell(plan)
-            return await self._read_back(plan)
-        except DSMILError as error:
-            return self._failed(plan, error)
-
-    async def _tell(self, plan: Plan) -> None:
-        managed, request = plan.managed, plan.request
-        if plan.register is not None and request.value is not None:
-            await self._lifecycle.apply_write(
-                managed, plan.register, request.value, self._deadline, before=self.checks.latch
-            )
-        elif request.type is OperationType.RESET:
-            await self._lifecycle.apply_reset(managed, self._deadline, before=self.checks.latch)
-        else:
-            name = request.command or COMMANDS[request.type]
-            await self._lifecycle.apply_command(
-                managed, name, dict(request.arguments), self._deadline, before=self.checks.latch
-            )
-
-    async def _read_back(self, plan: Plan) -> Operation:
-        register, request = plan.register, plan.request
-        if register is None or not request.verify or not register.readable or register.volatile:
-            return self._operation(plan, OperationStatus.SUCCESS)
-        reading = (await self._lifecycle.read(plan.managed, [register], deadline=self._deadline))[0]
-        shown = plan.managed.device.shown_id
-        if reading.value is None or request.value is None:
-            message = f"{shown} took the write, but reading {register.name} back failed: {reading.error}"
-            raise OperationTimeout(message, device_id=plan.managed.device.device_id, hint="read it again")
-        if not register.confirms(request.value, reading.value):
-            message = (
-                f"{shown} {register.name} reads back as {register.format(reading.value)}, "
-                f"not as {register.format(request.value)}"
-            )
-            operation = self._failed(plan, HardwareError(message, device_id=plan.managed.device.device_id))
-            return _replace(operation, read_back=reading.value)
-        return _replace(self._operation(plan, OperationStatus.SUCCESS), read_back=reading.value)
-
-    def _failed(self, plan: Plan, error: DSMILError) -> Operation:
-        status = OperationStatus.FAILED
-        if isinstance(error, OperationTimeout):
-            status = OperationStatus.TIMEOUT
-        elif error.code in REFUSALS:
-            status = OperationStatus.DENIED
-        operation = self._operation(plan, status)
-        return _replace(operation, error=error.message, error_code=error.code, hint=error.hint)
-
-    def _operation(self, plan: Plan, status: OperationStatus) -> Operation:
-        return Operation(
-            operation_id=plan.operation_id,
-            type=plan.request.type,
-            status=status,
-            device_id=plan.managed.device.device_id,
-            register=plan.register.name if plan.register else plan.request.command,
-            old=plan.old,
-            new=plan.request.value,
-            user=self.checks.identity.user,
-            timestamp=self._clock.now(),
-            duration_ms=(self._clock.monotonic() - plan.begun) * 1000,
-        )
-
-    def _entry(self, plan: Plan, decision: str, outcome: str, error: DSMILError | None = None) -> Entry:
-        parameters: dict[str, Any] = {"register": plan.request.register, "value": plan.request.value}
-        parameters |= {"command": plan.request.command, "arguments": dict(plan.request.arguments)}
-        parameters |= {"justification": plan.request.justification, "old": plan.old}
-        parameters |= {"origin": plan.request.origin, "pid": os.getpid()}
-        if error is not None:
-            parameters |= {"code": error.code, "error": error.message}
-        return self._line(plan, decision, outcome, parameters)
-
-    def _outcome(self, plan: Plan, operation: Operation) -> Entry:
-        parameters: dict[str, Any] = {"register": operation.register, "read_back": operation.read_back}
-        parameters |= {"code": operation.error_code, "error": operation.error}
-        decision = "DENIED" if operation.status is OperationStatus.DENIED else "ALLOWED"
-        return self._line(plan, decision, operation.status.value, parameters)
-
-    def _line(self, plan: Plan, decision: str, outcome: str, parameters: dict[str, Any]) -> Entry:
-        identity = self.checks.identity
-        return Entry(
-            user=identity.user,
-            host=identity.host,
-            context=self.checks.context,
-            action=f"device.{plan.request.type.value.lower()}",
-            target=plan.managed.device.shown_id,
-            parameters={name: value for name, value in parameters.items() if value not in (None, "", {})},
-            decision=decision,
-            outcome=outcome,
-            operation_id=plan.operation_id,
-        )
-
-    async def _record(self, entries: Sequence[Entry], *, strict: bool = True) -> None:
-        """Write to the journal; where the change is over already (`strict` False) a failure is logged."""
-        if not entries:
-            return
-        try:
-            await asyncio.to_thread(self._journal.append, entries)
+            return await self._holds.take(wanted, self._deadline)
         except StateUnavailable as error:
-            if strict:
-                raise
-            LOGGER.error("the journal missed %s: %s", entries[0].action, error)
+            _refuse(plans, error)
+            return set()
+
+    async def _judge_devices(self, plans: Sequence[Plan], held: set[DeviceId]) -> None:
+        """Checks 1 (again, for waiting takes time), 7 to 9, and whether anything can be journalled."""
+        stops = self._in_force()
+        for plan in plans if stops else ():
+            try:
+                self.checks.under_none_of(stops, plan.managed.device)
+            except DSMILError as refusal:
+                plan.error = refusal
+        silent = await self._compare(_passed(plans))
+        await self._count(_passed(plans))
+        for plan in _passed(plans):
+            try:
+                self.checks.state(plan.managed, held=plan.managed.device.device_id in held)
+                plan.error = silent.get(plan.operation_id)
+            except DSMILError as refusal:
+                plan.error = refusal
+        if passed := _passed(plans):
+            try:
+                await self._evidence.check()
+            except StateUnavailable as error:
+                _refuse(passed, error)
+
+    async def _compare(self, plans: Sequence[Plan]) -> dict[str, DSMILError]:
+        """Check 7 where it needs the device: what each register holds now, compared where that is asked for.
+
+        Answers, by operation, which devices did not say.  Nothing is written to those: what cannot be read
+        before cannot be put back, and a write to it would end as unknown.
+        """
+        silent: dict[str, DSMILError] = {}
+        for plans_of_driver in _by_driver(plans):
+            wanted = [(plan.managed, [plan.register]) for plan in plans_of_driver if plan.register]
+            answers = await self._lifecycle.read_many(wanted, deadline=self._deadline)
+            for plan, (reading,) in zip(plans_of_driver, answers, strict=True):
+                plan.old = reading.value
+                device, register = plan.managed.device, plan.register
+                if plan.request.if_value is not None and register is not None:
+                    try:
+                        compare(device, register, plan.request.if_value, reading)
+                    except DSMILError as refusal:
+                        plan.error = refusal
+                elif reading.value is None and reading.error_code in UNREACHED:
+                    message = f"nothing was written: {reading.error}"
+                    hint = "dsmilctl doctor, or a longer --timeout"
+                    silent[plan.operation_id] = NetworkError(message, hint=hint, target=device.shown_id)
+        return silent
+
+    async def _count(self, plans: Sequence[Plan]) -> None:
+        """Check 8; a dry run takes its tokens from a copy of the buckets."""
+        for dry_run in (True, False):
+            counted = [
+                plan
+                for plan in plans
+                if plan.request.dry_run is dry_run and self.checks.buckets(plan.managed.device, plan.kind)
+            ]
+            if not counted:
+                continue
+            rates = self.checks.rates
+            try:
+                chosen = await asyncio.to_thread(rates.rehearsal) if dry_run else rates
+            except StateUnavailable as error:
+                _refuse(counted, error)
+                continue
+            asked = [(plan.managed.device, plan.kind) for plan in counted]
+            refusals = await asyncio.to_thread(self.checks.rate, asked, chosen)
+            for plan, refusal in zip(counted, refusals, strict=True):
+                plan.error = refusal
+
+    async def _intend(self, plans: Sequence[Plan], bulk: Bulk) -> None:
+        """Journal what was refused and what is to be done now; where that fails nothing is done."""
+        live = [plan for plan in _passed(plans) if not plan.request.dry_run]
+        refused = [plan for plan in plans if plan.error is not None and not plan.request.dry_run]
+        refusals = [plan.refusal(self._evidence, self._ended(plan)) for plan in refused]
+        if not live:
+            await self._evidence.record_if_possible(refusals)
+            return
+        pending = [plan.as_operation(self.checks.identity.user, OperationStatus.PENDING) for plan in live]
+        try:
+            await asyncio.to_thread(bulk.keep, pending)
+            await self._evidence.record([*refusals, *(plan.intent(self._evidence) for plan in live)])
+        except StateUnavailable as error:
+            _refuse(live, error)
+            return
+        for plan in live:
+            plan.intended = True
+
+    async def _carry_out(self, plans: Sequence[Plan], bulk: Bulk) -> None:
+        """Tell the devices: the changes of one device one after the other, the devices side by side."""
+        together = min(bulk.concurrency or MOST_AT_ONCE, MOST_AT_ONCE)
+        chains = iter(_by_device(plans) if together > 1 else [list(plans)])
+        failed = False
+
+        async def work() -> None:
+            nonlocal failed
+            for chain in chains:
+                for plan in chain:
+                    if bulk.stop_on_error and failed:
+                        plan.error = Refused("not begun: an earlier change failed")
+                    else:
+                        await self._delivery.carry_out(plan)
+                    failed = failed or not plan.ended(self.checks.identity.user).success
+                    self._tell_progress(plan, bulk)
+
+        await asyncio.gather(*(work() for _ in range(min(together, len(plans)))))
+
+    async def _conclude(self, plans: Sequence[Plan], bulk: Bulk) -> None:
+        """Journal and keep what became of everything that was begun, also when somebody broke it off."""
+        begun = [plan for plan in plans if plan.intended]
+        if not begun:
+            return
+        await self._evidence.record_if_possible([plan.outcome(self._evidence) for plan in begun])
+        user = self.checks.identity.user
+        ended = [plan.operation or plan.as_operation(user, OperationStatus.PENDING) for plan in plans]
+        try:
+            await asyncio.to_thread(bulk.keep, ended)
+        except StateUnavailable as error:
+            LOGGER.error("what became of %s could not be kept: %s", bulk.bulk_id, error)
+
+    def _tell_progress(self, plan: Plan, bulk: Bulk) -> None:
+        try:
+            bulk.progress(self._ended(plan))
+        except Exception:  # whoever watches must not stop what is under way
+            LOGGER.exception("the progress of %s could not be told", plan.operation_id)
 
 
-def _alive(pid: object) -> bool:
-    if not isinstance(pid, int):
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _passed(plans: Iterable[Plan]) -> list[Plan]:
+    return [plan for plan in plans if plan.error is None]
 
 
-def _unknown(record: AuditRecord, found: str) -> Entry:
-    return Entry(
-        user=record.user,
-        host=record.host,
-        context=record.context,
-        action=record.action,
-        target=record.target,
-        parameters={"found": found},
-        outcome="UNKNOWN",
-        operation_id=record.operation_id,
-    )
+def _refuse(plans: Iterable[Plan], error: DSMILError) -> None:
+    for plan in plans:
+        plan.error = error
 
 
-def _replace(operation: Operation, **changes: Any) -> Operation:
-    return msgspec.structs.replace(operation, **changes)
+def _by_driver(plans: Iterable[Plan]) -> list[list[Plan]]:
+    """The plans that write a register which can be read, by driver."""
+    groups: dict[str, list[Plan]] = {}
+    for plan in plans:
+        if plan.register is not None and plan.register.readable:
+            groups.setdefault(plan.managed.driver.name, []).append(plan)
+    return list(groups.values())
+
+
+def _by_device(plans: Iterable[Plan]) -> list[list[Plan]]:
+    chains: dict[DeviceId, list[Plan]] = {}
+    for plan in plans:
+        chains.setdefault(plan.managed.device.device_id, []).append(plan)
+    return list(chains.values())

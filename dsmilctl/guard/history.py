@@ -13,7 +13,7 @@ from dsmilctl.guard.files import plain_name, write_durably
 from dsmilctl.model.emergency import Stop
 
 LOGGER = logging.getLogger("dsmilctl.guard")
-KEPT = 1000
+KEPT = 200
 """Older stops than this many are forgotten; the journal still has them."""
 
 _decoder = msgspec.json.Decoder(Stop)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
+from dsmilctl.errors import DSMILError, StateUnavailable
 from dsmilctl.guard.rates import Bucket
 from dsmilctl.model.device import Risk
 from dsmilctl.model.identity import Clearance
@@ -22,10 +24,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `clearance` is the least level per operation; `justification` names the risks on which an operation needs
     one, of `shortest` to `longest` characters; `justify_bulk` asks one for every bulk of changes;
     `approval` names the risks on which an operation needs a second person; `rates` are token buckets per
-    operation and `device_rates` per risk of the device, each for one identity.
+    operation (a bulk of reads takes one token of READ) and `device_rates` per risk, one bucket for the
+    changes of each device, all of them for one identity.
     """
 
-    version: int = 1
+    version: Literal[1] = 1
     name: str = "local"
     clearance: Mapping[OperationType, str] = {}
     justification: Mapping[OperationType, tuple[Risk, ...]] = {}
@@ -56,13 +59,22 @@ DSMIL = Policy(
 DEFAULTS: Mapping[str, Policy] = {"local": LOCAL, "dsmil": DSMIL}
 
 
-def load_policy(path: Path, default: str) -> Policy:
-    """The policy in a file, or the default of that name where there is no file.
+def load_policy(path: Path, default: str) -> tuple[Policy, DSMILError | None]:
+    """The policy in a file, or the default of that name where there is no file; and why it cannot be used.
 
-    Raises ConfigError with file, line and column for what is wrong in it.
+    Whoever gets a problem changes nothing: a file that is damaged, a link that leads nowhere, a folder in its
+    place.  The error names file, line and column.
     """
-    if not path.exists():
-        return DEFAULTS[default]
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return DEFAULTS[default], None
+    except OSError as error:
+        problem = StateUnavailable(f"{path}: {error.strerror}", hint="make it readable", target=str(path))
+        return DEFAULTS[default], problem
     from dsmilctl.guard.policy_file import read_policy
 
-    return read_policy(path, DEFAULTS[default])
+    try:
+        return read_policy(path, DEFAULTS[default]), None
+    except DSMILError as error:
+        return DEFAULTS[default], error

@@ -13,6 +13,10 @@ from dsmilctl.guard.policy import Policy
 from dsmilctl.model.identity import Clearance
 
 LARGEST = 1 << 20
+"""Bytes of a policy that somebody may have written."""
+
+LONGEST_PERIOD = 366 * 86400.0
+"""Seconds over which a bucket may be spread."""
 
 
 def read_policy(path: Path, default: Policy) -> Policy:
@@ -34,6 +38,7 @@ def read_policy(path: Path, default: Policy) -> Policy:
     except msgspec.ValidationError as error:
         raise _wrong(path, node, error) from error
     _check_levels(path, node, policy)
+    _check_numbers(path, node, policy)
     return policy
 
 
@@ -41,7 +46,9 @@ def _load(path: Path, content: bytes) -> tuple[yaml.MappingNode, dict[str, Any]]
     try:
         node = yaml.compose(content, yaml.SafeLoader)
         data = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply", target=str(path)) from None
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         what = getattr(error, "problem", None) or str(error)
@@ -52,10 +59,15 @@ def _load(path: Path, content: bytes) -> tuple[yaml.MappingNode, dict[str, Any]]
 
 
 def _check_keys(path: Path, node: yaml.MappingNode) -> None:
+    seen: set[str] = set()
     for key, _ in node.value:
-        if key.value not in Policy.__struct_fields__:
-            hint = nearest(key.value, Policy.__struct_fields__) or f"keys: {', '.join(Policy.__struct_fields__)}"
-            raise ConfigError(f"{_place(path, key)}: no key {key.value!r}", hint=hint, target=key.value)
+        name, known = str(key.value), Policy.__struct_fields__
+        if name not in known:
+            hint = nearest(name, known) or f"keys: {', '.join(known)}"
+            raise ConfigError(f"{_place(path, key)}: no key {name!r}", hint=hint, target=name)
+        if name in seen:
+            raise ConfigError(f"{_place(path, key)}: {name} is there twice", target=name)
+        seen.add(name)
 
 
 def _check_levels(path: Path, node: yaml.MappingNode, policy: Policy) -> None:
@@ -64,6 +76,19 @@ def _check_levels(path: Path, node: yaml.MappingNode, policy: Policy) -> None:
             place = _place(path, _find(node, ("clearance", operation.value)))
             hint = nearest(level, Clearance.__members__) or f"levels: {', '.join(Clearance.__members__)}"
             raise ConfigError(f"{place}: no clearance {level!r}", hint=hint, target=level)
+
+
+def _check_numbers(path: Path, node: yaml.MappingNode, policy: Policy) -> None:
+    if not 0 <= policy.shortest <= policy.longest:
+        place = _place(path, _find(node, ("shortest",)))
+        message = f"{place}: a justification of {policy.shortest} to {policy.longest} characters cannot be"
+        raise ConfigError(message, hint="shortest: 10 and longest: 512, say", target="shortest")
+    for name, buckets in (("rates", policy.rates), ("device_rates", policy.device_rates)):
+        for key, bucket in buckets.items():
+            if bucket.capacity < 0 or not 0 < bucket.per_seconds < LONGEST_PERIOD:
+                place = _place(path, _find(node, (name, key.value)))
+                message = f"{place}: {name}.{key} cannot be {bucket.capacity} in {bucket.per_seconds:g} s"
+                raise ConfigError(message, hint="{capacity: 10, per_seconds: 60}, say", target=name)
 
 
 def _wrong(path: Path, node: yaml.MappingNode, error: msgspec.ValidationError) -> ConfigError:

@@ -48,6 +48,23 @@ class Rates:
         if refusal is not None:
             raise refusal
 
+    def rehearsal(self) -> Rates:
+        """What is left now, in memory alone: what is taken from it is taken nowhere else.
+
+        Raises StateUnavailable where a token could not be taken either.
+        """
+        copy = Rates(None, self._clock)
+        copy._full_at = dict(self._full_at)
+        if self._path is not None:
+            with FileLock(self._path) as lock:
+                try:
+                    copy._full_at = _load(lock.descriptor)
+                except OSError as error:
+                    raise unavailable(
+                        f"the rate limits cannot be read from {self._path}", error, self._path
+                    ) from error
+        return copy
+
     def _attempt_in_file(self, path: Path, keys: Sequence[tuple[str, Bucket]]) -> RateLimitError | None:
         with FileLock(path) as lock:
             try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dsmilctl import __version__
-from dsmilctl.commands import grammar
+from dsmilctl.commands import grammar, nouns
 from dsmilctl.model.device import DeviceState, Risk
 from dsmilctl.output import FORMATS
 from dsmilctl.reference.tree import Argument, Command, Noun, Option, Tree
@@ -50,16 +50,16 @@ def walk() -> Tree:
         version=__version__,
         summary=SUMMARY,
         options=(*everywhere, HELP),
-        nouns=tuple(_noun(noun) for noun in grammar.nouns()),
+        nouns=tuple(_noun(noun) for noun in nouns.nouns()),
     )
 
 
-def _noun(noun: grammar.Noun) -> Noun:
+def _noun(noun: nouns.Noun) -> Noun:
     commands = tuple(_command(noun, verb) for verb in noun.verbs.values())
     return Noun(name=noun.name, summary=noun.summary, commands=commands)
 
 
-def _command(noun: grammar.Noun, verb: grammar.Verb) -> Command:
+def _command(noun: nouns.Noun, verb: nouns.Verb) -> Command:
     parameters = [item for item in grammar.parameters(verb) if not getattr(item, "hidden", False)]
     summary, _, description = verb.text.partition("\n")
     return Command(

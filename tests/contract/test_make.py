@@ -14,7 +14,7 @@ from tests.contract.source import ROOT
 
 CI = ROOT / ".ci"
 SCRIPTS = sorted(path for path in CI.iterdir() if os.access(path, os.X_OK))
-TARGETS = ("demo", "test", "check", "bench", "docs", "soak", "clean")
+TARGETS = ("demo", "test", "check", "bench", "docs", "picture", "soak", "clean")
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -257,6 +257,7 @@ def test_several_processes_come_to_the_same_verdict_as_one(tmp_path: Path) -> No
     split = spans.verify_split(tmp_path, one.last_hash)
 
     assert split == one
+    assert spans.verify_split(tmp_path, "f" * 64) is None
     assert one.unfinished == ("op-51",)
 
 

@@ -85,6 +85,7 @@ def test_a_text_of_another_type_is_refused_with_the_registers_name(register: Reg
         (Register("SHORT", type="f32", access="rw"), 1e300, "outside"),
         (Register("ANY", type="f64", access="rw"), 10**400, "outside"),
         pytest.param(CONFIG, 10**5000, "outside", id="huge"),
+        (Register("WIDE", type="f64", access="rw", minimum=-1.7e308, step=0.001), 1.7e308, "not a multiple"),
     ],
 )
 def test_a_value_that_the_register_cannot_hold_is_refused_and_told_why(
@@ -105,7 +106,8 @@ def test_a_value_at_the_edge_of_what_is_allowed_passes(register: Register, value
 def test_a_step_is_kept_far_from_zero_in_spite_of_rounding() -> None:
     fine = Register("FINE", type="f64", access="rw", step=0.1)
 
-    fine.check(12_345_678.9)
+    for tenths in range(1, 100_000_000, 777_777):
+        fine.check(tenths / 10)
     with pytest.raises(InvalidParameter, match="multiple"):
         fine.check(12_345_678.95)
 

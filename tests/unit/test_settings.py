@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dsmilctl.config.manual import Entry, manual
 from dsmilctl.config.paths import Paths
 from dsmilctl.config.schema import SettingsSchema
 from dsmilctl.config.settings import (
@@ -60,6 +62,29 @@ def test_every_setting_is_explained_and_every_quantity_has_a_unit() -> None:
 
     assert unexplained(schema, "") == []
     assert [line for name, model in nested for line in unexplained(model, f"{name}.")] == []
+
+
+def test_the_manual_tells_of_every_setting_what_it_takes_and_where_it_is_set(home: Paths) -> None:
+    entries = {entry.key: entry for entry in manual()}
+
+    assert set(entries) == set(origins())
+    cap = entries["reconnect.cap"]
+    assert (cap.takes, cap.default) == ("a number of seconds above 0 up to 86400", 30.0)
+    assert cap.variable == "DSMIL_RECONNECT__CAP"
+    assert cap.description == "The longest pause."
+    assert entries["theme"].takes == "one of dark, light, ansi"
+    assert entries["log_levels"].default == {}
+
+
+@pytest.mark.parametrize("entry", manual(), ids=lambda entry: entry.key)
+def test_every_variable_of_the_manual_is_read(
+    entry: Entry, home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = json.dumps(entry.default).strip('"')
+    monkeypatch.setenv(entry.variable, text)
+
+    assert load_settings() == Settings()
+    assert not text or origins()[entry.key] == (entry.default, f"environment {entry.variable}")
 
 
 def test_the_strongest_source_wins_value_by_value(home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +177,20 @@ def test_the_project_file_is_the_nearest_one_up_to_the_top_of_the_checkout(
 
     write(tmp_path / "work/checkout/deep/.dsmilctl.toml", "timeout = 9")
     assert (load_settings().retry, load_settings().timeout) == (0, 9.0)
+
+
+def test_without_a_checkout_a_project_reaches_up_to_the_home_folder_and_no_further(
+    home: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = tmp_path / "work/deep/folder"
+    inner.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "work"))
+    monkeypatch.chdir(inner)
+    write(tmp_path / ".dsmilctl.toml", "retry = 1")
+    assert load_settings().retry == 0
+
+    write(tmp_path / "work/.dsmilctl.toml", "retry = 2")
+    assert load_settings().retry == 2
 
 
 def test_outside_of_the_home_folder_and_of_a_checkout_only_the_folder_itself_is_a_project(

@@ -183,6 +183,32 @@ def test_a_value_of_an_unknown_setting_is_never_repeated(
     assert "canary" not in " ".join(validate()) + refused().message + refused().hint
 
 
+def test_more_errors_than_anybody_reads_are_counted(home: Paths) -> None:
+    write(home.settings_file, "".join(f"k{number} = 1\n" for number in range(60)))
+
+    assert len(validate()) == 51
+    assert validate()[-1] == "and 10 more"
+
+
+def test_everything_that_is_configured_is_validated_or_one_file_alone(home: Paths, tmp_path: Path) -> None:
+    settings_file = write(home.settings_file, "tiemout = 1")
+    contexts_file = write(home.contexts_file, "[contexts.a]\ndrivr = 'sim'\ndriver = 'sim'")
+    other = write(tmp_path / "other/contexts.toml", "[context.a]")
+    sound = write(tmp_path / "other/sound.toml", "timeout = 1")
+
+    assert validate() == [
+        f"{settings_file}:1:1: unknown setting 'tiemout'. Did you mean timeout?",
+        f"{contexts_file}:2:1: unknown key 'drivr'. Did you mean driver?",
+    ]
+    assert validate(settings_file) == validate()[:1]
+    assert validate(contexts_file) == validate()[1:]
+    assert validate(other) == [f"{other}:1:1: unknown key 'context'. Did you mean contexts?"]
+    assert validate(sound) == []
+    assert validate(tmp_path / "absent.toml") == [
+        f"{tmp_path}/absent.toml: cannot be read: No such file or directory. it has to be a readable file"
+    ]
+
+
 HUGE = {
     "a million lines": "retry = 1\n" * 1_000_000,
     "a million comments": "# x\n" * 1_000_000,

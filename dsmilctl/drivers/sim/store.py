@@ -179,8 +179,7 @@ class Store:
         self._changed(changed)
 
     def _load(self, path: Path, *, exists: bool) -> None:
-        known, self._problem = self._problem, ""
-        self._devices = {}
+        self._devices, self._problem = {}, ""
         if not exists:
             return
         try:
@@ -189,7 +188,6 @@ class Store:
                 raise ValueError(f"it is of version {kept.version}, this program writes {VERSION}")
             self._devices = kept.devices
         except (OSError, ValueError) as error:
-            self._problem = known
             self._unreadable(path, error)
 
     def _unreadable(self, path: Path, error: Exception) -> None:

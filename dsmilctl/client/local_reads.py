@@ -1,0 +1,124 @@
+"""Reads: what a local client reads and streams, and what it refuses to read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+
+from dsmilctl.client.interface import BulkOptions
+from dsmilctl.drivers.managed import Managed
+from dsmilctl.errors import DSMILError, RateLimitError, StateUnavailable
+from dsmilctl.fleet.bus import Policy, Stream
+from dsmilctl.fleet.fleet import Fleet
+from dsmilctl.fleet.poll import Poll, Target
+from dsmilctl.fleet.registers import registers_of
+from dsmilctl.guard.guard import Guard
+from dsmilctl.model.device import Device
+from dsmilctl.model.reading import Batch, Gap, Quality, Reading, Span
+
+LOGGER = logging.getLogger("dsmilctl.client")
+QUEUE = 64
+"""Batches that a stream keeps for a receiver that is busy."""
+
+
+class Reads:
+    """Reads of one fleet, each through the guard's checks for reads."""
+
+    def __init__(self, fleet: Fleet, guard: Guard) -> None:
+        self._fleet = fleet
+        self._guard = guard
+
+    async def read(
+        self, devices: Sequence[Device], registers: Sequence[str], span: Span | None, options: BulkOptions
+    ) -> list[Reading]:
+        """Readings in the order of the devices; what is refused gives denied readings and is journalled."""
+        targets = await self._targets(devices, registers)
+        allowed, denied = self._judge(targets)
+        try:
+            await self._guard.count_read()
+        except RateLimitError as error:
+            allowed, denied = [], {managed.device.shown_id: error for managed, _ in targets}
+        except StateUnavailable as error:
+            LOGGER.warning("reads are not counted: %s", error)
+        readings: list[Reading] = []
+        if allowed:
+            readings = await self._fleet.read(allowed, span=span, concurrency=options.concurrency)
+        if not denied:
+            return readings
+        await self._guard.record_denied("device.read", denied)
+        return self._in_order(targets, readings, denied)
+
+    async def _targets(self, devices: Sequence[Device], registers: Sequence[str]) -> list[Target]:
+        tables = registers_of(devices, registers)
+        managed = await self._fleet.managed_of(devices)
+        return list(zip(managed, tables, strict=True))
+
+    def _judge(self, targets: Sequence[Target]) -> tuple[list[Target], dict[str, DSMILError]]:
+        allowed, denied = [], {}
+        for target in targets:
+            try:
+                self._guard.checks.read(target[0])
+            except DSMILError as error:
+                denied[target[0].device.shown_id] = error
+            else:
+                allowed.append(target)
+        return allowed, denied
+
+    def _in_order(
+        self, targets: Sequence[Target], readings: Sequence[Reading], denied: dict[str, DSMILError]
+    ) -> list[Reading]:
+        rest, ordered = iter(readings), list[Reading]()
+        for managed, table in targets:
+            error = denied.get(managed.device.shown_id)
+            if error is None:
+                ordered.extend(next(rest) for _ in table)
+            else:
+                ordered.extend(self._denied(managed, register.name, error) for register in table)
+        return ordered
+
+    def _denied(self, managed: Managed, register: str, error: DSMILError) -> Reading:
+        return Reading(
+            device_id=managed.device.device_id,
+            register=register,
+            value=None,
+            timestamp=self._fleet.clock.now(),
+            quality=Quality.BAD,
+            error=error.message,
+            error_code=error.code,
+        )
+
+    async def stream(
+        self, devices: Sequence[Device], registers: Sequence[str], *, interval: float, changes_only: bool
+    ) -> AsyncGenerator[Batch | Gap, None]:
+        """A batch per tick; a receiver that is too slow gets a Gap, and then everything again.
+
+        Quarantined devices are left out and journalled; ticks are not counted by the rate limits.
+        """
+        targets, denied = self._judge(await self._targets(devices, registers))
+        if denied:
+            await self._guard.record_denied("device.read", denied)
+        stream: Stream[Batch] = Stream("readings")
+        listener = stream.listen(Policy.DROP_OLDEST, QUEUE)
+        poll = Poll(
+            targets,
+            self._fleet.lifecycle,
+            self._fleet.clock,
+            stream.send,
+            interval=interval,
+            deadline=self._fleet.deadline,
+            changes_only=changes_only,
+        )
+        polling = asyncio.create_task(poll.run())
+        polling.add_done_callback(lambda task: stream.close())
+        try:
+            async for item in listener:
+                if isinstance(item, Gap):
+                    poll.forget()
+                yield item
+            await polling
+        finally:
+            polling.cancel()
+            await asyncio.wait([polling])
+            if not polling.cancelled():
+                polling.exception()  # whoever still listened has seen it

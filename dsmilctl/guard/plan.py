@@ -1,0 +1,154 @@
+"""Plan: one change on its way through the guard, and what becomes known of it."""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from dsmilctl.clock import Clock
+from dsmilctl.drivers.managed import Managed
+from dsmilctl.errors import DSMILError
+from dsmilctl.guard.evidence import Evidence
+from dsmilctl.guard.journal import Entry
+from dsmilctl.model.operation import Operation, OperationStatus, OperationType, Request
+from dsmilctl.model.register import Register, Value
+
+REFUSALS = frozenset(
+    (
+        "EMERGENCY_STOP",
+        "READ_ONLY",
+        "DEVICE_QUARANTINED",
+        "PERMISSION_DENIED",
+        "JUSTIFICATION_REQUIRED",
+        "APPROVAL_REQUIRED",
+        "INVALID_PARAMETER",
+        "CONFLICT",
+        "RATE_LIMITED",
+        "DEVICE_BUSY",
+        "STATE_UNAVAILABLE",
+        "REFUSED",
+    )
+)
+"""Codes that mean: somebody said no, and the device was not told anything."""
+
+
+class Plan:
+    """One request on its way through the guard.
+
+    `kind` is what the policy judges it as.  `error` is what stood in its way; `sent` says that the driver was
+    called, `unknown` that nobody can say whether the device did it, `operation` how it ended.
+    """
+
+    __slots__ = (
+        "begun", "bulk", "clock", "error", "intended", "kind", "managed", "old", "operation", "operation_id",
+        "read_back", "register", "request", "sent", "unknown",
+    )  # fmt: skip
+
+    def __init__(
+        self, managed: Managed, request: Request, kind: OperationType, clock: Clock, bulk: str
+    ) -> None:
+        self.managed = managed
+        self.request = request
+        self.kind = kind
+        self.clock = clock
+        self.bulk = bulk
+        self.operation_id = Plan.new_id()
+        self.begun = clock.monotonic()
+        self.register: Register | None = None
+        self.old: Value | None = None
+        self.read_back: Value | None = None
+        self.error: DSMILError | None = None
+        self.intended = False
+        self.sent = False
+        self.unknown = False
+        self.operation: Operation | None = None
+
+    @staticmethod
+    def new_id() -> str:
+        """An id that ties an outcome to its intent."""
+        return f"op-{os.urandom(8).hex()}"
+
+    @property
+    def refused(self) -> bool:
+        """Whether something stood in its way before the device was told anything."""
+        return self.error is not None and not self.sent
+
+    def ended(self, user: str) -> Operation:
+        """The operation as it ended: by the error, else as planned or done."""
+        planned = OperationStatus.PLANNED if self.request.dry_run else OperationStatus.SUCCESS
+        operation = self.as_operation(user, planned if self.error is None else self._failure(self.error))
+        if self.error is not None:
+            operation = msgspec.structs.replace(
+                operation, error=self.error.message, error_code=self.error.code, hint=self.error.hint
+            )
+        self.operation = operation
+        return operation
+
+    def _failure(self, error: DSMILError) -> OperationStatus:
+        if self.unknown:
+            return OperationStatus.TIMEOUT
+        refused = error.code in REFUSALS and not self.sent
+        return OperationStatus.DENIED if refused else OperationStatus.FAILED
+
+    def as_operation(self, user: str, status: OperationStatus) -> Operation:
+        """What is known now, under that status."""
+        return Operation(
+            operation_id=self.operation_id,
+            type=self.request.type,
+            status=status,
+            device_id=self.managed.device.device_id,
+            register=self.register.name if self.register else self.request.command or self.request.register,
+            old=self.old,
+            new=self.request.value,
+            read_back=self.read_back,
+            user=user,
+            timestamp=self.clock.now(),
+            duration_ms=(self.clock.monotonic() - self.begun) * 1000,
+        )
+
+    def intent(self, evidence: Evidence) -> Entry:
+        """The record before the device is told."""
+        return self._entry(evidence, "INTENT", self._asked())
+
+    def refusal(self, evidence: Evidence, operation: Operation) -> Entry:
+        """The record of a change that never began."""
+        return self._entry(evidence, operation.status.value, self._asked() | self._problem())
+
+    def outcome(self, evidence: Evidence) -> Entry:
+        """The record of how it ended; of one that was broken off only whether the device was told."""
+        known = self._problem() | {"read_back": self.read_back}
+        if self.operation is not None:
+            return self._entry(evidence, self.operation.status.value, known)
+        if self.sent:
+            return self._entry(evidence, "UNKNOWN", known | {"error": "broken off after the device was told"})
+        return self._entry(evidence, "FAILED", known | {"error": "broken off before the device was told"})
+
+    def _asked(self) -> dict[str, object]:
+        request = self.request
+        return {
+            "register": self.register.name if self.register else request.register,
+            "value": request.value,
+            "command": request.command,
+            "arguments": dict(request.arguments),
+            "justification": request.justification,
+            "old": self.old,
+            "if_value": request.if_value,
+            "origin": request.origin,
+            "bulk": self.bulk,
+        }
+
+    def _problem(self) -> dict[str, object]:
+        if self.error is None:
+            return {}
+        return {"code": self.error.code, "error": self.error.message}
+
+    def _entry(self, evidence: Evidence, outcome: str, parameters: dict[str, object]) -> Entry:
+        return evidence.entry(
+            f"device.{self.request.type.value.lower()}",
+            self.managed.device.shown_id,
+            outcome,
+            parameters,
+            decision="DENIED" if outcome == "DENIED" else "ALLOWED",
+            operation_id=self.operation_id,
+        )
