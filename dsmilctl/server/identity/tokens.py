@@ -1,0 +1,91 @@
+"""Tokens: JSON Web Tokens with one pinned algorithm.  Source: RFC 7519, RFC 8725."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import jwt
+import msgspec
+
+from dsmilctl.clock import NANOSECONDS, Clock
+from dsmilctl.errors import AuthenticationError, TokenExpired
+
+ISSUER = "dsmil-control-system"
+AUDIENCE = "dsmil-users"
+LONGEST_TOKEN = 8192
+
+
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """What an access token says.  `exp` and `iat` are in seconds since the epoch."""
+
+    sub: str
+    username: str
+    clearance: str
+    session_id: str
+    jti: str
+    exp: int
+    iat: int
+    compartments: list[str] = []
+    permissions: list[str] = []
+
+
+class TokenMaker:
+    """Makes and checks access tokens.  HS256 with a random key, or EdDSA with a private key in PEM.
+
+    `leeway` are the seconds that clocks may differ.
+    """
+
+    def __init__(self, clock: Clock, *, lifetime: int = 3600, pem: bytes = b"", leeway: int = 0) -> None:
+        self._clock = clock
+        self._leeway = leeway
+        self.lifetime = lifetime
+        if pem:
+            from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+            self._algorithm, private = "EdDSA", load_pem_private_key(pem, None)
+            self._signing: Any = private
+            self._checking: Any = private.public_key()
+        else:
+            self._algorithm = "HS256"
+            self._signing = self._checking = secrets.token_bytes(32)
+
+    def make(self, *, user_id: str, username: str, clearance: str, session_id: str, compartments: list[str]) -> str:
+        """An access token for a session."""
+        now = self._clock.now() // NANOSECONDS
+        claims = {
+            "sub": user_id,
+            "username": username,
+            "clearance": clearance,
+            "compartments": compartments,
+            "session_id": session_id,
+            "jti": secrets.token_urlsafe(12),
+            "iat": now,
+            "exp": now + self.lifetime,
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+        }
+        return jwt.encode(claims, self._signing, algorithm=self._algorithm)
+
+    def check(self, token: str) -> Claims:
+        """The claims of a token; raises AuthenticationError or TokenExpired.
+
+        Time is our clock's, so that a test and a server agree; the algorithm is ours, never the header's.
+        """
+        if not token or len(token) > LONGEST_TOKEN:
+            raise AuthenticationError("no valid token", hint="log in: POST /api/v2/auth/login")
+        try:
+            found = jwt.decode(
+                token,
+                self._checking,
+                algorithms=[self._algorithm],
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                options={"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["exp", "jti"]},
+            )
+            claims = msgspec.convert(found, Claims)
+        except (jwt.PyJWTError, msgspec.ValidationError):
+            raise AuthenticationError("no valid token", hint="log in: POST /api/v2/auth/login") from None
+        if claims.exp + self._leeway <= self._clock.now() // NANOSECONDS:
+            raise TokenExpired("the token has expired", hint="POST /api/v2/auth/refresh")
+        return claims
