@@ -194,6 +194,32 @@ class AuthenticationError(DSMILError):
     exit_status = 4
 
 
+class TokenExpired(AuthenticationError):
+    """The access token is over; a refresh token may give a new one."""
+
+    code = "TOKEN_EXPIRED"
+
+
+class MfaRequired(AuthenticationError):
+    """A second factor is needed; `details["mfa_methods"]` names the ways."""
+
+    code = "MFA_REQUIRED"
+
+    def __init__(self, message: str, *, methods: tuple[str, ...] = ("totp",), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.details = {"mfa_methods": list(methods)}
+
+
+class AccountLocked(AuthenticationError):
+    """Too many failed logins; `retry_after` is in seconds."""
+
+    code = "ACCOUNT_LOCKED"
+
+    def __init__(self, message: str, *, retry_after: float, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
 class PermissionDenied(DSMILError):
     """The identity may not do this."""
 
@@ -244,6 +270,18 @@ def kind_of(code: str) -> type[DSMILError]:
 
 LONGEST_NAME = 100
 """Characters of a name that is worth comparing with others."""
+
+
+def error_of(code: str, message: str, *, hint: str = "", target: str = "") -> DSMILError:
+    """The error of that code, as it came over a wire or out of an operation's outcome."""
+    kind = kind_of(code)
+    if kind is RateLimitError:
+        return RateLimitError(message, retry_after=1.0, hint=hint, target=target)
+    if kind is AccountLocked:
+        return AccountLocked(message, retry_after=1.0, hint=hint)
+    if kind is MfaRequired:
+        return MfaRequired(message, hint=hint)
+    return kind(message, hint=hint, target=target)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -64,6 +64,7 @@ class LocalClient(Client):
         bulks: Bulks,
         memory: Memory,
         installed: InstalledDrivers,
+        variant: Callable[[Identity], LocalClient],
     ) -> None:
         self.context = context
         self.identity = identity
@@ -77,9 +78,19 @@ class LocalClient(Client):
         self._bulks = bulks
         self._memory = memory
         self._installed = installed
+        self._variant = variant
         self._reads = Reads(fleet, guard)
         self._remembered: dict[DeviceId, DeviceStatus] | None = None
         self._opened = False
+
+    def for_identity(self, identity: Identity) -> LocalClient:
+        """The same fleet as somebody else meets it: same devices, latch and journal, a guard of its own.
+
+        It is open as long as this client is, and must not be closed itself.
+        """
+        other = self._variant(identity)
+        other._opened = True
+        return other
 
     async def open(self) -> None:
         """Load the drivers; devices are reached when they are asked for."""
@@ -102,7 +113,10 @@ class LocalClient(Client):
 
     async def devices(self, selector: Selector = EVERYTHING, *, quarantined: bool = False) -> list[Device]:
         """The devices that the selector names."""
-        return await self._fleet.select(selector, quarantined=quarantined)
+        found = await self._fleet.select(selector, quarantined=quarantined)
+        if self.identity.devices is None:
+            return found
+        return [device for device in found if self.identity.may_see(device.device_id)]
 
     async def statuses(self, devices: Sequence[Device]) -> list[DeviceStatus]:
         """The state of each device; of one that this process did not touch, the state last known."""

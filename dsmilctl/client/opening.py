@@ -66,6 +66,17 @@ def connect(
     ).client()
 
 
+class _Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What the clients of several identities on one fleet have in common."""
+
+    fleet: Fleet
+    journal: Journal
+    latch: Latch
+    holds: Holds
+    bulks: Bulks
+    memory: Memory
+
+
 class _Opening(msgspec.Struct, frozen=True, kw_only=True):
     """All that the parts of a local client are made of."""
 
@@ -80,40 +91,53 @@ class _Opening(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
 
     def client(self) -> LocalClient:
-        """The client, with everything that stands between it and the devices."""
-        fleet = self.fleet()
+        """The client of the identity that opens the context."""
         name = file_name(self.context.fleet)
+        place = self.folders.runtime / "latch"
+        shared = _Shared(
+            fleet=self.fleet(),
+            journal=Journal(self.folders.journal_folder, self.clock),
+            latch=Latch(self.folders.latch_folder, self.context.fleet, place, self.clock),
+            holds=Holds(self.folders.state / "holds" / f"{name}.lock", self.clock),
+            bulks=Bulks(self.folders.state / "bulks" / name),
+            memory=Memory(self.folders.state / "devices" / f"{name}.json"),
+        )
+        return self.client_of(self.identity, shared)
+
+    def client_of(self, identity: Identity, shared: _Shared) -> LocalClient:
+        """A client with everything that stands between this identity and the devices."""
+        fleet = shared.fleet
         announce = fleet.bus.events.send
-        journal = Journal(self.folders.journal_folder, self.clock)
-        evidence = Evidence(journal, self.identity, self.context.name, clock=self.clock, announce=announce)
-        latch = Latch(
-            self.folders.latch_folder, self.context.fleet, self.folders.runtime / "latch", self.clock
-        )
+        evidence = Evidence(shared.journal, identity, self.context.name, clock=self.clock, announce=announce)
         stop_control = StopControl(
-            latch=latch, evidence=evidence, lifecycle=fleet.lifecycle, clock=self.clock, announce=announce
+            latch=shared.latch,
+            evidence=evidence,
+            lifecycle=fleet.lifecycle,
+            clock=self.clock,
+            announce=announce,
         )
-        holds = Holds(self.folders.state / "holds" / f"{name}.lock", self.clock)
         return LocalClient(
             context=ContextInfo(self.context.name, self.context.kind, self.context.target, self.read_only),
-            identity=self.identity,
+            identity=identity,
             fleet=fleet,
             guard=Guard(
-                checks=self.checks(stop_control.holding),
+                checks=self.checks(identity, stop_control.holding),
                 lifecycle=fleet.lifecycle,
                 evidence=evidence,
-                holds=holds,
+                holds=shared.holds,
                 in_force=stop_control.in_force,
                 clock=self.clock,
                 deadline=self.timeout,
             ),
             settling=Settling(fleet.lifecycle, evidence, stop_control.in_force, self.timeout),
             stop_control=stop_control,
-            latch=latch,
-            journal=journal,
-            holds=holds,
-            bulks=Bulks(self.folders.state / "bulks" / name),
-            memory=Memory(self.folders.state / "devices" / f"{name}.json"),
+            latch=shared.latch,
+            journal=shared.journal,
+            holds=shared.holds,
+            bulks=shared.bulks,
+            memory=shared.memory,
             installed=self.installed,
+            variant=lambda other: self.client_of(other, shared),
         )
 
     def fleet(self) -> Fleet:
@@ -133,13 +157,13 @@ class _Opening(msgspec.Struct, frozen=True, kw_only=True):
             disabled=self.installed.disabled,
         )
 
-    def checks(self, holding: Callable[[DeviceId], Stop | None]) -> Checks:
+    def checks(self, identity: Identity, holding: Callable[[DeviceId], Stop | None]) -> Checks:
         """The guard's checks under the policy of this context."""
         policy, problem = load_policy(self.folders.policy_file, self.default_policy())
         return Checks(
             policy=policy,
             policy_problem=problem,
-            identity=self.identity,
+            identity=identity,
             context=self.context.name,
             read_only=self.read_only,
             rates=Rates(self.folders.state / "rates.json", self.clock),

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from dsmilctl.client.interface import Client
+from dsmilctl.client.local import LocalClient
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.errors import NotFound
 from dsmilctl.model.identity import Identity
@@ -73,7 +74,7 @@ class Gateway:
     """One server: the client over its devices, its doors, its memory."""
 
     def __init__(
-        self, client: Client, access: Access, *, limits: Limits | None = None, clock: Clock = SYSTEM
+        self, client: LocalClient, access: Access, *, limits: Limits | None = None, clock: Clock = SYSTEM
     ) -> None:
         self.client = client
         self.access = access

@@ -14,7 +14,8 @@ from dsmilctl.server.identity.lockout import Lockout
 from dsmilctl.server.identity.sessions import Session, Sessions
 from dsmilctl.server.identity.tokens import TokenMaker
 from dsmilctl.server.identity.users import User, Users, verify_password
-from dsmilctl.wire.auth import ApiCapabilities, Login, Session as SessionInfo, Tokens, UserContext
+from dsmilctl.wire.auth import ApiCapabilities, Login, Tokens, UserContext
+from dsmilctl.wire.auth import Session as SessionInfo
 
 LOGGER = logging.getLogger("dsmilctl.server.security")
 TOTP_WINDOW = 1
@@ -26,7 +27,14 @@ class AccessControl:
     """Who may come in.  Nothing that somebody knows is ever logged."""
 
     def __init__(
-        self, users: Users, clock: Clock, *, tokens: TokenMaker, sessions: Sessions, lockout: Lockout, limits: Limits
+        self,
+        users: Users,
+        clock: Clock,
+        *,
+        tokens: TokenMaker,
+        sessions: Sessions,
+        lockout: Lockout,
+        limits: Limits,
     ) -> None:
         self.users = users
         self._clock = clock
@@ -71,7 +79,8 @@ class AccessControl:
         if login.grant == "service_token":
             return self._allowed(self.users.by_service_token(login.service_token))
         user = self.users.find(login.username)
-        known = await asyncio.to_thread(verify_password, user.password if user else "", login.password)
+        hashes = (user.password, *user.other_passwords) if user else ("",)
+        known = await asyncio.to_thread(lambda: any(verify_password(item, login.password) for item in hashes))
         if not known:
             raise AuthenticationError("wrong user name or password")
         checked = self._allowed(user)
@@ -92,7 +101,7 @@ class AccessControl:
             raise MfaRequired("a second factor is needed", methods=("totp",))
         now = self._clock.now() // NANOSECONDS
         self._used_codes = {key: at for key, at in self._used_codes.items() if at > now - 120}
-        right = pyotp.TOTP(user.totp).verify(code, for_time=now, valid_window=TOTP_WINDOW)  # type: ignore[arg-type] # takes seconds, too
+        right = pyotp.TOTP(user.totp).verify(code, for_time=now, valid_window=TOTP_WINDOW)
         if not right or (user.name, code) in self._used_codes:
             raise AuthenticationError("wrong second factor")
         self._used_codes[user.name, code] = now
@@ -150,7 +159,7 @@ class AccessControl:
         )
 
     def _issue(self, user: User, session: Session) -> Tokens:
-        requests, operations = RATES.get(user.level, RATES[max(level for level in RATES if level <= max(user.level, Clearance.CONFIDENTIAL))])
+        requests, operations = RATES[max(level for level in RATES if level <= max(user.level, min(RATES)))]
         return Tokens(
             access_token=self._tokens.make(
                 user_id=user.user_id,

@@ -50,7 +50,9 @@ class TokenMaker:
             self._algorithm = "HS256"
             self._signing = self._checking = secrets.token_bytes(32)
 
-    def make(self, *, user_id: str, username: str, clearance: str, session_id: str, compartments: list[str]) -> str:
+    def make(
+        self, *, user_id: str, username: str, clearance: str, session_id: str, compartments: list[str]
+    ) -> str:
         """An access token for a session."""
         now = self._clock.now() // NANOSECONDS
         claims = {
@@ -81,7 +83,12 @@ class TokenMaker:
                 algorithms=[self._algorithm],
                 issuer=ISSUER,
                 audience=AUDIENCE,
-                options={"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["exp", "jti"]},
+                options={
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                    "require": ["exp", "jti"],
+                },
             )
             claims = msgspec.convert(found, Claims)
         except (jwt.PyJWTError, msgspec.ValidationError):

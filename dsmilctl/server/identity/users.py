@@ -23,7 +23,7 @@ SERVICE_TOKEN_PREFIX = "dsmil-service-"
 class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One user.
 
-    `devices` None is all; `password` is an argon2id hash, `totp` a base32 secret (RFC 6238),
+    `devices` None is all; `password` and `other_passwords` are argon2id hashes, `totp` a base32 secret (RFC 6238),
     `service_tokens` SHA-256 hashes of tokens that log in without a password, `certificates` the common names
     of client certificates that log in as this user.
     """
@@ -34,6 +34,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     devices: tuple[DeviceId, ...] | None = None
     compartments: tuple[str, ...] = ("DSMIL",)
     password: str = ""
+    other_passwords: tuple[str, ...] = ()
     totp: str = ""
     service_tokens: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
@@ -131,9 +132,11 @@ _TWINS = dict(zip("аеорсухіјѕԁһӏοανρτυικ01", "aeopcyxijsdhl
 
 def _load(path: Path) -> dict[str, User]:
     try:
-        users = msgspec.json.decode(read_private(path), type=list[User])
+        users = msgspec.json.decode(read_private(path) or b"[]", type=list[User])
     except msgspec.MsgspecError as error:
-        raise ConfigError(f"{path}: {error}", hint="dsmilctl user list --users FILE", target=str(path)) from error
+        raise ConfigError(
+            f"{path}: {error}", hint="dsmilctl user list --users FILE", target=str(path)
+        ) from error
     for user in users:
         check_user(user)
     return {user.name: user for user in users}

@@ -1,0 +1,119 @@
+"""Serving: the application on a socket, with uvicorn, until somebody ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+
+import msgspec
+import uvicorn
+
+from dsmilctl.errors import Conflict, UsageError
+
+BACKLOG = 2048
+GRACE_SECONDS = 5
+
+
+class Listening(msgspec.Struct, frozen=True, kw_only=True):
+    """Where and how a server listens; port 0 takes a free one.
+
+    `certificate`, `key` and `client_authority` are files in PEM; with `client_authority` a client that has a
+    certificate must prove it (mutual TLS).  `insecure` lets a server without TLS listen beyond loopback.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    certificate: str = ""
+    key: str = ""
+    client_authority: str = ""
+    insecure: bool = False
+
+    @property
+    def scheme(self) -> str:
+        """`https` with a certificate."""
+        return "https" if self.certificate else "http"
+
+
+def check_listening(listening: Listening) -> None:
+    """Raise UsageError for a server that would send passwords over a network in the clear."""
+    if listening.certificate or listening.insecure or is_loopback(listening.host):
+        return
+    raise UsageError(
+        f"listening on {listening.host} without TLS would send passwords in the clear",
+        hint="--tls-cert and --tls-key, or --insecure if the network is trusted",
+        target="--host",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def bind(listening: Listening) -> socket.socket:
+    """The socket; raises Conflict where somebody else listens."""
+    family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((listening.host, listening.port))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        where = f"{listening.host}:{listening.port}"
+        raise Conflict(
+            f"{where}: {error.strerror}", hint="--port 0 takes a free one", target=where
+        ) from error
+    sock.setblocking(False)
+    return sock
+
+
+async def serve(app: Any, listening: Listening, ready: Callable[[str], None]) -> None:
+    """Serve until the task is cancelled; `ready` is told the URL when connections are taken."""
+    check_listening(listening)
+    sock = bind(listening)
+    host, port = sock.getsockname()[:2]
+    url = f"{listening.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    server = uvicorn.Server(_config(app, listening))
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # ours are those of the command
+    running = asyncio.create_task(server._serve([sock]))
+    try:
+        while not server.started and not running.done():
+            await asyncio.sleep(0.005)
+        if not running.done():
+            ready(url)
+        await asyncio.shield(running)
+    finally:
+        server.should_exit = True
+        await running
+
+
+def _config(app: Any, listening: Listening) -> uvicorn.Config:
+    tls: dict[str, Any] = {}
+    if listening.certificate:
+        import ssl
+
+        tls = {"ssl_certfile": listening.certificate, "ssl_keyfile": listening.key or None}
+        if listening.client_authority:
+            tls |= {"ssl_ca_certs": listening.client_authority, "ssl_cert_reqs": ssl.CERT_OPTIONAL}
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ws_max_size=1 << 20,
+        ws_max_queue=64,
+        **tls,
+    )
