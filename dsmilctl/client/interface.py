@@ -79,8 +79,9 @@ class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
 class Client(ABC):
     """One open context.  Use it as an asynchronous context manager.
 
-    Reading never raises for a device that fails: a reading carries its error.  A change that the guard
-    refuses raises the refusal from `change`; `change_many` reports it per item and never raises for one.
+    Reading never raises for a device that fails: a reading carries its error.  What stands in the way of a
+    change before its device is told anything (a refusal of the guard, a device that does not answer) is raised
+    by `change`; `change_many` reports it per item and never raises for one.
     """
 
     context: ContextInfo
@@ -127,7 +128,11 @@ class Client(ABC):
 
     @abstractmethod
     async def change(self, request: Request) -> Operation:
-        """Carry out one guarded change; raises the refusal.  A dry run ends with status PLANNED."""
+        """Carry out one guarded change; raises what stood in its way.
+
+        What happened after the device was told is in the operation that comes back; TIMEOUT means that nobody
+        knows, and that it was not sent again.  A dry run ends with status PLANNED.
+        """
 
     @abstractmethod
     async def change_many(

@@ -26,8 +26,8 @@ class Walk:
             "disconnect": lifecycle.disconnect,
             "cleanup": lifecycle.cleanup,
         }.get(verb)
-        if act is None:
-            return None
+        if act is None or (verb == "disconnect" and not managed.connected):
+            return None  # there is nothing to do
         try:
             self._checks.read(managed)
         except DSMILError as refusal:

@@ -53,7 +53,7 @@ def connect(
     found = find_context(context)
     folders = paths()
     registry = Registry(folders.entry_point_cache)
-    return _Opening(
+    return Opening(
         context=found,
         settings=chosen,
         folders=folders,
@@ -77,7 +77,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     memory: Memory
 
 
-class _Opening(msgspec.Struct, frozen=True, kw_only=True):
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """All that the parts of a local client are made of."""
 
     context: Context

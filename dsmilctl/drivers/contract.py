@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -73,8 +72,7 @@ def no_secret(name: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class DriverContext:
+class DriverContext(msgspec.Struct, frozen=True):
     """What a driver is given when it opens: where to keep state, secrets by name, the clock, a logger."""
 
     state_folder: Path

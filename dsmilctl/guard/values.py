@@ -30,7 +30,8 @@ def writable_register(device: Device, request: Request) -> Register:
             target=register.name,
         )
     if request.value is None:
-        raise InvalidParameter(f"{register.name}: no value given", target=register.name)
+        hint = f"dsmilctl device write {device.shown_id} {register.name} VALUE"
+        raise InvalidParameter(f"{register.name}: no value given", hint=hint, target=register.name)
     register.check(request.value)
     if request.if_value is not None and not register.readable:
         raise InvalidParameter(

@@ -130,12 +130,12 @@ class FakeMachine:
             self.write(f"{folder}/{token:04x}_value", f"{value}\n")
         return self.root / folder
 
-    def interface(self, name: str, state: str, **files: str) -> None:
-        """Make the folder of a network interface; one with `carrier` or `speed` is on a device."""
+    def interface(self, name: str, state: str, *, speed: str, device: bool) -> None:
+        """Make the folder of a network interface, with a device behind it or without."""
         folder = f"sys/class/net/{name}"
-        self.write(f"{folder}/operstate", f"{state}\n")
-        for file, content in files.items():
+        for file, content in (("operstate", state), ("carrier", "1"), ("speed", speed)):
             self.write(f"{folder}/{file}", f"{content}\n")
+        if device:
             self.write(f"{folder}/device/uevent", "")
 
 
@@ -214,8 +214,8 @@ def _sensors(machine: FakeMachine) -> None:
     machine.zone(1, "x86_pkg_temp", "47000", [("passive", "0"), ("passive", "-274000")])
     machine.cooler(0, "Processor", "0", "10")
     machine.cooler(1, "Processor", "3", "10")
-    machine.interface("lo", "unknown")
-    machine.interface("eth0", "up", carrier="1", speed="1000")
+    machine.interface("lo", "unknown", speed="-1", device=False)
+    machine.interface("eth0", "up", speed="1000", device=True)
     machine.tokens({0x480: ("0x0000ff01", "0x00000001"), 0x481: ("0x0000ff01", "0x00000000")})
 
 

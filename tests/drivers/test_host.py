@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import re
 import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -17,13 +20,15 @@ from hypothesis import strategies as st
 from dsmilctl.drivers.contract import Capability, DriverContext
 from dsmilctl.drivers.host import HostDriver, HostOptions
 from dsmilctl.drivers.host.machine import Absent, Machine
-from dsmilctl.drivers.host.part import fits
+from dsmilctl.drivers.host.part import Part, fits
 from dsmilctl.drivers.host.rooms import rooms
 from dsmilctl.drivers.lifecycle import Lifecycle
 from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import DeviceNotFound, DSMILError
 from dsmilctl.model.device import Device, DeviceState
+from dsmilctl.model.register import Register
 from dsmilctl.model.selector import parse_selector
+from dsmilctl.testing.conformance import DriverConformance
 from tests.drivers.fake_machine import FakeMachine, Host, laptop
 
 KINDS = {"cpu", "memory", "load", "processes", "disk", "net", "hwmon", "thermal", "fan", "cooling", "kernel",
@@ -161,6 +166,45 @@ async def test_nothing_here_can_be_steered(host: Host) -> None:
     assert await host.driver.safe_many(devices) == [True] * len(devices)
 
 
+@pytest.mark.parametrize(
+    ("kind", "good", "wrong"),
+    [
+        ("u8", (0, 255), (-1, 256, 1.0, True, "1", None)),
+        ("i64", (-(2**63), 2**63 - 1), (2**63, 0.5, False, "0", None)),
+        ("f64", (0.0, -1.5), (1, math.nan, math.inf, True, "1.0", None)),
+        ("bool", (True, False), (1, 0.0, "true", None)),
+        ("str", ("", "text"), (1, 1.0, True, None)),
+    ],
+)
+def test_only_values_of_its_type_fit_a_register(
+    kind: str, good: tuple[object, ...], wrong: tuple[object, ...]
+) -> None:
+    register = Register("x", type=kind)
+
+    assert all(fits(register, value) for value in good)
+    assert not any(fits(register, value) for value in wrong)
+
+
+class TestLaptop(DriverConformance):
+    driver_class = HostDriver
+    most_devices = 50
+
+    @pytest.fixture
+    def driver_options(self, tmp_path: Path) -> Mapping[str, Any]:
+        return {"root": str(laptop(tmp_path / "machine").root)}
+
+
+class TestThisMachine(DriverConformance):
+    driver_class = HostDriver
+    most_devices = 50
+
+
+class TestThisMachineByPsutil(DriverConformance):
+    driver_class = HostDriver
+    options: ClassVar[Mapping[str, Any]] = {"source": "psutil"}
+    most_devices = 50
+
+
 def test_an_option_that_does_not_exist_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError, match="rooot"):
         msgspec.convert({"rooot": "/"}, HostOptions)
@@ -193,47 +237,66 @@ DAMAGE = st.one_of(
 )
 
 
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> FakeMachine:
+    """A laptop that each example damages and repairs."""
+    return laptop(tmp_path_factory.mktemp("laptop"))
+
+
 @settings(max_examples=150, deadline=None)
-@given(st.dictionaries(st.sampled_from(MACHINE_FILES), DAMAGE, min_size=1, max_size=6), st.booleans())
+@given(
+    damage=st.dictionaries(st.sampled_from(MACHINE_FILES), DAMAGE, min_size=1, max_size=6), late=st.booleans()
+)
 def test_whatever_the_files_hold_an_answer_is_a_value_of_its_type_or_one_of_our_errors(
-    damage: dict[str, bytes | str | None], before: bool
+    tree: FakeMachine, damage: dict[str, bytes | str | None], late: bool
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        machine = laptop(Path(folder))
-        if before:
-            _damage(machine, damage)
-        search = Machine(HostOptions(root=folder))
-        parts = []
-        for room in rooms(search):
-            try:
-                parts += room.search(search)
-            except Absent as reason:
-                assert str(reason)
-        if not before:
-            _damage(machine, damage)
+    with contextlib.ExitStack() as repairs:
+        parts = _search(tree) if late else []
+        for name, content in damage.items():
+            repairs.enter_context(damaged(tree.root / name, content))
+        parts = parts or _search(tree)
         for part in parts:
             _check(part.device)
-            part.pause(part.device.registers)
-            try:
-                answers = part.read(part.device.registers)
-            except DSMILError as error:
-                assert error.message.isprintable()
-            else:
-                for register, answer in zip(part.device.registers, answers, strict=True):
-                    assert isinstance(answer, DSMILError) or fits(register, answer)
-                    assert str(answer).isprintable()
-            part.close()
+            _read(part)
 
 
-def _damage(machine: FakeMachine, damage: dict[str, bytes | str | None]) -> None:
-    for name, content in damage.items():
-        path = machine.root / name
-        if isinstance(content, bytes):
-            path.write_bytes(content)
-            continue
-        path.unlink()
-        if content == "folder":
-            path.mkdir()
+@contextlib.contextmanager
+def damaged(path: Path, content: bytes | str | None) -> Iterator[None]:
+    """Put something else in the place of a file for a while: other bytes, nothing, or a folder."""
+    before = path.read_bytes()
+    path.unlink()
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "folder":
+        path.mkdir()
+    yield
+    if path.is_dir():
+        path.rmdir()
+    path.write_bytes(before)
+
+
+def _search(machine: FakeMachine) -> list[Part]:
+    search = Machine(HostOptions(root=str(machine.root)))
+    parts: list[Part] = []
+    for room in rooms(search):
+        try:
+            parts += room.search(search)
+        except Absent as reason:
+            assert str(reason).isprintable()
+    return parts
+
+
+def _read(part: Part) -> None:
+    part.pause(part.device.registers)
+    try:
+        answers = part.read(part.device.registers)
+    except DSMILError as error:
+        assert error.message.isprintable()
+    else:
+        for register, answer in zip(part.device.registers, answers, strict=True):
+            assert isinstance(answer, DSMILError) or fits(register, answer)
+            assert str(answer).isprintable()
+    part.close()
 
 
 def _check(device: Device) -> None:

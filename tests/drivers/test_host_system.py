@@ -252,6 +252,7 @@ async def test_a_speed_that_the_interface_does_not_know_is_an_error(machine: Fak
 
     assert answers["carrier"] is True
     assert isinstance(answers["speed"], HardwareError)
+    assert "does not know its speed" in answers["speed"].message
 
 
 async def test_an_interface_that_went_away_is_gone(machine: FakeMachine, host: Host) -> None:

@@ -11,7 +11,10 @@ import pytest
 
 from dsmilctl import redaction
 from dsmilctl.log import Log, configure
+from tests.fixtures import home, watchdog
 from tests.unit.logs import Clock
+
+__all__ = ["home", "watchdog"]
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from dsmilctl.drivers.contract import Answer, Capability, Driver, DriverContext
 from dsmilctl.drivers.host.machine import Absent, Machine, names
 from dsmilctl.drivers.host.options import HostOptions
 from dsmilctl.drivers.host.part import Part
 from dsmilctl.drivers.host.rooms import Room, rooms
-from dsmilctl.errors import DeviceBusy, DeviceNotFound, DSMILError
+from dsmilctl.errors import DeviceNotFound, DSMILError
 from dsmilctl.model.device import Device, DeviceId
 from dsmilctl.model.reading import Span
 from dsmilctl.model.register import Register
@@ -31,7 +32,7 @@ class HostDriver(Driver):
         super().__init__(options, context)
         self._parts: dict[DeviceId, Part] = {}
         self._absent: dict[str, str] | None = None
-        self._underway: set[DeviceId] = set()
+        self._underway: dict[DeviceId, asyncio.Future[list[Answer]]] = {}
 
     async def discover(self) -> Sequence[Device]:
         """Every part of this machine that is there, in a stable order.
@@ -89,19 +90,23 @@ class HostDriver(Driver):
             ) from None
 
     async def _read_aside(self, part: Part, registers: Sequence[Register]) -> list[Answer]:
-        """Read in a thread, because a sensor may take its time; never two at once for one part."""
+        """Read in a thread, because a sensor may take its time.
+
+        A read that nobody waits for any more still holds its thread; the next one of the part waits for it,
+        so that a part that never answers costs one thread and no more.
+        """
         device_id = part.device.device_id
-        if device_id in self._underway:
-            raise DeviceBusy(f"{device_id}: the kernel has not answered an earlier read", device_id=device_id)
+        while device_id in self._underway:
+            await asyncio.wait({self._underway[device_id]})
+        reading = asyncio.ensure_future(asyncio.to_thread(part.read, registers))
+        self._underway[device_id] = reading
+        reading.add_done_callback(partial(self._ended, device_id))
+        return await asyncio.shield(reading)
 
-        def measure() -> list[Answer]:
-            try:
-                return part.read(registers)
-            finally:
-                self._underway.discard(device_id)
-
-        self._underway.add(device_id)
-        return await asyncio.to_thread(measure)
+    def _ended(self, device_id: DeviceId, reading: asyncio.Future[list[Answer]]) -> None:
+        del self._underway[device_id]
+        if not reading.cancelled():
+            reading.exception()  # whoever asked may be gone; without this asyncio would complain
 
     async def read_many(
         self, wanted: Sequence[tuple[Device, Sequence[Register]]]

@@ -17,7 +17,7 @@ from dsmilctl.model.device import Device
 from dsmilctl.model.register import Register
 
 SOURCE = "Source: Documentation/hwmon/sysfs-interface.rst"
-_FILE = re.compile(r"(in|fan|pwm|temp|curr|power|energy|humidity|freq|intrusion)(\d+)(?:_(\w+))?", re.ASCII)
+FILE = r"(in|fan|pwm|temp|curr|power|energy|humidity|freq|intrusion)([0-9]+)(?:_([a-z_0-9]+))?"
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ def _chip(folder: Path, given: Names) -> Chip:
     name = line(folder / "name") or folder.name
     files: dict[tuple[str, int], dict[str, Path]] = {}
     for entry in names(folder):
-        if match := _FILE.fullmatch(entry):
+        if match := re.fullmatch(FILE, entry):
             files.setdefault((match[1], int(match[2])), {})[match[3] or ""] = folder / entry
     return Chip(given.take(id_of("hwmon", name)), name, folder, files)
 

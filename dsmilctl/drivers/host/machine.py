@@ -16,9 +16,8 @@ T = TypeVar("T")
 LIMIT = 4 * 1024 * 1024
 """Bytes that are read of one file at most; no file of the kernel that is read here comes near it."""
 
-_WHOLE = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
-_DIGITS = re.compile(r"([0-9]+)", re.ASCII)
+WHOLE = r"[+-]?[0-9]{1,20}"
+DECIMAL = r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?"
 
 
 class Nonsense(ValueError):
@@ -111,19 +110,19 @@ def is_folder(path: Path) -> bool:
 
 def natural(name: str) -> list[tuple[int, str]]:
     """A sort key that orders digits by their number."""
-    return [(int(part) if part.isdecimal() else -1, part) for part in _DIGITS.split(name)]
+    return [(int(part) if part.isdecimal() else -1, part) for part in re.split("([0-9]+)", name)]
 
 
 def whole(field: str) -> int:
     """The whole number that a field is; raises Nonsense."""
-    if not _WHOLE.fullmatch(field.strip()):
+    if not re.fullmatch(WHOLE, field.strip()):
         raise Nonsense(f"{printable(field)!r} is not a whole number")
     return int(field)
 
 
 def decimal(field: str) -> float:
     """The number that a field is; raises Nonsense."""
-    if not _DECIMAL.fullmatch(field.strip()):
+    if not re.fullmatch(DECIMAL, field.strip()):
         raise Nonsense(f"{printable(field)!r} is not a number")
     return float(field)
 

@@ -7,8 +7,8 @@ import re
 from dsmilctl.drivers.host.machine import printable
 
 LONGEST = 64
-_AWKWARD_ID = re.compile(r"[^\w./:+-]+")
-_AWKWARD_REGISTER = re.compile(r"[^\w]+")
+AWKWARD_IN_ID = r"[^\w./:+-]+"
+AWKWARD_IN_REGISTER = r"[^\w]+"
 
 
 class Names:
@@ -30,11 +30,11 @@ class Names:
 
 def id_of(kind: str, name: str) -> str:
     """A device id like `disk:/home` that needs no quoting and is no pattern, list or filter."""
-    clean = _AWKWARD_ID.sub("_", printable(name, LONGEST)).strip("_")
+    clean = re.sub(AWKWARD_IN_ID, "_", printable(name, LONGEST)).strip("_")
     return f"{kind}:{clean or 'unnamed'}"
 
 
 def register_of(label: str, otherwise: str) -> str:
     """A register name like `package_id_0` out of a label, or `otherwise` where nothing of it remains."""
-    clean = _AWKWARD_REGISTER.sub("_", printable(label, LONGEST)).strip("_").lower()
+    clean = re.sub(AWKWARD_IN_REGISTER, "_", printable(label, LONGEST)).strip("_").lower()
     return f"{otherwise}_{clean}" if clean[:1].isdigit() else clean or otherwise

@@ -80,13 +80,11 @@ class Part:
         if isinstance(error, PermissionError):
             message = f"{where}: {path} may not be read by this user"
             return PermissionDenied(message, hint="run as root, or ask for the right", target=where)
-        if isinstance(error, OSError):
-            reason = f"{path} gives {errno.errorcode.get(error.errno or 0, 'an error')} ({error.strerror})"
-            return HardwareError(
-                f"{where}: {reason}", device_id=self.device.device_id, hint=_hint(error), target=where
-            )
         return HardwareError(
-            f"{where}: {path}: {error}", device_id=self.device.device_id, hint=NONSENSE_HINT, target=where
+            f"{where}: {_reason(path, error)}",
+            device_id=self.device.device_id,
+            hint=_hint(error),
+            target=where,
         )
 
     def attempt(self, register: str, path: Path, ask: Callable[..., Answer], *arguments: object) -> Answer:
@@ -105,10 +103,15 @@ class Part:
         return self.failure(register.name, self.anchor, wrong)
 
 
-NONSENSE_HINT = "the kernel's driver of this part answers nonsense; look at dsmilctl device read kernel"
+def _reason(path: Path, error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno:
+        return f"{path} gives {errno.errorcode.get(error.errno, 'an error')} ({error.strerror})"
+    return error.strerror or "" if isinstance(error, OSError) else f"{path}: {error}"
 
 
-def _hint(error: OSError) -> str:
+def _hint(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return "dsmilctl device read kernel last_error may tell what is wrong with it"
     if error.errno in GONE:
         return "it vanished since it was discovered; dsmilctl device scan looks again"
     if error.errno in NO_VALUE_NOW:

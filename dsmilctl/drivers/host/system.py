@@ -143,9 +143,10 @@ def find_processes(machine: Machine) -> Iterable[Part]:
 
 def processes_device(registers: tuple[Register, ...]) -> Device:
     """The device `processes`."""
+    told = {register.name for register in registers}
     return Device(
         "processes", "processes", "host", registers, group="system", default_register="count",
-        key_registers=("count", "running", "uptime"),
+        key_registers=tuple(name for name in ("count", "running", "uptime") if name in told),
     )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from dsmilctl.model.register import Register
 
 SYSFS = "Source: Documentation/ABI/testing/sysfs-platform-dell-smbios"
 TOOL = "Source: smbios-token-ctl --dump-tokens-csv"
-_FILE = re.compile(r"([0-9a-fA-F]{1,8})_(location|value)", re.ASCII)
-_NUMBER = re.compile(r"0[xX]([0-9a-fA-F]{1,8})", re.ASCII)
+FILE = r"([0-9a-fA-F]{1,8})_(location|value)"
+NUMBER = r"0[xX]([0-9a-fA-F]{1,8})"
 COUNT = Register("count", type="u32", unit="tokens", address=0x10000, description="tokens of this machine")
 
 
@@ -62,7 +62,7 @@ def _in_folder(folder: Path) -> Part:
     """Tokens of the kernel's folder: what the firmware's table says of each, not how it is set now."""
     registers: list[Register] = []
     sensors: dict[str, Sensor] = {}
-    found = [(match, entry) for entry in names(folder) if (match := _FILE.fullmatch(entry))]
+    found = [(match, entry) for entry in names(folder) if (match := re.fullmatch(FILE, entry))]
     for match, entry in sorted(found, key=lambda item: (int(item[0][1], 16), item[0][2] != "value")):
         token, kind = int(match[1], 16), match[2]
         what = {"value": "value that makes the token active", "location": "place that the token is kept at"}[
@@ -78,7 +78,7 @@ def _in_folder(folder: Path) -> Part:
 
 def hexadecimal(field: str) -> int:
     """The number of a token's file; raises Nonsense."""
-    match = _NUMBER.fullmatch(field)
+    match = re.fullmatch(NUMBER, field)
     if match is None:
         raise Nonsense(f"{printable(field)!r} is not a hexadecimal number")
     return int(match[1], 16)
@@ -95,7 +95,7 @@ class TokenFolder(SensorPart):
         return answers
 
     def _count(self) -> int:
-        return len({match[1] for entry in self.anchor.iterdir() if (match := _FILE.fullmatch(entry.name))})
+        return len({match[1] for entry in self.anchor.iterdir() if (match := re.fullmatch(FILE, entry.name))})
 
 
 def _by_tool(machine: Machine) -> Part:
