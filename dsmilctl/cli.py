@@ -22,6 +22,7 @@ NOUNS = {
     "driver": ("driver", "the installed drivers: what they can do, and switching them off"),
     "audit": ("audit", "the journal of every change: show, verify, export"),
     "sim": ("sim", "the simulated devices"),
+    "serve": ("serve", "a gateway: this fleet over the DSMIL API"),
     "config": ("config", "settings: where each one comes from, change, validate"),
     "doctor": ("doctor", "check this installation and say what to mend"),
     "completion": ("completion", "completion scripts for bash, zsh and fish"),

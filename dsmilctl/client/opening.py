@@ -49,9 +49,26 @@ def connect(
     `read_only` lets no change through, `timeout` is the seconds that one call of a driver may take.
     Raises NotFound for an unknown context and ConfigError for a wrong configuration.
     """
+    return connect_context(
+        find_context(context), read_only=read_only, timeout=timeout, settings=settings, clock=clock
+    )
+
+
+def connect_context(
+    found: Context,
+    *,
+    read_only: bool = False,
+    timeout: float | None = None,
+    settings: Settings | None = None,
+    clock: Clock = SYSTEM,
+    folders: Paths | None = None,
+) -> LocalClient:
+    """A client on a context that is written nowhere: a fleet file, or the fleet of a simulator.
+
+    `folders` sets its journal, latch and state apart from those of the user.
+    """
     chosen = settings or load_settings()
-    found = find_context(context)
-    folders = paths()
+    folders = folders or paths()
     registry = Registry(folders.entry_point_cache)
     return Opening(
         context=found,

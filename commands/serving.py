@@ -1,0 +1,87 @@
+"""Serving: a server over an open client, from the first connection to the signal that ends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dsmilctl import diagnostics
+from dsmilctl.client.local import LocalClient
+from dsmilctl.client.opening import connect_context
+from dsmilctl.commands.runner import end_with, execute, invocation
+from dsmilctl.config.contexts import Context, DriverUse
+from dsmilctl.config.paths import Paths, paths
+from dsmilctl.errors import ConfigError, MissingExtraError
+
+EXTRA = "pip install 'dsmilctl[server]'"
+
+
+def serve_simulator(*, port: int, options: dict[str, Any], rate_limit: bool, host: bool) -> None:
+    """Serve simulated devices with the demo accounts on loopback, until interrupted."""
+    require_server()
+    from dsmilctl.server.assembly import ServerOptions
+    from dsmilctl.server.demo_accounts import demo_users
+    from dsmilctl.server.gateway import Limits
+    from dsmilctl.server.serve import Listening
+
+    drivers = [DriverUse("sim", options)] + ([DriverUse("host", {})] if host else [])
+    context = Context(name="sim-serve", drivers=tuple(drivers), target="simulated devices", fleet="sim-serve")
+    client = connect_context(context, folders=apart("sim-serve"))
+    chosen = ServerOptions(limits=Limits(rate_limiting=rate_limit))
+    serve_client(client, demo_users(), Listening(port=port), chosen)
+
+
+def serve_fleet(fleet: Path, users: Path, listening: Any) -> None:
+    """Serve a fleet file with its own users; there are no default accounts."""
+    from dsmilctl.client.fleets import fleet_context
+    from dsmilctl.server.identity.users import Users
+
+    known = Users(users)
+    if not len(known):
+        hint = f"dsmilctl user add NAME --users {users}"
+        raise ConfigError(f"{users}: nobody may come in", hint=hint, target=str(users))
+    context = fleet_context(fleet)
+    client = connect_context(context, folders=apart(context.fleet), read_only=invocation().read_only)
+    serve_client(client, known, listening, None)
+
+
+def apart(name: str) -> Paths:
+    """The folders of a server: its journal, latch and state lie apart from those of the user."""
+    folders = paths()
+    below: dict[str, Path] = {
+        field: getattr(folders, field) / "servers" / name for field in ("state", "data", "runtime")
+    }
+    return msgspec.structs.replace(folders, **below)
+
+
+def require_server() -> None:
+    """Raise MissingExtraError unless the packages of the server are installed."""
+    try:
+        import argon2
+        import jwt
+        import starlette
+        import uvicorn
+    except ImportError as error:
+        message = f"a server needs the package {error.name}"
+        raise MissingExtraError(message, hint=EXTRA, target="server") from None
+    del argon2, jwt, starlette, uvicorn
+
+
+def serve_client(client: LocalClient, users: Any, listening: Any, options: Any) -> None:
+    """Serve a client until SIGINT or SIGTERM; the ready line goes to stderr, with JSON output to stdout."""
+    from dsmilctl.server.assembly import assemble
+    from dsmilctl.server.serve import serve
+
+    output = invocation().make_output()
+
+    def ready(url: str) -> None:
+        if output.for_programs:
+            output.mark({"url": url})
+        else:
+            diagnostics.say(f"listening on {url}, API at {url}/api/v2, Ctrl+C ends it")
+
+    app, _ = assemble(client, users, options)
+    execute(serve(app, listening, ready))
+    end_with(0)
