@@ -77,7 +77,7 @@ def serve_client(client: LocalClient, users: Any, listening: Any, options: Any) 
     output = invocation().make_output()
 
     def ready(url: str) -> None:
-        if output.for_programs:
+        if output.as_json:
             output.mark({"url": url})
         else:
             diagnostics.say(f"listening on {url}, API at {url}/api/v2, Ctrl+C ends it")
