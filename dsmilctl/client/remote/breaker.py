@@ -7,8 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
-from dsmilctl.clock import Clock
 from dsmilctl.client.remote.failures import BadAnswer
+from dsmilctl.clock import Clock
 from dsmilctl.errors import DSMILError, NetworkError, OperationTimeout, ProtocolError, Unreachable
 
 LOGGER = logging.getLogger("dsmilctl.client")

@@ -31,7 +31,7 @@ def load_dotenv(path: str | Path = ".env", *, override: bool = False) -> bool:
 
 
 def parse_dotenv(text: str) -> dict[str, str]:
-    """The assignments in a text; quotes and `export` are taken off, `\\n` is a line's end in double quotes."""
+    """The assignments in a text, without quotes and `export`."""
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):

@@ -34,7 +34,7 @@ class Transport(Protocol):
         ...
 
     async def send(self, request: Outgoing, *, deadline: float) -> Incoming:
-        """The whole answer within `deadline` seconds; raises NetworkError, OperationTimeout, ProtocolError."""
+        """The answer within `deadline` seconds; raises NetworkError, OperationTimeout, ProtocolError."""
         ...
 
     def lines(self, request: Outgoing, *, patience: float) -> AsyncGenerator[str, None]:

@@ -134,3 +134,10 @@ def _until(text: str, now: str) -> float | None:
         return max(0.0, (then - begun).total_seconds())
     except (TypeError, ValueError):
         return None
+
+
+def again(error: DSMILError) -> DSMILError:
+    """The same error for one more who is to hear it: a shared one would collect everybody's traceback."""
+    copy = type(error).__new__(type(error), *error.args)
+    copy.__dict__.update(error.__dict__)
+    return copy

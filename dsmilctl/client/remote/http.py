@@ -133,7 +133,11 @@ class HttpTransport:
         what = str(error) or type(error).__name__
         if isinstance(error, httpx.DecodingError | httpx.UnsupportedProtocol):
             return ProtocolError(f"{self._config.base_url}: {what}")
-        if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in what and "closed" not in what:
+        if (
+            isinstance(error, httpx.RemoteProtocolError)
+            and "disconnected" not in what
+            and "closed" not in what
+        ):
             return ProtocolError(f"{self._config.base_url}: {what}")
         return NetworkError(f"{self._config.base_url}: {what}", target=self._config.base_url)
 

@@ -53,7 +53,7 @@ def _prove(context: ssl.SSLContext, path: str, password: str | None) -> None:
 
 
 def _prove_by_archive(context: ssl.SSLContext, path: Path, password: str | None) -> None:
-    """A PKCS #12 file.  ssl takes keys from files only: the key lies there encrypted, and no longer than needed."""
+    """A PKCS #12 file.  ssl takes keys from files alone: it lies there encrypted, no longer than needed."""
     import os
     import tempfile
 

@@ -1,0 +1,91 @@
+"""Session: who the client is to the server.  Tokens live in memory only."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from dsmilctl import redaction
+from dsmilctl.client.remote.config import ClientConfig
+from dsmilctl.client.remote.failures import again
+from dsmilctl.clock import Clock
+from dsmilctl.errors import AuthenticationError
+from dsmilctl.wire.auth import Login, Tokens, UserContext
+
+MARGIN = 300.0
+"""Seconds before its end at which an access token is renewed."""
+
+
+class Session:
+    """The tokens of one client and when they end, by the clock of this machine alone.
+
+    The lifetime comes as a number of seconds, so a server's clock that is a day off does no harm.
+    """
+
+    def __init__(self, config: ClientConfig, clock: Clock) -> None:
+        self._config = config
+        self._clock = clock
+        self.access_token = ""
+        self.refresh_token = ""
+        self.user: UserContext | None = None
+        self.bulk_limit: int | None = None
+        self.refused: AuthenticationError | None = None
+        self.renewing = asyncio.Lock()
+        self._renew_at = float("inf")
+
+    def adopt(self, tokens: Tokens) -> None:
+        """Go on with these tokens."""
+        redaction.register(tokens.access_token)
+        redaction.register(tokens.refresh_token)
+        self.access_token, self.refresh_token = tokens.access_token, tokens.refresh_token
+        self.user = tokens.user_context
+        self.bulk_limit = tokens.api_capabilities.bulk_operation_max_devices
+        self.refused = None
+        self._renew_at = self._clock.monotonic() + tokens.expires_in - min(MARGIN, tokens.expires_in / 2)
+
+    def carry(self, access_token: str, refresh_token: str = "") -> None:
+        """Go on with tokens of an earlier process, whose end is not known."""
+        redaction.register(access_token)
+        redaction.register(refresh_token)
+        self.access_token, self.refresh_token = access_token, refresh_token
+        self._renew_at = float("inf")
+
+    def forget(self) -> None:
+        """Be nobody."""
+        self.access_token = self.refresh_token = ""
+        self.user = None
+        self._renew_at = float("inf")
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether there is a token."""
+        return bool(self.access_token)
+
+    @property
+    def due(self) -> bool:
+        """Whether the access token ends soon."""
+        return bool(self.refresh_token) and self._clock.monotonic() >= self._renew_at
+
+    def own_login(self) -> Login | None:
+        """The login that the configuration holds, if any; one that was refused is not tried again.
+
+        Repeating it would lock the account.
+        """
+        config = self._config
+        if self.refused is not None:
+            raise again(self.refused)
+        if config.service_token:
+            return login_of(grant="service_token", service_token=config.service_token)
+        if config.username and config.password:
+            return login_of(username=config.username, password=config.password)
+        return None
+
+
+def login_of(**fields: str | None) -> Login:
+    """A login; what it holds is hidden from every log from now on."""
+    from dsmilctl import __version__
+
+    for name in ("password", "service_token", "mfa_token"):
+        redaction.register(fields.get(name) or "")
+    return msgspec.convert({"client_version": __version__, **fields}, Login)
