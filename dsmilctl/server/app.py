@@ -21,29 +21,38 @@ from dsmilctl.server.endpoint import Call, Endpoint
 from dsmilctl.server.envelope import answer, failure, unexpected
 from dsmilctl.server.gateway import Gateway
 from dsmilctl.server.intake import read_body, read_query
+from dsmilctl.server.push.websocket import websocket_route
 from dsmilctl.server.routes import ENDPOINTS
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def build_app(gateway: Gateway, extra: Sequence[BaseRoute] = ()) -> Starlette:
-    """The ASGI application over a gateway; `extra` are the routes that push (WebSocket, SSE)."""
+    """The ASGI application over a gateway, with routes of others in `extra`.
+
+    Its state holds the gateway: who serves it calls `gateway.push.close()` before connections are cut.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
         async with gateway.client:
-            yield
+            try:
+                yield
+            finally:
+                await gateway.push.close()
 
     routes = [
         Route(endpoint.full_path, partial(_serve, gateway, endpoint), methods=[endpoint.method])
         for endpoint in ENDPOINTS
     ]
-    return Starlette(
-        routes=[*_merged(routes), *extra],
+    app = Starlette(
+        routes=[*_merged(routes), websocket_route(gateway), *extra],
         lifespan=lifespan,
         exception_handlers={HTTPException: partial(_no_route, gateway), Exception: partial(_fault, gateway)},
     )
+    app.state.gateway = gateway
+    return app
 
 
 def _merged(routes: Sequence[Route]) -> list[Route]:
@@ -58,6 +67,7 @@ async def _serve(gateway: Gateway, endpoint: Endpoint, request: Request) -> Resp
         response = await _answer(gateway, endpoint, request, request_id)
     except DSMILError as error:
         response = failure(error, gateway.clock, request_id)
+        _tell_refusal(gateway, request, error)
     except Exception as error:  # a fault of ours must not show its traceback to a client
         response = unexpected(error, gateway.clock, request_id)
     elapsed = gateway.clock.monotonic() - begun
@@ -72,6 +82,7 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
     token = bearer(request)
     identity = gateway.access.authenticate(token) if endpoint.login or token else None
     if identity is not None:
+        request.state.identity = identity
         _require_clearance(identity, endpoint)
     call = Call(
         gateway=gateway,
@@ -99,6 +110,13 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
         )
         return await gateway.idempotency.once(identity.user if identity else "", key, content, run)
     return await run()
+
+
+def _tell_refusal(gateway: Gateway, request: Request, error: DSMILError) -> None:
+    """Tell those who watch over security, and the clients of a user who asks too often."""
+    identity: Identity | None = getattr(request.state, "identity", None)
+    address = request.client.host if request.client else ""
+    gateway.push.refused(error, identity, address, f"{request.method} {request.url.path}")
 
 
 def _digest(call: Call) -> bytes:

@@ -9,6 +9,8 @@ import msgspec
 
 from dsmilctl.client.interface import Client
 from dsmilctl.model.identity import Clearance, Identity
+from dsmilctl.model.operation import Operation
+from dsmilctl.model.operation import Request as Change
 
 if TYPE_CHECKING:
     from dsmilctl.server.gateway import Gateway
@@ -43,6 +45,12 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         """Who asks, on an endpoint that needs somebody to be logged in."""
         assert self.identity is not None, "the endpoint needs no login"
         return self.identity
+
+    async def change(self, request: Change) -> Operation:
+        """Carry out one guarded change, and tell those who subscribed to the device what became of it."""
+        operation = await self.client.change(request)
+        self.gateway.push.changed(self.user, operation)
+        return operation
 
 
 Handler = Callable[[Call], Awaitable[Any]]

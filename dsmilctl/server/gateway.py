@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -15,6 +15,7 @@ from dsmilctl.errors import NotFound
 from dsmilctl.model.identity import Identity
 from dsmilctl.server.idempotency import Idempotency
 from dsmilctl.server.metrics import Metrics
+from dsmilctl.server.push.switchboard import Switchboard
 from dsmilctl.wire.auth import Login, Session, Tokens, UserContext
 from dsmilctl.wire.emergency import StopInfo
 from dsmilctl.wire.operations import BulkAnswer
@@ -67,6 +68,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: int = 120
     concurrent_operations: int = 5
     max_clients: int = 1000
+    heartbeat: float = 60.0
     rate_limiting: bool = True
 
 
@@ -82,14 +84,15 @@ class Gateway:
         self.clock = clock
         self.metrics = Metrics(clock)
         self.idempotency = Idempotency(clock)
-        self.stop_listeners: set[Callable[[StopInfo], None]] = set()
+        self.push = Switchboard(client, clock, self.metrics)
         self._bulks: OrderedDict[tuple[str, str], BulkAnswer] = OrderedDict()
 
     def keep_bulk(self, identity: Identity, bulk: BulkAnswer) -> None:
-        """Keep a bulk for its user; the oldest makes room."""
+        """Keep a bulk for its user, and tell that user's clients; the oldest makes room."""
         self._bulks[identity.user, bulk.bulk_operation_id] = bulk
         while len(self._bulks) > MOST_BULKS:
             self._bulks.popitem(last=False)
+        self.push.bulk_ended(identity, bulk)
 
     def bulk(self, identity: Identity, bulk_id: str) -> BulkAnswer:
         """A kept bulk of this user; raises NotFound."""
@@ -100,8 +103,7 @@ class Gateway:
 
     def broadcast_stop(self, stop: StopInfo) -> None:
         """Tell every connected client of an emergency stop."""
-        for tell in tuple(self.stop_listeners):
-            tell(stop)
+        self.push.stopped(stop)
 
     def client_for(self, identity: Identity | None) -> Client:
         """The client that passes every change through the guard as this identity."""

@@ -92,6 +92,7 @@ async def serve(app: Any, listening: Listening, ready: Callable[[str], None]) ->
             ready(url)
         await asyncio.shield(running)
     finally:
+        await app.state.gateway.push.close()
         server.should_exit = True
         await running
 
@@ -115,5 +116,8 @@ def _config(app: Any, listening: Listening) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACE_SECONDS,
         ws_max_size=1 << 20,
         ws_max_queue=64,
+        ws_per_message_deflate=False,
+        ws_ping_interval=10,
+        ws_ping_timeout=10,
         **tls,
     )

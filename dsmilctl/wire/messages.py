@@ -71,3 +71,31 @@ class StateBatch(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float = 0.0
     timestamp: str = ""
     subscription_id: str = ""
+
+
+class ClientMessage(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The envelope of what a client sends; `id` comes back with the answer."""
+
+    type: str
+    id: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+    timestamp: str = ""
+    source: str = "client"
+    target: str = ""
+    priority: str = ""
+
+
+class ResourceUsage(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client uses of its machine."""
+
+    cpu_percent: float = 0.0
+    memory_mb: float = 0.0
+
+
+class Heartbeat(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`CLIENT_HEARTBEAT`: who sends one once has to go on, or is closed with CLOSE_HEARTBEAT_LOST."""
+
+    client_type: str = ""
+    client_version: str = ""
+    active_operations: int = 0
+    resource_usage: ResourceUsage = ResourceUsage()

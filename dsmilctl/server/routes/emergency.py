@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import msgspec
@@ -28,14 +29,13 @@ async def stop(call: Call) -> StopInfo:
     """Latch the stop, drive the devices to their safe state, tell everybody."""
     wanted: StopRequest = call.body
     targets = await _targets(call, wanted)
-    found = await call.client.stop(
-        targets,
-        reason=wanted.justification,
-        deadline=wanted.deadline_s or DEADLINE,
-        scope=wanted.scope,
-    )
-    info = stop_info(found, wanted.escalation_level)
-    if wanted.notify_all_clients:
+    reason = wanted.justification or f"ordered by {call.user.user}"
+    hush = nullcontext() if wanted.notify_all_clients else call.gateway.push.hushed(call.user, reason)
+    with hush:
+        found = await call.client.stop(
+            targets, reason=reason, deadline=wanted.deadline_s or DEADLINE, scope=wanted.scope
+        )
+        info = stop_info(found, wanted.escalation_level)
         call.gateway.broadcast_stop(info)
     return info
 

@@ -52,7 +52,7 @@ async def operate(call: Call) -> OperationAnswer:
             device, wanted.operation_type, wanted.operation_data, wanted.justification, wanted.approval_id
         )
         request = msgspec.structs.replace(request, dry_run=wanted.dry_run)
-        return _finished(operation_answer(await call.client.change(request)))
+        return _finished(operation_answer(await call.change(request)))
 
 
 def within(timeout_ms: int | None) -> asyncio.Timeout:
@@ -162,7 +162,7 @@ async def command(call: Call) -> OperationAnswer:
         dry_run=wanted.dry_run,
         origin="api",
     )
-    return _finished(operation_answer(await call.client.change(request)))
+    return _finished(operation_answer(await call.change(request)))
 
 
 async def bulk(call: Call) -> BulkAnswer:
@@ -266,7 +266,7 @@ class _Bulk:
             text = item.justification or self._wanted.justification
             request = change_request(device, item.operation_type, item.operation_data, text, item.approval_id)
             request = msgspec.structs.replace(request, dry_run=self._wanted.dry_run)
-            return operation_answer(await self._call.client.change(request))
+            return operation_answer(await self._call.change(request))
         except DSMILError as error:
             return self._refused(item, error)
 
