@@ -95,6 +95,7 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
         token=token,
         certificate_user=certificate_user(request),
         request_id=request_id,
+        last_event_id=request.headers.get("last-event-id", ""),
     )
 
     async def run() -> Response:

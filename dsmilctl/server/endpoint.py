@@ -26,7 +26,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request, judged and decoded: who asks, through which client, and for what.
 
     `client` passes every change through the guard as `identity`; `body` and `query` are of the endpoint's
-    types; `path` holds the parts of the path that vary.
+    types; `last_event_id` is where an event stream is to go on; `path` holds the parts of the path that vary.
     """
 
     gateway: Gateway
@@ -39,6 +39,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     certificate_user: str
     request_id: str
+    last_event_id: str = ""
 
     @property
     def user(self) -> Identity:

@@ -15,10 +15,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from dsmilctl.clock import rfc3339
 from dsmilctl.errors import DSMILError, InvalidParameter, NotFound, PermissionDenied, RateLimitError, nearest
 from dsmilctl.model.identity import Identity
-from dsmilctl.model.selector import EVERYTHING
 from dsmilctl.server.gateway import Gateway
 from dsmilctl.server.push.outbox import Letter, Missed, Outbox
-from dsmilctl.server.push.subscriptions import DeviceUpdates, check, chosen_devices, chosen_registers
+from dsmilctl.server.push.subscriptions import DeviceUpdates, check, chosen_registers, devices_for
 from dsmilctl.server.push.ticks import ENCODER
 from dsmilctl.wire.messages import (
     CLOSE_FORBIDDEN,
@@ -230,8 +229,7 @@ class Connection:
             await self._answer("SUBSCRIPTION_CONFIRMED", confirmed, message.id)
             return
         client = self._gateway.client_for(self.identity)
-        known = await client.devices(EVERYTHING, quarantined=True)
-        devices = chosen_devices(known, wanted.filters.device_ids, wanted.filters.risk_levels)
+        devices = await devices_for(client, wanted.filters.device_ids, wanted.filters.risk_levels)
         registers = chosen_registers(devices, wanted.registers)
         self._topics[subscription_id] = wanted.subscription
         confirmed |= {"devices": len(devices), "registers": registers, "interval_ms": wanted.interval_ms}

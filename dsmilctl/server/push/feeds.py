@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from dsmilctl.client.interface import Client
+from dsmilctl.clock import Clock
 from dsmilctl.errors import DSMILError, HardwareError
 from dsmilctl.model.device import Device, DeviceId
 from dsmilctl.model.reading import Batch, Gap, Reading
@@ -50,11 +51,11 @@ class Hearer(Protocol):
 class Feed:
     """One poll and those who hear it."""
 
-    def __init__(self, key: Key, devices: Sequence[Device], client: Client) -> None:
+    def __init__(self, key: Key, devices: Sequence[Device], client: Client, begun: int) -> None:
         self.key = key
         self.hearers: set[Hearer] = set()
-        self.count = 0
-        """Events so far."""
+        self.begun = self.count = begun
+        """The number of the last event; it begins with the time, so that no two feeds use the same."""
         self._devices = devices
         self._ids = frozenset(key.device_ids)
         self._registers = frozenset(name.casefold() for name in key.registers)
@@ -105,16 +106,18 @@ class Feed:
         """What is known now, for somebody who joins or missed something; None before the first tick."""
         if self.key.changes_only and self._latest:
             newest = max(reading.timestamp for reading in self._latest.values())
-            return Tick(Batch(0, newest, tuple(self._latest.values())), first=self.count)
-        return Tick(self._whole, first=self.count) if self._whole else None
+            return Tick(Batch(0, newest, tuple(self._latest.values())), first=self.count, live=False)
+        return Tick(self._whole, first=self.count, live=False) if self._whole else None
 
     def after(self, number: int) -> tuple[list[Tick], int]:
         """The ticks that hold the events after that number, and how many events are kept no more."""
-        if not 0 <= number <= self.count:
-            return [], 0
         oldest = self._kept[0].first if self._kept else self.count
         found = [tick for tick in self._kept if tick.first + len(tick.events) > number]
         return found, max(0, oldest - number)
+
+    def knows(self, number: int) -> bool:
+        """Whether that is the number of an event of this feed."""
+        return self.begun <= number <= self.count
 
     async def look(self, device_id: DeviceId) -> None:
         """Read one device now, because an operation may have changed any of its registers."""
@@ -140,8 +143,9 @@ class Feed:
 class Feeds:
     """The feeds of a server."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
+        self._clock = clock
         self._feeds: dict[Key, Feed] = {}
         self._polls: dict[Key, asyncio.Task[None]] = {}
         self._looks: set[asyncio.Task[None]] = set()
@@ -153,7 +157,7 @@ class Feeds:
         """Hear a feed; the first one begins it.  What it knows already is in its snapshot."""
         feed = self._feeds.get(key)
         if feed is None:
-            feed = self._feeds[key] = Feed(key, devices, self._client)
+            feed = self._feeds[key] = Feed(key, devices, self._client, self._clock.now() // 1000)
             poll = self._polls[key] = asyncio.create_task(feed.run())
             poll.add_done_callback(lambda task: self._drop(key, task))
         feed.hearers.add(hearer)

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from dsmilctl.client.interface import Client
 from dsmilctl.clock import rfc3339
 from dsmilctl.errors import (
     DeviceNotFound,
@@ -22,6 +23,7 @@ from dsmilctl.model.device import Device, DeviceId, show_id
 from dsmilctl.model.identity import Clearance, Identity
 from dsmilctl.model.reading import Reading
 from dsmilctl.model.register import Register, find_register
+from dsmilctl.model.selector import EVERYTHING
 from dsmilctl.server.push.feeds import Feed, Key
 from dsmilctl.server.push.outbox import Letter, Outbox
 from dsmilctl.server.push.ticks import ENCODER, Tick, reading_infos, update_of
@@ -105,6 +107,19 @@ def chosen_devices(
     if not found:
         raise InvalidParameter("the filters leave no device", target="filters")
     return found
+
+
+async def devices_for(client: Client, ids: Sequence[DeviceId], risks: Sequence[str] = ()) -> list[Device]:
+    """The devices of a stream, of those that the client's identity may see.
+
+    An attempt at a quarantined device is put before the guard, which refuses and journals it.
+    """
+    known = await client.devices(EVERYTHING, quarantined=True)
+    try:
+        return chosen_devices(known, ids, risks)
+    except DeviceQuarantined:
+        await client.read([device for device in known if device.quarantined and device.device_id in ids])
+        raise
 
 
 def chosen_registers(devices: Sequence[Device], names: Sequence[str]) -> tuple[str, ...]:

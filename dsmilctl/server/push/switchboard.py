@@ -65,7 +65,7 @@ class Switchboard:
     """Everything that is pushed by one server."""
 
     def __init__(self, client: Client, clock: Clock, metrics: Metrics) -> None:
-        self.feeds = Feeds(client)
+        self.feeds = Feeds(client, clock)
         self.clock = clock
         self.metrics = metrics
         self.receivers: set[Receiver] = set()

@@ -21,16 +21,18 @@ ENCODER = msgspec.json.Encoder()
 class Tick:
     """A batch of a feed and its forms on the wire.
 
-    `first` is the number of the event before the first one of this tick; `cause` is what brought it: READ for
-    a poll, else the type of the operation.
+    `first` is the number of the event before the first one of this tick; the events of one that is not `live`
+    tell again what is known and have that number themselves.  `cause` is what brought it: READ for a poll,
+    else the type of the operation.
     """
 
-    __slots__ = ("_events", "_frames", "_updates", "batch", "cause", "first")
+    __slots__ = ("_events", "_frames", "_updates", "batch", "cause", "first", "live")
 
-    def __init__(self, batch: Batch, cause: str = "READ", first: int = 0) -> None:
+    def __init__(self, batch: Batch, cause: str = "READ", first: int = 0, *, live: bool = True) -> None:
         self.batch = batch
         self.cause = cause
         self.first = first
+        self.live = live
         self._frames: list[tuple[int, bytes]] | None = None
         self._updates: list[bytes] | None = None
         self._events: list[tuple[str, bytes]] | None = None

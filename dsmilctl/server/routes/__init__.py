@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dsmilctl.server.endpoint import Endpoint
+from dsmilctl.server.push import streams
 from dsmilctl.server.routes import approvals, auth, devices, emergency, journal, operations, system
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -10,6 +11,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *system.ENDPOINTS,
     *devices.ENDPOINTS,
     *operations.ENDPOINTS,
+    *streams.ENDPOINTS,
     *emergency.ENDPOINTS,
     *approvals.ENDPOINTS,
     *journal.ENDPOINTS,
