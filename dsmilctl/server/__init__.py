@@ -1,1 +1,1 @@
-"""The server: the DSMIL API, version 2, over any local client.  The simulator and the gateway are this server."""
+"""The server: the DSMIL API, version 2, over a local client.  Simulator and gateway are this server."""

@@ -1,4 +1,4 @@
-"""Metrics of the server, in the Prometheus text format.  Source: Prometheus exposition formats, version 0.0.4."""
+"""Metrics of the server in the Prometheus text format.  Source: Prometheus exposition formats 0.0.4."""
 
 from __future__ import annotations
 

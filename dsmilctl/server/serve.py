@@ -12,6 +12,7 @@ import msgspec
 import uvicorn
 
 from dsmilctl.errors import Conflict, UsageError
+from dsmilctl.server.protocol import HttpProtocol, WebSocketProtocol, keep_alive
 
 BACKLOG = 2048
 GRACE_SECONDS = 5
@@ -73,6 +74,7 @@ def bind(listening: Listening) -> socket.socket:
             f"{where}: {error.strerror}", hint="--port 0 takes a free one", target=where
         ) from error
     sock.setblocking(False)
+    keep_alive(sock)
     return sock
 
 
@@ -114,6 +116,9 @@ def _config(app: Any, listening: Listening) -> uvicorn.Config:
         date_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        http=HttpProtocol,
+        ws=WebSocketProtocol,
+        log_level="warning",  # what uvicorn says below that names whole URLs, and with them tokens
         ws_max_size=1 << 20,
         ws_max_queue=64,
         ws_per_message_deflate=False,

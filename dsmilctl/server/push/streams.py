@@ -94,7 +94,8 @@ ERRORS = ("DEVICE_NOT_FOUND", "DEVICE_QUARANTINED", "INVALID_PARAMETER")
 ENDPOINTS = (
     Endpoint(
         method="GET", path="/devices/{device_id}/stream", handler=stream_device, query=StreamQuery,
-        answer=str, summary="Stream a device", errors=ERRORS, media="text/event-stream", clearance=Clearance.CONFIDENTIAL,
+        answer=str, summary="Stream a device", errors=ERRORS, media="text/event-stream",
+        clearance=Clearance.CONFIDENTIAL,
     ),
     Endpoint(
         method="GET", path="/stream", handler=stream_devices, query=ManyQuery, answer=str,
