@@ -110,9 +110,13 @@ class JustificationRequired(Refused):
 
 
 class ApprovalRequired(Refused):
-    """The policy asks for a second person."""
+    """The policy asks for a second person; `details["approval_url"]` is where a server takes the request."""
 
     code = "APPROVAL_REQUIRED"
+
+    def __init__(self, message: str, *, hint: str = "", target: str = "", url: str = "") -> None:
+        super().__init__(message, hint=hint, target=target)
+        self.details = {"approval_url": url} if url else {}
 
 
 class RateLimitError(Refused):
@@ -221,10 +225,16 @@ class AccountLocked(AuthenticationError):
 
 
 class PermissionDenied(DSMILError):
-    """The identity may not do this."""
+    """The identity may not do this; `details` names the clearance that it takes and the one that it has."""
 
     code = "PERMISSION_DENIED"
     exit_status = 4
+
+    def __init__(
+        self, message: str, *, hint: str = "", target: str = "", required: str = "", held: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, target=target)
+        self.details = {"required_clearance": required, "user_clearance": held} if required else {}
 
 
 class Unreachable(DSMILError):

@@ -18,7 +18,9 @@ from dsmilctl.client.interface import (
     DriverInfo,
     HistoryQuery,
     new_bulk_id,
+    one_person,
 )
+from dsmilctl.client.local_approvals import Consents
 from dsmilctl.client.local_drivers import InstalledDrivers
 from dsmilctl.client.local_reads import Reads
 from dsmilctl.client.local_status import FleetStatus
@@ -36,6 +38,7 @@ from dsmilctl.guard.latch import Latch
 from dsmilctl.guard.plan import Plan
 from dsmilctl.guard.settling import Settling
 from dsmilctl.guard.stop import StopControl
+from dsmilctl.model.approval import Approval
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
 from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus, show_id
 from dsmilctl.model.emergency import Confirmation, Stop
@@ -64,7 +67,8 @@ class LocalClient(Client):
         bulks: Bulks,
         memory: Memory,
         installed: InstalledDrivers,
-        variant: Callable[[Identity], LocalClient],
+        consents: Consents | None,
+        variant: Callable[[Identity, bool], LocalClient],
     ) -> None:
         self.context = context
         self.identity = identity
@@ -78,6 +82,7 @@ class LocalClient(Client):
         self._bulks = bulks
         self._memory = memory
         self._installed = installed
+        self._consents = consents
         self._variant = variant
         self._reads = Reads(fleet, guard)
         self._remembered: dict[DeviceId, DeviceStatus] | None = None
@@ -88,9 +93,44 @@ class LocalClient(Client):
 
         It is open as long as this client is, and must not be closed itself.
         """
-        other = self._variant(identity)
+        other = self._variant(identity, False)
         other._opened = True
         return other
+
+    async def count_request(self) -> None:
+        """Count a request of any kind; raises RateLimitError.  A server asks it of each, but for stops."""
+        await self._guard.admission.count_request()
+
+    async def for_bulk(self, *, changes: bool, justification: str = "") -> LocalClient:
+        """This client for the parts of one bulk, which is judged and counted here, once and as a whole.
+
+        A bulk of reads costs one read.  Raises the refusal of the bulk.
+        """
+        admission = self._guard.admission
+        await (admission.begin_bulk(justification) if changes else admission.count_read())
+        other = self._variant(self.identity, True)
+        other._opened = True
+        return other
+
+    async def request_approval(
+        self, request: Request | None, *, justification: str, stop_id: str = ""
+    ) -> Approval:
+        """Ask a second person, where there is a server to ask through."""
+        if self._consents is None:
+            raise one_person()
+        return await self._consents.request(request, justification, stop_id)
+
+    async def approvals(self, status: str = "") -> list[Approval]:
+        """The approvals of this fleet that this identity may see, newest first."""
+        if self._consents is None:
+            raise one_person()
+        return await self._consents.all(status)
+
+    async def decide_approval(self, approval_id: str, *, approve: bool, justification: str = "") -> Approval:
+        """Approve or reject what somebody else asked for."""
+        if self._consents is None:
+            raise one_person()
+        return await self._consents.decide(approval_id, approve=approve, justification=justification)
 
     async def open(self) -> None:
         """Load the drivers; devices are reached when they are asked for."""
@@ -224,7 +264,7 @@ class LocalClient(Client):
         chosen = await self._fleet.managed_of(devices)
         walk = Walk(self._fleet, self._guard.checks)
         statuses = await asyncio.gather(*(walk.go(verb, managed) for managed in chosen))
-        await self._guard.record_denied(f"device.{verb}", walk.denied)
+        await self._guard.admission.record_denied(f"device.{verb}", walk.denied)
         return [status or self._status_of(managed) for status, managed in zip(statuses, chosen, strict=True)]
 
     def stream(
@@ -269,9 +309,8 @@ class LocalClient(Client):
         return self._latch.history(limit)
 
     async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
-        """End one stop, or all; the policy may ask for a justification."""
-        del approval  # a local fleet knows one person only
-        await self._guard.require_release(stop_id, justification)
+        """End one stop, or all; the policy may ask for a justification and for a second person."""
+        await self._guard.admission.require_release(stop_id, justification, approval)
         return await self._stop_control.release(stop_id, justification)
 
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 
 import msgspec
 
 from dsmilctl.client.bulks import Bulks
 from dsmilctl.client.interface import Client, ContextInfo
 from dsmilctl.client.local import LocalClient
+from dsmilctl.client.local_approvals import Consents
 from dsmilctl.client.local_drivers import InstalledDrivers
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.config.contexts import Context, find_context
@@ -21,13 +23,15 @@ from dsmilctl.errors import DSMILError
 from dsmilctl.fleet.fleet import DriverSpec, Fleet
 from dsmilctl.fleet.memory import Memory
 from dsmilctl.fleet.switches import Switches
+from dsmilctl.guard.approvals import LIFETIME, Approvals, hash_of
 from dsmilctl.guard.checks import Checks
+from dsmilctl.guard.consent import Consent
 from dsmilctl.guard.evidence import Evidence
 from dsmilctl.guard.guard import Guard
 from dsmilctl.guard.holds import Holds
 from dsmilctl.guard.journal import Journal
 from dsmilctl.guard.latch import Latch
-from dsmilctl.guard.policy import load_policy
+from dsmilctl.guard.policy import Policy, load_policy
 from dsmilctl.guard.rates import Rates
 from dsmilctl.guard.settling import Settling
 from dsmilctl.guard.stop import StopControl
@@ -62,10 +66,12 @@ def connect_context(
     settings: Settings | None = None,
     clock: Clock = SYSTEM,
     folders: Paths | None = None,
+    serving: Serving | None = None,
 ) -> LocalClient:
     """A client on a context that is written nowhere: a fleet file, or the fleet of a simulator.
 
-    `folders` sets its journal, latch and state apart from those of the user.
+    `folders` sets its journal, latch and state apart from those of the user; `serving` makes it the client of a
+    server: its policy, its buckets, and the approvals of second persons.
     """
     chosen = settings or load_settings()
     folders = folders or paths()
@@ -80,7 +86,15 @@ def connect_context(
         read_only=read_only or found.read_only or chosen.read_only,
         timeout=timeout or chosen.timeout,
         clock=clock,
+        serving=serving,
     ).client()
+
+
+class Serving(msgspec.Struct, frozen=True, kw_only=True):
+    """How a server guards its fleet.  `approval_seconds` is what an approval is good for."""
+
+    rate_limits: bool = True
+    approval_seconds: float = LIFETIME
 
 
 class _Shared(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +106,9 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     holds: Holds
     bulks: Bulks
     memory: Memory
+    policy: Callable[[], tuple[Policy, DSMILError | None]]
+    rates: Rates
+    approvals: Approvals | None = None
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +123,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool
     timeout: float
     clock: Clock
+    serving: Serving | None = None
 
     def client(self) -> LocalClient:
         """The client of the identity that opens the context."""
@@ -118,11 +136,22 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             holds=Holds(self.folders.state / "holds" / f"{name}.lock", self.clock),
             bulks=Bulks(self.folders.state / "bulks" / name),
             memory=Memory(self.folders.state / "devices" / f"{name}.json"),
+            policy=self.policy if self.serving is None else cache(self.policy),
+            rates=Rates(self.folders.state / "rates.json" if self.serving is None else None, self.clock),
+            approvals=self.approvals(self.serving, name) if self.serving else None,
         )
         return self.client_of(self.identity, shared)
 
-    def client_of(self, identity: Identity, shared: _Shared) -> LocalClient:
-        """A client with everything that stands between this identity and the devices."""
+    def approvals(self, serving: Serving, name: str) -> Approvals:
+        """The approvals of the context, beside its latch."""
+        folder = self.folders.state / "approvals" / name
+        return Approvals(folder, self.clock, lifetime=serving.approval_seconds)
+
+    def client_of(self, identity: Identity, shared: _Shared, *, in_bulk: bool = False) -> LocalClient:
+        """A client with everything that stands between this identity and the devices.
+
+        `in_bulk` is for the parts of a bulk, whose operation was counted as a whole.
+        """
         fleet = shared.fleet
         announce = fleet.bus.events.send
         evidence = Evidence(shared.journal, identity, self.context.name, clock=self.clock, announce=announce)
@@ -133,12 +162,15 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             clock=self.clock,
             announce=announce,
         )
+        checks = self.checks(identity, stop_control.holding, shared)
+        if in_bulk:
+            checks = checks.in_bulk()
         return LocalClient(
             context=ContextInfo(self.context.name, self.context.kind, self.context.target, self.read_only),
             identity=identity,
             fleet=fleet,
             guard=Guard(
-                checks=self.checks(identity, stop_control.holding),
+                checks=checks,
                 lifecycle=fleet.lifecycle,
                 evidence=evidence,
                 holds=shared.holds,
@@ -154,7 +186,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             bulks=shared.bulks,
             memory=shared.memory,
             installed=self.installed,
-            variant=lambda other: self.client_of(other, shared),
+            consents=Consents(fleet, checks, evidence, checks.consent) if checks.consent else None,
+            variant=lambda other, in_bulk: self.client_of(other, shared, in_bulk=in_bulk),
         )
 
     def fleet(self) -> Fleet:
@@ -174,21 +207,40 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             disabled=self.installed.disabled,
         )
 
-    def checks(self, identity: Identity, holding: Callable[[DeviceId], Stop | None]) -> Checks:
+    def checks(
+        self, identity: Identity, holding: Callable[[DeviceId], Stop | None], shared: _Shared
+    ) -> Checks:
         """The guard's checks under the policy of this context."""
-        policy, problem = load_policy(self.folders.policy_file, self.default_policy())
+        policy, problem = shared.policy()
+        consent = None
+        if shared.approvals is not None:
+            epoch = hash_of(policy.without_rates())
+            consent = Consent(approvals=shared.approvals, fleet=self.context.fleet, epoch=epoch)
         return Checks(
             policy=policy,
             policy_problem=problem,
             identity=identity,
             context=self.context.name,
             read_only=self.read_only,
-            rates=Rates(self.folders.state / "rates.json", self.clock),
+            rates=shared.rates,
             holding=holding,
+            consent=consent,
         )
 
+    def policy(self) -> tuple[Policy, DSMILError | None]:
+        """The policy of this context, and why it cannot be used; a server reads it once."""
+        policy, problem = load_policy(self.folders.policy_file, self.default_policy())
+        if self.serving is not None and not self.serving.rate_limits:
+            policy = policy.without_rates()
+        return policy, problem
+
     def default_policy(self) -> str:
-        """The strictest policy that a driver of the context wants; one that cannot be loaded wants none."""
+        """The server's, or the strictest policy that a driver of the context wants.
+
+        A driver that cannot be loaded wants none.
+        """
+        if self.serving is not None:
+            return "server"
         for use in self.context.drivers:
             try:
                 if self.registry.load(use.driver).policy == "dsmil":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +12,8 @@ import msgspec
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.drivers.lifecycle import Lifecycle
 from dsmilctl.drivers.managed import Managed
-from dsmilctl.errors import DSMILError, NetworkError, ReadOnly, Refused, StateUnavailable
+from dsmilctl.errors import DSMILError, NetworkError, Refused, StateUnavailable
+from dsmilctl.guard.admission import Admission
 from dsmilctl.guard.checks import Checks, judged_as, stopped
 from dsmilctl.guard.delivery import Delivery
 from dsmilctl.guard.evidence import Evidence
@@ -78,6 +79,7 @@ class Guard:
         deadline: float = 2.0,
     ) -> None:
         self.checks = checks
+        self.admission = Admission(checks, evidence)
         self._lifecycle = lifecycle
         self._evidence = evidence
         self._holds = holds
@@ -150,32 +152,6 @@ class Guard:
             await asyncio.shield(self._evidence.record_if_possible([line]))
         return result
 
-    async def require_release(self, stop_id: str, justification: str) -> None:
-        """Raise ReadOnly, JustificationRequired or StateUnavailable unless a stop may be released."""
-        try:
-            if self.checks.read_only:
-                message = f"context {self.checks.context} is read-only: nothing was released"
-                raise ReadOnly(message, hint="use a context that is not read-only")
-            self.checks.clearance("the emergency stop", OperationType.RESET)
-            if self.checks.policy.justify_release:
-                self.checks.require_justification(justification, "the release of an emergency stop")
-        except DSMILError as refusal:
-            await self.record_denied("emergency.release", {stop_id or "all": refusal})
-            raise
-
-    async def count_read(self) -> None:
-        """Check 8 of a read, whether of one device or of thousands; raises RateLimitError."""
-        if keys := self.checks.read_buckets():
-            await asyncio.to_thread(self.checks.rates.take, keys)
-
-    async def record_denied(self, action: str, denied: Mapping[str, DSMILError]) -> None:
-        """Journal what was refused although it changes nothing, by the devices' shown ids."""
-        entries = [
-            self._evidence.entry(action, shown, "DENIED", {"code": error.code}, decision="DENIED")
-            for shown, error in denied.items()
-        ]
-        await self._evidence.record_if_possible(entries)
-
     def _plan(self, managed: Managed, request: Request, bulk: Bulk) -> Plan:
         return Plan(managed, request, judged_as(managed, request), self._clock, bulk.bulk_id)
 
@@ -240,6 +216,17 @@ class Guard:
                 await self._evidence.check()
             except StateUnavailable as error:
                 _refuse(passed, error)
+        if any(plan.request.approval for plan in plans):
+            await asyncio.to_thread(self._use_approvals, _passed(plans))
+
+    def _use_approvals(self, plans: Sequence[Plan]) -> None:
+        """Checks 3 and 6 once more, now that nothing else stands in the way; a dry run uses nothing up."""
+        for plan in plans:
+            if not plan.request.dry_run:
+                try:
+                    self.checks.use_approval(plan.managed, plan.request, plan.kind)
+                except DSMILError as refusal:
+                    plan.error = refusal
 
     async def _compare(self, plans: Sequence[Plan]) -> dict[str, DSMILError]:
         """Check 7 where it needs the device: what each register holds now, compared where that is asked for.
@@ -282,7 +269,10 @@ class Guard:
                 _refuse(counted, error)
                 continue
             asked = [(plan.managed.device, plan.kind) for plan in counted]
-            refusals = await asyncio.to_thread(self.checks.rate, asked, chosen)
+            if chosen.waits:
+                refusals = await asyncio.to_thread(self.checks.rate, asked, chosen)
+            else:
+                refusals = self.checks.rate(asked, chosen)
             for plan, refusal in zip(counted, refusals, strict=True):
                 plan.error = refusal
 

@@ -132,6 +132,7 @@ class Plan:
             "command": request.command,
             "arguments": dict(request.arguments),
             "justification": request.justification,
+            "approval": request.approval,
             "old": self.old,
             "if_value": request.if_value,
             "origin": request.origin,

@@ -26,6 +26,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `approval` names the risks on which an operation needs a second person; `rates` are token buckets per
     operation (a bulk of reads takes one token of READ) and `device_rates` per risk, one bucket for the
     changes of each device, all of them for one identity.
+
+    For servers alone: `quarantine` is the clearance from which an approval opens a quarantined device,
+    `approve_release` asks a second person before a stop ends, `quarantine_rate`, `bulk_rate` and
+    `request_rates` (per clearance) are further buckets of an identity, `total_rate` one of all together.
     """
 
     version: Literal[1] = 1
@@ -39,10 +43,39 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     approval: Mapping[OperationType, tuple[Risk, ...]] = {}
     rates: Mapping[OperationType, Bucket] = {}
     device_rates: Mapping[Risk, Bucket] = {}
+    quarantine: str = "TOP_SECRET"
+    approve_release: bool = False
+    release: str = ""
+    quarantine_rate: Bucket | None = None
+    bulk_rate: Bucket | None = None
+    request_rates: Mapping[str, Bucket] = {}
+    total_rate: Bucket | None = None
 
     def level(self, operation: OperationType) -> Clearance:
         """The least clearance for an operation."""
         return Clearance[self.clearance.get(operation, "UNCLASSIFIED")]
+
+    @property
+    def release_level(self) -> Clearance:
+        """The least clearance for the release of a stop: that of a reset where none is named."""
+        return Clearance[self.release] if self.release else self.level(OperationType.RESET)
+
+    def request_rate(self, clearance: Clearance) -> Bucket | None:
+        """The bucket of all requests of an identity: that of the highest level that it reaches."""
+        levels = [level for level in map(Clearance.__getitem__, self.request_rates) if level <= clearance]
+        return self.request_rates[max(levels).name] if levels else None
+
+    def without_rates(self) -> Policy:
+        """The same policy with no bucket."""
+        return msgspec.structs.replace(
+            self,
+            rates={},
+            device_rates={},
+            quarantine_rate=None,
+            bulk_rate=None,
+            request_rates={},
+            total_rate=None,
+        )
 
 
 LOCAL = Policy()
@@ -56,7 +89,32 @@ DSMIL = Policy(
 )
 """DSMIL devices.  Source: the DSMIL API, version 2, clearance matrix and justification rules."""
 
-DEFAULTS: Mapping[str, Policy] = {"local": LOCAL, "dsmil": DSMIL}
+SERVER = msgspec.structs.replace(
+    DSMIL,
+    name="server",
+    approval=dict.fromkeys(CHANGES, (Risk.CRITICAL,)) | {OperationType.CONFIG: tuple(Risk)},
+    release="TOP_SECRET",
+    rates=dict.fromkeys(CHANGES, Bucket(10, 10.0)) | {OperationType.READ: Bucket(20, 10.0)},
+    device_rates={
+        Risk.CRITICAL: Bucket(10, 60.0),
+        Risk.HIGH: Bucket(30, 60.0),
+        Risk.MEDIUM: Bucket(60, 60.0),
+        Risk.LOW: Bucket(60, 60.0),
+    },
+    quarantine_rate=Bucket(5, 60.0),
+    bulk_rate=Bucket(2, 10.0),
+    request_rates={
+        "UNCLASSIFIED": Bucket(60, 60.0),
+        "SECRET": Bucket(120, 60.0),
+        "TOP_SECRET": Bucket(300, 60.0),
+    },
+    total_rate=Bucket(1000, 60.0),
+)
+"""Servers, whatever their devices are.  "Risk-based" is an approval on CRITICAL devices; CONFIG always needs one.
+READ 2/s, changes 1/s and bulks 1 in 5 s are what lasts; the buckets let a burst of ten seconds through.
+Source: the DSMIL API, version 2, clearance matrix and rate limits."""
+
+DEFAULTS: Mapping[str, Policy] = {"local": LOCAL, "dsmil": DSMIL, "server": SERVER}
 
 
 def load_policy(path: Path, default: str) -> tuple[Policy, DSMILError | None]:

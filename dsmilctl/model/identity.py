@@ -25,7 +25,8 @@ class Clearance(IntEnum):
 class Identity(msgspec.Struct, frozen=True):
     """Who asks: a name, the host it came from, its clearance, and the devices it may see (None: all).
 
-    `session_id`, `user_id` and `compartments` are those of a server's session.
+    `session_id`, `user_id` and `compartments` are those of a server's session; `keys` are fingerprints of what
+    proves this identity: two identities with one in common are the same person.
     """
 
     user: str
@@ -36,6 +37,7 @@ class Identity(msgspec.Struct, frozen=True):
     session_id: str = ""
     user_id: str = ""
     compartments: tuple[str, ...] = ()
+    keys: frozenset[str] = frozenset()
 
     def may_see(self, device_id: DeviceId) -> bool:
         """Whether the device is among those that this identity is authorised for."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
 
 from dsmilctl.model.device import DeviceId
+from dsmilctl.model.reading import Span
 from dsmilctl.model.register import Value
 
 
@@ -53,6 +55,25 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     dry_run: bool = False
     approval: str = ""
     origin: str = ""
+
+
+def read_request(
+    device_id: DeviceId,
+    registers: Sequence[str],
+    span: Span | None = None,
+    *,
+    justification: str = "",
+    approval: str = "",
+) -> Request:
+    """A read as a request, for what has to be asked or approved before it."""
+    return Request(
+        device_id=device_id,
+        type=OperationType.READ,
+        register=",".join(registers),
+        arguments=(("length", span.length), ("offset", span.offset)) if span else (),
+        justification=justification,
+        approval=approval,
+    )
 
 
 class Operation(msgspec.Struct, frozen=True, gc=False, kw_only=True):

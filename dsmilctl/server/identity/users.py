@@ -14,6 +14,7 @@ from dsmilctl.config.private import read_private, write_private
 from dsmilctl.errors import ConfigError, Conflict, InvalidParameter, NotFound, nearest
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.identity import Clearance
+from dsmilctl.model.lookalike import skeleton
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1024
@@ -111,23 +112,6 @@ def check_user(user: User) -> None:
     if user.clearance not in Clearance.__members__:
         hint = nearest(user.clearance, Clearance.__members__) or f"levels: {', '.join(Clearance.__members__)}"
         raise InvalidParameter(f"no clearance {user.clearance!r}", hint=hint, target="clearance")
-
-
-def skeleton(name: str) -> str:
-    """What two names that look the same have in common: case, width and accents folded.
-
-    Source: Unicode Technical Standard 39, confusable detection (the part that NFKD and case folding cover,
-    and the Cyrillic and Greek letters that look like Latin ones).
-    """
-    import unicodedata
-
-    folded = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(
-        _TWINS.get(character, character) for character in folded if not unicodedata.combining(character)
-    )
-
-
-_TWINS = dict(zip("аеорсухіјѕԁһӏοανρτυικ01", "aeopcyxijsdhloavptuikol", strict=False))
 
 
 def _load(path: Path) -> dict[str, User]:
