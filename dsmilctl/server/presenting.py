@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from dsmilctl.clock import rfc3339
 from dsmilctl.model.audit import AuditRecord
@@ -54,7 +58,16 @@ def device_info(device: Device, status: DeviceStatus, commands: tuple[str, ...] 
         default_register=device.default_register,
         key_registers=list(device.key_registers),
         commands=list(commands),
+        state_reason=status.reason,
+        state_since=rfc3339(status.since, 6) if status.since else "",
+        register_model=register_model(device.registers),
     )
+
+
+@lru_cache(maxsize=256)
+def register_model(registers: tuple[Register, ...]) -> str:
+    """A name that devices share when they have the same registers: a client asks for them once."""
+    return hashlib.sha256(msgspec.json.encode(registers)).hexdigest()[:16]
 
 
 def group_and_index(device: Device) -> tuple[int | str, int]:

@@ -17,7 +17,10 @@ class Constraints(Answer, frozen=True, kw_only=True):
 
 
 class DeviceInfo(Answer, frozen=True, kw_only=True):
-    """One device as the API shows it.  `driver`, `group`, `state` and `default_register` are extensions."""
+    """One device as the API shows it.  What follows `performance_metrics` are extensions.
+
+    Devices with the same `register_model` have the same registers.
+    """
 
     device_id: DeviceId
     device_name: str
@@ -38,6 +41,9 @@ class DeviceInfo(Answer, frozen=True, kw_only=True):
     default_register: str = ""
     key_registers: list[str] = []
     commands: list[str] = []
+    state_reason: str = ""
+    state_since: str = ""
+    register_model: str = ""
 
 
 class ListMeta(Answer, frozen=True, kw_only=True):
@@ -69,7 +75,10 @@ class RegisterInfo(Answer, frozen=True, kw_only=True):
     step: float | None = None
     low: float | None = None
     high: float | None = None
+    choices: list[Any] = []
     safe: Any = None
+    mask: int | None = None
+    tolerance: float = 0.0
     hexadecimal: bool = False
     volatile: bool = False
     description: str = ""

@@ -101,7 +101,7 @@ def merged(parts: Sequence[BulkAnswer], elapsed_ms: float) -> BulkAnswer:
         "COMPLETED" if summary.successful == summary.total else "PARTIAL" if summary.successful else "FAILED"
     )
     return BulkAnswer(
-        bulk_operation_id=parts[0].bulk_operation_id if parts else "",
+        bulk_operation_id="+".join(part.bulk_operation_id for part in parts),
         total_operations=len(results),
         status=whole,
         execution_time_ms=elapsed_ms,

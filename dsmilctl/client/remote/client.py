@@ -6,11 +6,12 @@ from dsmilctl.client.remote.authentication import Authentication
 from dsmilctl.client.remote.emergencies import Emergencies
 from dsmilctl.client.remote.inventory import Inventory
 from dsmilctl.client.remote.operations import Operations
+from dsmilctl.client.remote.remote import RemoteClient
 from dsmilctl.client.remote.streaming import Streaming
 from dsmilctl.client.remote.tuning import Tuning
 
 
-class DSMILClient(Authentication, Inventory, Operations, Streaming, Emergencies, Tuning):
+class DSMILClient(Authentication, Inventory, Operations, Streaming, Emergencies, Tuning, RemoteClient):
     """A client of a DSMIL server.
 
     Use it as an asynchronous context manager, or close it.

@@ -68,7 +68,9 @@ def _finished(answer: OperationAnswer) -> OperationAnswer:
     """An answer; raises the error of an operation that was let through and then failed."""
     if answer.status in ("SUCCESS", "PLANNED", "PENDING"):
         return answer
-    raise error_of(answer.error_code, answer.error, hint=answer.hint, target=str(answer.device_id))
+    error = error_of(answer.error_code, answer.error, hint=answer.hint, target=str(answer.device_id))
+    error.__dict__["details"] = {"operation": msgspec.to_builtins(answer)}  # a client may want all of it
+    raise error
 
 
 async def _read(call: Call, device: Device, data: OperationData) -> OperationAnswer:

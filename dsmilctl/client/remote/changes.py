@@ -1,0 +1,206 @@
+"""Changes: writes, configurations and commands of the model's requests, over the API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from dsmilctl.client.interface import BulkOptions
+from dsmilctl.client.remote.answers import merged
+from dsmilctl.client.remote.api import Api
+from dsmilctl.client.remote.batching import device_path, operations_path
+from dsmilctl.client.remote.bulk import Bulks, Mode, failed
+from dsmilctl.client.remote.mapping import bulk_of, operation_of
+from dsmilctl.client.remote.names import operation_type_of
+from dsmilctl.errors import DSMILError, ReadOnly
+from dsmilctl.model.operation import BulkResult, Operation, OperationStatus, OperationType, Request
+from dsmilctl.wire.operations import (
+    BulkAnswer,
+    BulkItem,
+    CommandRequest,
+    OperationAnswer,
+    OperationData,
+    OperationRequest,
+)
+from dsmilctl.wire.values import to_wire
+
+
+class Changes:
+    """Changes of one client."""
+
+    def __init__(self, api: Api, bulks: Bulks, *, read_only: bool) -> None:
+        self._api = api
+        self._bulks = bulks
+        self._read_only = read_only
+
+    async def one(self, request: Request) -> Operation:
+        """One change; raises what refused it, returns what failed at the device."""
+        self._require_writable()
+        try:
+            answer = await self._ask(request)
+        except DSMILError as error:
+            answer = _answer_in(error)
+        return operation_of(answer, request)
+
+    async def _ask(self, request: Request) -> OperationAnswer:
+        if request.type is OperationType.COMMAND:
+            command = CommandRequest(
+                arguments=dict(request.arguments),
+                justification=request.justification,
+                approval_id=request.approval,
+                dry_run=request.dry_run,
+            )
+            path = f"{device_path(request.device_id)}/commands/{quote(request.command, safe='')}"
+            return await self._api.post(path, OperationAnswer, command, device_id=request.device_id)
+        operation = OperationRequest(
+            operation_type=operation_type_of(request.type).value,
+            operation_data=_data(request),
+            justification=request.justification,
+            approval_id=request.approval,
+            dry_run=request.dry_run,
+        )
+        path = operations_path(request.device_id)
+        return await self._api.post(path, OperationAnswer, operation, device_id=request.device_id)
+
+    async def many(
+        self,
+        requests: Sequence[Request],
+        options: BulkOptions,
+        progress: Callable[[Operation], None] | None,
+    ) -> BulkResult:
+        """Many changes; refusals and failures are results, in the order asked for."""
+        self._require_writable()
+        commands = any(request.type is OperationType.COMMAND for request in requests)
+        mixed = len({request.dry_run for request in requests}) > 1
+        answer = await (self._one_by_one if commands or mixed else self._together)(requests, options)
+        operations = [operation_of(*pair) for pair in zip(answer.results, requests, strict=True)]
+        for operation in operations if progress else ():
+            progress(operation)  # type: ignore[misc] # the loop is empty without it
+        return bulk_of(answer, operations)
+
+    async def _together(self, requests: Sequence[Request], options: BulkOptions) -> BulkAnswer:
+        items = [
+            BulkItem(
+                device_id=request.device_id,
+                operation_type=operation_type_of(request.type).value,
+                operation_data=_data(request),
+                justification=request.justification,
+                approval_id=request.approval,
+            )
+            for request in requests
+        ]
+        mode = Mode(
+            sequential=options.concurrency == 1,
+            max_concurrency=max(0, options.concurrency),
+            stop_on_first_error=options.stop_on_error,
+            justification=requests[0].justification if requests else "",
+            dry_run=bool(requests) and requests[0].dry_run,
+        )
+        try:
+            return await self._bulks.run(items, mode)
+        except DSMILError as error:
+            return failed(items, error)
+
+    async def _one_by_one(self, requests: Sequence[Request], options: BulkOptions) -> BulkAnswer:
+        """What no bulk of the API can hold: drivers' commands, and dry runs beside real ones."""
+        places = asyncio.Semaphore(options.concurrency or 16)
+        broken = asyncio.Event()
+
+        async def one(request: Request) -> OperationAnswer:
+            async with places:
+                if options.stop_on_error and broken.is_set():
+                    return _not_begun(request)
+                try:
+                    return await self._ask(request)
+                except DSMILError as error:
+                    broken.set()
+                    return _refused(request, error)
+
+        return merged([_alone(answer) for answer in await asyncio.gather(*map(one, requests))], 0.0)
+
+    async def bulk(self, bulk_id: str) -> BulkResult:
+        """What became of a bulk; one that travelled in parts has their names in its name."""
+        parts = bulk_id.split("+")
+        answers = [
+            await self._api.get(f"/operations/bulk/{quote(part, safe='')}", BulkAnswer) for part in parts
+        ]
+        whole = merged(answers, sum(answer.execution_time_ms for answer in answers))
+        operations = [operation_of(item, _request(item)) for item in whole.results]
+        return bulk_of(msgspec.structs.replace(whole, bulk_operation_id=bulk_id), operations)
+
+    async def undo(self, bulk_id: str) -> list[Request]:
+        """The writes that put the old values back, the last one first."""
+        found = await self.bulk(bulk_id)
+        return [
+            Request(
+                device_id=item.device_id, type=OperationType.WRITE, register=item.register, value=item.old
+            )
+            for item in reversed(found.results)
+            if item.type is OperationType.WRITE
+            and item.status is OperationStatus.SUCCESS
+            and item.old is not None
+        ]
+
+    def _require_writable(self) -> None:
+        if self._read_only:
+            raise ReadOnly("this context is read-only", hint="open it without --read-only")
+
+
+def _data(request: Request) -> OperationData:
+    if request.type is not OperationType.WRITE:
+        return OperationData(settings=dict(request.arguments))
+    return OperationData(
+        register=request.register,
+        value=to_wire(request.value),
+        if_value=to_wire(request.if_value),
+        verify=request.verify,
+    )
+
+
+def _answer_in(error: DSMILError) -> OperationAnswer:
+    """The operation that an error tells of, which was let through and failed then; else raises it."""
+    told: dict[str, Any] = getattr(error, "details", {})
+    try:
+        return msgspec.convert(told["operation"], OperationAnswer)
+    except (KeyError, msgspec.ValidationError):
+        raise error from None
+
+
+def _refused(request: Request, error: DSMILError) -> OperationAnswer:
+    try:
+        return _answer_in(error)
+    except DSMILError:
+        answer = OperationAnswer(
+            operation_id="",
+            device_id=request.device_id,
+            operation_type=request.type.value,
+            status="TIMEOUT" if error.code in ("TIMEOUT", "NETWORK_ERROR") else "DENIED",
+            error=error.message,
+            error_code=error.code,
+            hint=error.hint,
+        )
+    return answer
+
+
+def _not_begun(request: Request) -> OperationAnswer:
+    return OperationAnswer(
+        operation_id="",
+        device_id=request.device_id,
+        operation_type=request.type.value,
+        status="FAILED",
+        error="not begun: an earlier operation failed",
+        error_code="HARDWARE_ERROR",
+    )
+
+
+def _alone(answer: OperationAnswer) -> BulkAnswer:
+    whole = merged([], 0.0)
+    return msgspec.structs.replace(whole, results=[answer], bulk_operation_id=answer.operation_id)
+
+
+def _request(answer: OperationAnswer) -> Request:
+    return Request(device_id=answer.device_id, type=OperationType(answer.operation_type))

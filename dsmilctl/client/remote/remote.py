@@ -1,0 +1,323 @@
+"""RemoteClient: the client interface over a server: commands and screens work there as they do here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dsmilctl.client.interface import (
+    LIFECYCLE_VERBS,
+    BulkOptions,
+    Client,
+    ContextInfo,
+    DriverInfo,
+    HistoryQuery,
+)
+from dsmilctl.client.remote.batching import device_path
+from dsmilctl.client.remote.bulk import Mode
+from dsmilctl.client.remote.changes import Changes
+from dsmilctl.client.remote.connected import Connected
+from dsmilctl.client.remote.happenings import follow_events
+from dsmilctl.client.remote.mapping import batch_of, lifecycle_of, readings_of, record_of, stop_of
+from dsmilctl.client.remote.roster import Roster
+from dsmilctl.client.remote.ticks import Ticks, Wanted
+from dsmilctl.clock import rfc3339
+from dsmilctl.errors import InvalidParameter, UsageError, nearest
+from dsmilctl.model.audit import AuditRecord, AuditVerdict
+from dsmilctl.model.device import Device, DeviceStatus, show_id
+from dsmilctl.model.emergency import Confirmation, Stop
+from dsmilctl.model.event import Event
+from dsmilctl.model.identity import Clearance, Identity
+from dsmilctl.model.operation import BulkResult, Operation, Request
+from dsmilctl.model.reading import Batch, Gap, Reading, Span
+from dsmilctl.model.register import find_register
+from dsmilctl.model.selector import EVERYTHING, Selector
+from dsmilctl.wire.devices import LifecycleStatus
+from dsmilctl.wire.emergency import EmergencyStatus, Release, Released, StopHistory, StopInfo, StopRequest
+from dsmilctl.wire.operations import BulkItem, OperationData
+from dsmilctl.wire.system import AuditLog, Capabilities, Health, SystemStatus
+
+ANSWERING = 10.0
+"""Seconds that the answer to a stop may take beyond the stop's own deadline."""
+
+
+class RemoteClient(Connected, Client):
+    """A fleet behind a server.  The guard, the journal and the latch are the server's."""
+
+    def __init__(
+        self, base_url: str | None = None, *, context: str = "", read_only: bool = False, **settings: Any
+    ) -> None:
+        super().__init__(base_url, **settings)
+        self.context = ContextInfo(context or "remote", "remote", self.config.base_url, read_only)
+        self._roster = Roster(self._api)
+        self._changes = Changes(self._api, self._bulks, read_only=read_only)
+
+    @property
+    def identity(self) -> Identity:  # type: ignore[override] # it changes with every login
+        """Who one is to the server; nobody before the login."""
+        user = self._api.session.user
+        if user is None:
+            return Identity(self.config.username, self.config.base_url, Clearance.UNCLASSIFIED, "server")
+        clearance = Clearance.__members__.get(user.clearance_level, Clearance.UNCLASSIFIED)
+        return Identity(
+            user=user.username,
+            host=self.config.base_url,
+            clearance=clearance,
+            source="server",
+            devices=frozenset(user.authorized_devices) or None,
+            user_id=user.user_id,
+            compartments=tuple(user.compartment_access),
+        )
+
+    async def open(self) -> None:
+        """Nothing is sent before the first question."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await super().close()
+
+    async def devices(self, selector: Selector = EVERYTHING, *, quarantined: bool = False) -> list[Device]:
+        """The devices that the selector names, of those that this user may see."""
+        return await self._roster.select(selector, quarantined=quarantined)
+
+    async def statuses(self, devices: Sequence[Device]) -> list[DeviceStatus]:
+        """The state of each device, as the server knows it."""
+        return await self._roster.statuses([device.device_id for device in devices])
+
+    async def read(
+        self,
+        devices: Sequence[Device],
+        registers: Sequence[str] = (),
+        *,
+        span: Span | None = None,
+        options: BulkOptions | None = None,
+    ) -> list[Reading]:
+        """Readings in the order of the devices, never out of the cache."""
+        wanted = [_names(device, registers) for device in devices]
+        if registers and devices and not any(wanted):
+            find_register(devices[0].registers, registers[0])
+        asked = [
+            (device, names) for device, names in zip(devices, wanted, strict=True) if names or not registers
+        ]
+        items = [
+            BulkItem(
+                device_id=device.device_id,
+                operation_type="READ",
+                operation_data=OperationData(
+                    register=names[0] if len(names) == 1 else "",
+                    registers=list(names) if len(names) > 1 else [],
+                    offset=span.offset if span else None,
+                    length=span.length if span else None,
+                ),
+            )
+            for device, names in asked
+        ]
+        chosen = options or BulkOptions()
+        mode = Mode(sequential=chosen.concurrency == 1, max_concurrency=max(0, chosen.concurrency))
+        answer = await self._bulks.run(items, mode)
+        return [
+            reading
+            for result, (device, names) in zip(answer.results, asked, strict=True)
+            for reading in readings_of(result, names or (device.default_register,))
+        ]
+
+    async def change(self, request: Request) -> Operation:
+        """Carry out one change, once, however often the request has to be repeated."""
+        self._cache.drop(request.device_id)
+        try:
+            return await self._changes.one(request)
+        finally:
+            self._cache.drop(request.device_id)
+
+    async def change_many(
+        self,
+        requests: Sequence[Request],
+        *,
+        options: BulkOptions | None = None,
+        progress: Callable[[Operation], None] | None = None,
+    ) -> BulkResult:
+        """Carry out many changes; the server keeps what is needed to undo them."""
+        self._cache.drop()
+        try:
+            return await self._changes.many(requests, options or BulkOptions(), progress)
+        finally:
+            self._cache.drop()
+
+    async def bulk(self, bulk_id: str) -> BulkResult:
+        """What became of a bulk."""
+        return await self._changes.bulk(bulk_id)
+
+    async def undo_requests(self, bulk_id: str) -> list[Request]:
+        """The writes that would put back what a bulk changed."""
+        return await self._changes.undo(bulk_id)
+
+    async def lifecycle(self, verb: str, devices: Sequence[Device]) -> list[DeviceStatus]:
+        """Carry out a lifecycle verb on each device; a failure shows in its state and reason."""
+        if verb not in LIFECYCLE_VERBS:
+            hint = nearest(verb, LIFECYCLE_VERBS) or f"verbs: {', '.join(LIFECYCLE_VERBS)}"
+            raise InvalidParameter(f"no lifecycle verb {verb!r}", hint=hint, target=verb)
+        places = asyncio.Semaphore(8)
+
+        async def one(device: Device) -> DeviceStatus:
+            path = f"{device_path(device.device_id)}/lifecycle/{verb}"
+            async with places:
+                found = await self._api.post(path, LifecycleStatus, {}, device_id=device.device_id)
+            return lifecycle_of(found)
+
+        return list(await asyncio.gather(*(one(device) for device in devices)))
+
+    async def stream(
+        self,
+        devices: Sequence[Device],
+        registers: Sequence[str] = (),
+        *,
+        interval: float = 1.0,
+        changes_only: bool = False,
+    ) -> AsyncGenerator[Batch | Gap, None]:
+        """A batch per tick of the server; what was missed on the way is a Gap."""
+        wanted = Wanted(
+            device_ids=tuple(device.device_id for device in devices),
+            registers=tuple(registers),
+            interval=interval,
+            changes_only=changes_only,
+        )
+        number = 0
+        async with aclosing(Ticks(self._api, self._bulks).follow(wanted)) as ticks:
+            async for item in ticks:
+                if isinstance(item, Gap):
+                    self._gaps += item.missed
+                    yield item
+                else:
+                    number += 1
+                    yield batch_of(item, number)
+
+    def events(self) -> AsyncGenerator[Event | Gap, None]:
+        """What happens at the server from now on."""
+        return follow_events(self._api)
+
+    async def stop(
+        self,
+        devices: Sequence[Device] | None = None,
+        *,
+        reason: str = "",
+        deadline: float = 2.0,
+        scope: str = "@all",
+        report: Callable[[Confirmation], None] | None = None,
+    ) -> Stop:
+        """Have the server latch and stop; it goes out at once, whatever failed before."""
+        wanted = StopRequest(
+            justification=reason,
+            scope="ALL" if devices is None else "SINGLE_DEVICE",
+            target_devices=[] if devices is None else [device.device_id for device in devices],
+            deadline_s=deadline,
+        )
+        self._cache.drop()
+        path, patience = "/emergency/stop", deadline + ANSWERING
+        info = await self._api.post(path, StopInfo, wanted, urgent=True, deadline=patience)
+        stop = msgspec.structs.replace(stop_of(info), scope=scope)
+        for confirmation in stop.confirmations if report else ():
+            report(confirmation)  # type: ignore[misc] # the loop is empty without it
+        return stop
+
+    async def stops(self) -> list[Stop]:
+        """The stops in force."""
+        return [stop_of(item) for item in (await self._api.get("/emergency/status", EmergencyStatus)).stops]
+
+    async def stop_history(self, limit: int = 50) -> list[Stop]:
+        """The stops there were, newest first."""
+        found = await self._api.get("/emergency/history", StopHistory, {"limit": limit})
+        return [stop_of(item) for item in found.stops]
+
+    async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
+        """End one stop, or all of them; the server may ask for a second person."""
+        wanted = Release(stop_id=stop_id, justification=justification, approval_id=approval)
+        return [
+            stop_of(item) for item in (await self._api.post("/emergency/release", Released, wanted)).stops
+        ]
+
+    async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
+        """Records of the server's journal, newest first."""
+        parameters = {
+            "device_id": "" if query.device_id is None else show_id(query.device_id),
+            "since": "" if query.since is None else rfc3339(query.since, 6),
+            "until": "" if query.until is None else rfc3339(query.until, 6),
+            "action": query.action,
+            "outcome": query.outcome,
+            "user": query.user,
+            "limit": min(query.limit, 1000),
+        }
+        return [record_of(line) for line in (await self._api.get("/audit", AuditLog, parameters)).records]
+
+    async def audit_verify(self, anchor: str = "") -> AuditVerdict:
+        """Only where the journal lies."""
+        raise self._not_here("audit verify")
+
+    async def audit_export(self, destination: Path) -> dict[str, Any]:
+        """Only where the journal lies."""
+        raise self._not_here("audit export")
+
+    async def audit_restart(self, reason: str) -> AuditRecord:
+        """Only where the journal lies."""
+        raise self._not_here("audit restart")
+
+    async def forget(self) -> int:
+        """Only where the devices are."""
+        raise self._not_here("sim reset")
+
+    async def drivers(self) -> list[DriverInfo]:
+        """The drivers that the server uses."""
+        found = (await self._api.get("/system/capabilities", Capabilities)).drivers
+        return [
+            DriverInfo(
+                name=name, version=str(facts.get("version", "")), commands=tuple(facts.get("commands", ()))
+            )
+            for name, facts in found.items()
+        ]
+
+    async def set_driver(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:
+        """Only where the drivers are installed."""
+        raise self._not_here("driver enable" if enabled else "driver disable")
+
+    async def system_status(self) -> dict[str, Any]:
+        """How the server and its fleet are."""
+        found: dict[str, Any] = msgspec.to_builtins(await self._api.get("/system/status", SystemStatus))
+        return found
+
+    async def capabilities(self) -> dict[str, Any]:
+        """What the server can do."""
+        found: dict[str, Any] = msgspec.to_builtins(await self._api.get("/system/capabilities", Capabilities))
+        return found
+
+    async def health(self) -> dict[str, Any]:
+        """Whether the parts of the server work."""
+        login = self._api.session.logged_in
+        found: dict[str, Any] = msgspec.to_builtins(
+            await self._api.get("/monitoring/health", Health, login=login)
+        )
+        return found
+
+    def _not_here(self, what: str) -> UsageError:
+        message = f"{what} works on the machine of the server, not over {self.config.base_url}"
+        return UsageError(message, hint="run it there", target=self.context.name)
+
+
+def _names(device: Device, registers: Sequence[str]) -> tuple[str, ...]:
+    """Those of the registers that the device has, by their right names."""
+    known = {register.name.casefold(): register.name for register in device.registers}
+    by_address = {register.address: register.name for register in device.registers}
+    found = []
+    for wanted in registers:
+        name = known.get(wanted.casefold())
+        if name is None and wanted[:1].isdigit():
+            try:
+                name = by_address.get(int(wanted, 0))
+            except ValueError:
+                name = None
+        if name is not None:
+            found.append(name)
+    return tuple(found)
