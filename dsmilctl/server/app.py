@@ -6,9 +6,10 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,10 +18,11 @@ from starlette.routing import BaseRoute, Route
 
 from dsmilctl.errors import DSMILError, NotFound, PermissionDenied
 from dsmilctl.model.identity import Identity
-from dsmilctl.server.endpoint import Call, Endpoint
+from dsmilctl.server.endpoint import PREFIX, Call, Endpoint
 from dsmilctl.server.envelope import answer, failure, unexpected
 from dsmilctl.server.gateway import Gateway
 from dsmilctl.server.intake import read_body, read_query
+from dsmilctl.server.openapi import document
 from dsmilctl.server.push.websocket import websocket_route
 from dsmilctl.server.routes import ENDPOINTS
 
@@ -47,12 +49,28 @@ def build_app(gateway: Gateway, extra: Sequence[BaseRoute] = ()) -> Starlette:
         for endpoint in ENDPOINTS
     ]
     app = Starlette(
-        routes=[*_merged(routes), websocket_route(gateway), *extra],
+        routes=[*_merged(routes), websocket_route(gateway), _document_route(gateway), *extra],
         lifespan=lifespan,
         exception_handlers={HTTPException: partial(_no_route, gateway), Exception: partial(_fault, gateway)},
     )
     app.state.gateway = gateway
     return app
+
+
+def _document_route(gateway: Gateway) -> Route:
+    """The OpenAPI document, for everybody; it is made when it is asked for first."""
+
+    @cache
+    def content() -> bytes:
+        return msgspec.json.encode(document(ENDPOINTS))
+
+    async def serve(request: Request) -> Response:
+        response = Response(content(), media_type="application/json")
+        response.headers["X-Request-ID"] = request_id_of(request)
+        gateway.metrics.note(request.method, "/openapi.json", 200, 0.0)
+        return response
+
+    return Route(f"{PREFIX}/openapi.json", serve, methods=["GET"])
 
 
 def _merged(routes: Sequence[Route]) -> list[Route]:
@@ -84,6 +102,8 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
     if identity is not None:
         request.state.identity = identity
         _require_clearance(identity, endpoint)
+        if endpoint.counted:
+            await gateway.admit(identity)
     call = Call(
         gateway=gateway,
         identity=identity,
@@ -121,8 +141,6 @@ def _tell_refusal(gateway: Gateway, request: Request, error: DSMILError) -> None
 
 
 def _digest(call: Call) -> bytes:
-    import msgspec
-
     path: Any = dict(call.path)
     return msgspec.json.encode([path, call.body], order="deterministic")
 
@@ -132,6 +150,8 @@ def _require_clearance(identity: Identity, endpoint: Endpoint) -> None:
         error = PermissionDenied(
             f"this needs clearance {endpoint.clearance.name}, {identity.user} has {identity.clearance.name}",
             hint="ask somebody with that clearance",
+            required=endpoint.clearance.name,
+            held=identity.clearance.name,
         )
         raise error
 

@@ -13,7 +13,7 @@ from dsmilctl.server.endpoint import Endpoint
 from dsmilctl.wire.base import STATUSES, Envelope
 
 REFERENCE = "#/components/schemas/{name}"
-COMMON = ("INVALID_PARAMETER", "RATE_LIMITED", "TIMEOUT")
+COMMON = ("INVALID_PARAMETER", "RATE_LIMITED", "TIMEOUT", "STATE_UNAVAILABLE")
 WITH_LOGIN = ("AUTHENTICATION_FAILED", "TOKEN_EXPIRED", "PERMISSION_DENIED")
 _PART = re.compile(r"\{(\w+)\}")
 
@@ -78,6 +78,10 @@ def _query_parts(endpoint: Endpoint, schemas: dict[str, Any]) -> list[dict[str, 
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
     codes = {*COMMON, *endpoint.errors, *(WITH_LOGIN if endpoint.login else ())}
+    if _PART.search(endpoint.path):
+        codes.add("NOT_FOUND")
+    if endpoint.method == "POST":
+        codes.add("CONFLICT")  # of an Idempotency-Key
     content = {"application/json": {"schema": _schema(Envelope)}}
     responses: dict[str, Any] = {
         str(status): {
