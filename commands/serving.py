@@ -23,19 +23,23 @@ def serve_simulator(*, port: int, options: dict[str, Any], rate_limit: bool, hos
     require_server()
     from dsmilctl.server.assembly import ServerOptions
     from dsmilctl.server.demo_accounts import demo_users
+    from dsmilctl.server.fleet_lock import FleetLock
     from dsmilctl.server.gateway import Limits
     from dsmilctl.server.serve import Listening
 
     drivers = [DriverUse("sim", options)] + ([DriverUse("host", {})] if host else [])
     context = Context(name="sim-serve", drivers=tuple(drivers), target="simulated devices", fleet="sim-serve")
-    client = connect_context(context, folders=apart("sim-serve"))
+    folders = apart("sim-serve")
     chosen = ServerOptions(limits=Limits(rate_limiting=rate_limit))
-    serve_client(client, demo_users(), Listening(port=port), chosen)
+    with FleetLock(folders, "sim-serve"):
+        client = connect_context(context, folders=folders)
+        serve_client(client, demo_users(), Listening(port=port), chosen)
 
 
 def serve_fleet(fleet: Path, users: Path, listening: Any) -> None:
     """Serve a fleet file with its own users; there are no default accounts."""
     from dsmilctl.client.fleets import fleet_context
+    from dsmilctl.server.fleet_lock import FleetLock
     from dsmilctl.server.identity.users import Users
 
     known = Users(users)
@@ -43,8 +47,10 @@ def serve_fleet(fleet: Path, users: Path, listening: Any) -> None:
         hint = f"dsmilctl user add NAME --users {users}"
         raise ConfigError(f"{users}: nobody may come in", hint=hint, target=str(users))
     context = fleet_context(fleet)
-    client = connect_context(context, folders=apart(context.fleet), read_only=invocation().read_only)
-    serve_client(client, known, listening, None)
+    folders = apart(context.fleet)
+    with FleetLock(folders, context.fleet):
+        client = connect_context(context, folders=folders, read_only=invocation().read_only)
+        serve_client(client, known, listening, None)
 
 
 def apart(name: str) -> Paths:

@@ -93,8 +93,8 @@ class Client(ABC):
     """One open context.  Use it as an asynchronous context manager.
 
     Reading never raises for a device that fails: a reading carries its error.  What stands in the way of a
-    change before its device is told anything (a refusal of the guard, a device that does not answer) is raised
-    by `change`; `change_many` reports it per item and never raises for one.
+    change before its device is told anything (a refusal of the guard, a device that does not answer) is
+    raised by `change`; `change_many` reports it per item and never raises for one.
     """
 
     context: ContextInfo

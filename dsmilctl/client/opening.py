@@ -70,8 +70,8 @@ def connect_context(
 ) -> LocalClient:
     """A client on a context that is written nowhere: a fleet file, or the fleet of a simulator.
 
-    `folders` sets its journal, latch and state apart from those of the user; `serving` makes it the client of a
-    server: its policy, its buckets, and the approvals of second persons.
+    `folders` sets its journal, latch and state apart from those of the user; `serving` makes it the client
+    of a server: its policy, its buckets, and the approvals of second persons.
     """
     chosen = settings or load_settings()
     folders = folders or paths()

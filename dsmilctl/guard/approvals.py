@@ -1,6 +1,6 @@
 """Approvals: the consent of a second person, kept on disk, for exactly one operation, once, for a while.
 
-Each lies in a sealed file of its own.  One that cannot be read, or that was changed by hand, approves nothing.
+Each lies in a sealed file of its own; one that cannot be read or that was changed by hand approves nothing.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Approvals:
         return decided
 
     def check(self, approval_id: str, subject: Subject, requester: Identity) -> None:
-        """Raise ApprovalRequired unless the approval is good for exactly this operation of this person, now."""
+        """Raise ApprovalRequired unless it is good for exactly this operation of this person, now."""
         self._good(approval_id, subject, requester)
 
     def use(self, approval_id: str, subject: Subject, requester: Identity) -> None:

@@ -110,7 +110,7 @@ SERVER = msgspec.structs.replace(
     },
     total_rate=Bucket(1000, 60.0),
 )
-"""Servers, whatever their devices are.  "Risk-based" is an approval on CRITICAL devices; CONFIG always needs one.
+"""Servers, whatever their devices.  "Risk-based": an approval on CRITICAL devices; CONFIG always needs it.
 READ 2/s, changes 1/s and bulks 1 in 5 s are what lasts; the buckets let a burst of ten seconds through.
 Source: the DSMIL API, version 2, clearance matrix and rate limits."""
 

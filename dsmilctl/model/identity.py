@@ -25,8 +25,8 @@ class Clearance(IntEnum):
 class Identity(msgspec.Struct, frozen=True):
     """Who asks: a name, the host it came from, its clearance, and the devices it may see (None: all).
 
-    `session_id`, `user_id` and `compartments` are those of a server's session; `keys` are fingerprints of what
-    proves this identity: two identities with one in common are the same person.
+    `session_id`, `user_id` and `compartments` are those of a server's session; `keys` are fingerprints of
+    what proves this identity: two identities with one in common are the same person.
     """
 
     user: str

@@ -102,12 +102,13 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
     if identity is not None:
         request.state.identity = identity
         _require_clearance(identity, endpoint)
-        if endpoint.counted:
-            await gateway.admit(identity)
+    client = gateway.client_for(identity)
+    if identity is not None and endpoint.counted:
+        await client.count_request()
     call = Call(
         gateway=gateway,
         identity=identity,
-        client=gateway.client_for(identity),
+        client=client,
         path=request.path_params,
         query=read_query(request, endpoint.query),
         body=await read_body(request, endpoint.body),

@@ -11,6 +11,7 @@ from dsmilctl.server.app import build_app
 from dsmilctl.server.gateway import Gateway, Limits
 from dsmilctl.server.identity.access import AccessControl
 from dsmilctl.server.identity.lockout import Lockout
+from dsmilctl.server.identity.passwords import Cost, Hasher
 from dsmilctl.server.identity.sessions import Sessions
 from dsmilctl.server.identity.tokens import TokenMaker
 from dsmilctl.server.identity.users import Users
@@ -25,6 +26,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     lockout_threshold: int = 3
     lockout_seconds: float = 1800.0
     signing_key: bytes = b""
+    password_cost: Cost = Cost()
 
 
 def assemble(
@@ -39,6 +41,7 @@ def assemble(
         sessions=Sessions(clock, idle=chosen.session_idle),
         lockout=Lockout(clock, threshold=chosen.lockout_threshold, seconds=chosen.lockout_seconds),
         limits=chosen.limits,
+        hasher=Hasher(chosen.password_cost),
     )
     gateway = Gateway(client, access, limits=chosen.limits, clock=clock)
     return build_app(gateway), gateway

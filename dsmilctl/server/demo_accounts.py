@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dsmilctl.server.identity.users import User, Users, hash_password
+from dsmilctl.server.identity.passwords import Hasher
+from dsmilctl.server.identity.users import User, Users
 
 ALL = None
 FIRST_60 = tuple(range(0x8000, 0x803C))
@@ -28,11 +29,11 @@ Source: the DSMIL API, version 2, demo accounts; two have a second password, tha
 """
 
 
-def demo_users() -> Users:
+def demo_users(hasher: Hasher | None = None) -> Users:
     """The demo accounts, in memory."""
-    users = {}
+    chosen, users = hasher or Hasher(), {}
     for name, user_id, passwords, clearance, devices, compartments in ACCOUNTS:
-        first, *others = [hash_password(password) for password in passwords]
+        first, *others = [chosen.hash(password) for password in passwords]
         users[name] = User(
             name=name,
             user_id=user_id,

@@ -61,7 +61,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One method on one path: its handler and the types of its query, body and answer.
 
     `login` endpoints need a valid token, `clearance` the least level; `errors` are the codes that it may
-    answer beyond those that every endpoint may.
+    answer beyond those that every endpoint may.  What is not `counted` no rate limit holds up.
     """
 
     method: str
@@ -76,6 +76,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     clearance: Clearance = Clearance.UNCLASSIFIED
     errors: tuple[str, ...] = ()
     media: str = "application/json"
+    counted: bool = True
 
     @property
     def full_path(self) -> str:

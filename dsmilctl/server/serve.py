@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 import uvicorn
 
-from dsmilctl.errors import Conflict, UsageError
+from dsmilctl.errors import ConfigError, Conflict, UsageError
 from dsmilctl.server.protocol import HttpProtocol, WebSocketProtocol, keep_alive
 
 BACKLOG = 2048
@@ -62,7 +63,8 @@ def is_loopback(host: str) -> bool:
 def bind(listening: Listening) -> socket.socket:
     """The socket; raises Conflict where somebody else listens."""
     family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # with its protocol named: asyncio turns Nagle's delay (40 ms an answer) off only then
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((listening.host, listening.port))
@@ -81,10 +83,11 @@ def bind(listening: Listening) -> socket.socket:
 async def serve(app: Any, listening: Listening, ready: Callable[[str], None]) -> None:
     """Serve until the task is cancelled; `ready` is told the URL when connections are taken."""
     check_listening(listening)
+    config = _config(app, listening)
     sock = bind(listening)
     host, port = sock.getsockname()[:2]
     url = f"{listening.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-    server = uvicorn.Server(_config(app, listening))
+    server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # ours are those of the command
     running = asyncio.create_task(server._serve([sock]))
     try:
@@ -100,14 +103,12 @@ async def serve(app: Any, listening: Listening, ready: Callable[[str], None]) ->
 
 
 def _config(app: Any, listening: Listening) -> uvicorn.Config:
-    tls: dict[str, Any] = {}
+    protocol: type[HttpProtocol] = HttpProtocol
     if listening.certificate:
-        import ssl
+        from dsmilctl.server.tls import CertifiedProtocol
 
-        tls = {"ssl_certfile": listening.certificate, "ssl_keyfile": listening.key or None}
-        if listening.client_authority:
-            tls |= {"ssl_ca_certs": listening.client_authority, "ssl_cert_reqs": ssl.CERT_OPTIONAL}
-    return uvicorn.Config(
+        protocol = CertifiedProtocol
+    config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -116,13 +117,28 @@ def _config(app: Any, listening: Listening) -> uvicorn.Config:
         date_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        http=HttpProtocol,
-        ws=WebSocketProtocol,
-        log_level="warning",  # what uvicorn says below that names whole URLs, and with them tokens
         ws_max_size=1 << 20,
         ws_max_queue=64,
+        http=protocol,
+        ws=WebSocketProtocol,
+        log_level="warning",  # what uvicorn says below that names whole URLs, and with them tokens
         ws_per_message_deflate=False,
         ws_ping_interval=10,
         ws_ping_timeout=10,
-        **tls,
     )
+    if listening.certificate:
+        config.load()
+        config.ssl = _tls(listening)
+    return config
+
+
+def _tls(listening: Listening) -> ssl.SSLContext:
+    """The server's side of TLS; raises ConfigError for files that cannot be used."""
+    from dsmilctl.server.tls import server_context
+
+    try:
+        return server_context(listening.certificate, listening.key, listening.client_authority)
+    except OSError as error:  # an SSLError is one, too
+        message = f"TLS cannot be set up with {listening.certificate}: {error.strerror or error}"
+        hint = "certificate, key and client authority are files in PEM"
+        raise ConfigError(message, hint=hint, target="--tls-cert") from error

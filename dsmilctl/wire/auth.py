@@ -24,7 +24,7 @@ class Login(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class UserContext(Answer, frozen=True, kw_only=True):
-    """Who somebody is and what that person may see and do."""
+    """Who somebody is and what that person may see and do; `all_devices` says that none is kept away."""
 
     user_id: str
     username: str
@@ -32,6 +32,7 @@ class UserContext(Answer, frozen=True, kw_only=True):
     authorized_devices: list[DeviceId]
     permissions: list[str] = []
     compartment_access: list[str] = []
+    all_devices: bool = False
 
 
 class ApiCapabilities(Answer, frozen=True, kw_only=True):

@@ -83,12 +83,18 @@ class StopHistory(Answer, frozen=True, kw_only=True):
 
 
 class ApprovalRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /approvals`: ask a second person to let exactly this operation through, once."""
+    """`POST /approvals`: ask a second person to let exactly this operation through, once.
+
+    `operation_type` EMERGENCY_RELEASE is about `stop_id` (empty: all stops), COMMAND about `command`, whose
+    arguments are the `settings`.
+    """
 
     device_id: DeviceId | None = None
     operation_type: str
     operation_data: OperationData = OperationData()
     justification: str = ""
+    stop_id: str = ""
+    command: str = ""
 
 
 class ApprovalVerdict(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):

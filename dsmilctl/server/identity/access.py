@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -11,9 +10,10 @@ from dsmilctl.errors import AuthenticationError, MfaRequired
 from dsmilctl.model.identity import Clearance, Identity
 from dsmilctl.server.gateway import Limits
 from dsmilctl.server.identity.lockout import Lockout
+from dsmilctl.server.identity.passwords import Hasher
 from dsmilctl.server.identity.sessions import Session, Sessions
 from dsmilctl.server.identity.tokens import TokenMaker
-from dsmilctl.server.identity.users import User, Users, verify_password
+from dsmilctl.server.identity.users import User, Users
 from dsmilctl.wire.auth import ApiCapabilities, Login, Tokens, UserContext
 from dsmilctl.wire.auth import Session as SessionInfo
 
@@ -35,6 +35,7 @@ class AccessControl:
         sessions: Sessions,
         lockout: Lockout,
         limits: Limits,
+        hasher: Hasher | None = None,
     ) -> None:
         self.users = users
         self._clock = clock
@@ -42,6 +43,7 @@ class AccessControl:
         self._sessions = sessions
         self._lockout = lockout
         self._limits = limits
+        self._hasher = hasher or Hasher()
         self._used_codes: dict[tuple[str, str], float] = {}
 
     @property
@@ -56,36 +58,41 @@ class AccessControl:
 
     async def login(self, login: Login, *, address: str, certificate_user: str) -> Tokens:
         """Log somebody in; raises AuthenticationError, MfaRequired or AccountLocked."""
-        name = login.username or f"{login.grant}@{address}"
-        self._lockout.check(name)
         try:
-            user = await self._prove(login, certificate_user)
+            if login.grant == "certificate":
+                user = self._allowed(self.users.by_certificate(certificate_user))
+            elif login.grant == "service_token":
+                user = self._allowed(self.users.by_service_token(login.service_token))
+            else:
+                user = await self._by_password(login)
         except MfaRequired:
             raise
         except AuthenticationError:
-            self._lockout.failed(name)
-            LOGGER.warning("login of %r from %s failed", login.username or login.grant, address)
+            self._lockout.failed()
+            who = login.username if self.users.find(login.username) else "somebody unknown"
+            LOGGER.warning("login of %s from %s failed (%s)", who, address, login.grant)
             raise
-        self._lockout.succeeded(name)
         session = self._sessions.begin(
             user, client_type=login.client_type, client_version=login.client_version, address=address
         )
         LOGGER.info("%s logged in from %s (%s)", user.name, address, login.grant)
         return self._issue(user, session)
 
-    async def _prove(self, login: Login, certificate_user: str) -> User:
-        if login.grant == "certificate":
-            return self._allowed(self.users.by_certificate(certificate_user))
-        if login.grant == "service_token":
-            return self._allowed(self.users.by_service_token(login.service_token))
+    async def _by_password(self, login: Login) -> User:
+        """Who knows the password and has the second factor; only these can be guessed, so only they lock."""
         user = self.users.find(login.username)
-        hashes = (user.password, *user.other_passwords) if user else ("",)
-        known = await asyncio.to_thread(lambda: any(verify_password(item, login.password) for item in hashes))
-        if not known:
+        known = user is not None
+        self._lockout.begin(login.username, known=known)
+        if not await self._hasher.matches(user.hashes if user else (), login.password):
             raise AuthenticationError("wrong user name or password")
         checked = self._allowed(user)
         if checked.totp:
-            self._check_code(checked, login.mfa_token)
+            try:
+                self._check_code(checked, login.mfa_token)
+            except MfaRequired:
+                self._lockout.undecided(login.username, known=known)
+                raise
+        self._lockout.succeeded(login.username, known=known)
         return checked
 
     def _allowed(self, user: User | None) -> User:
@@ -101,10 +108,11 @@ class AccessControl:
             raise MfaRequired("a second factor is needed", methods=("totp",))
         now = self._clock.now() // NANOSECONDS
         self._used_codes = {key: at for key, at in self._used_codes.items() if at > now - 120}
-        right = pyotp.TOTP(user.totp).verify(code, for_time=now, valid_window=TOTP_WINDOW)
-        if not right or (user.name, code) in self._used_codes:
+        digits = code.strip()
+        right = pyotp.TOTP(user.totp).verify(digits, for_time=now, valid_window=TOTP_WINDOW)
+        if not right or (user.name, digits) in self._used_codes:
             raise AuthenticationError("wrong second factor")
-        self._used_codes[user.name, code] = now
+        self._used_codes[user.name, digits] = now
 
     async def refresh(self, refresh_token: str, *, address: str) -> Tokens:
         """A new pair for a refresh token that was not used before."""
@@ -137,6 +145,7 @@ class AccessControl:
             session_id=session.session_id,
             user_id=user.user_id,
             compartments=user.compartments,
+            keys=user.keys,
         )
 
     async def logout(self, identity: Identity, session_id: str) -> None:
@@ -156,6 +165,7 @@ class AccessControl:
             authorized_devices=sorted(identity.devices or (), key=str),
             permissions=list(permissions(identity.clearance)),
             compartment_access=list(identity.compartments),
+            all_devices=identity.devices is None,
         )
 
     def _issue(self, user: User, session: Session) -> Tokens:
@@ -167,6 +177,8 @@ class AccessControl:
                 clearance=user.clearance,
                 session_id=session.session_id,
                 compartments=list(user.compartments),
+                permissions=list(permissions(user.level)),
+                devices=user.devices,
             ),
             refresh_token=self._sessions.rotate(session),
             expires_in=self._tokens.lifetime,

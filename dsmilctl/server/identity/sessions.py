@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections import deque
 
 from dsmilctl.clock import Clock, rfc3339
 from dsmilctl.errors import AuthenticationError, NotFound
-from dsmilctl.server.identity.users import User, token_digest
+from dsmilctl.server.identity.passwords import token_digest
+from dsmilctl.server.identity.users import User
 from dsmilctl.wire.auth import Session as SessionInfo
 
 IDLE_SECONDS = 3600.0
 LONGEST_SECONDS = 24 * 3600.0
 MOST_PER_USER = 100
+MOST_SPENT = 1000
+"""Spent refresh tokens that are still recognised in each session."""
 
 
 class Session:
@@ -36,7 +40,7 @@ class Session:
         self.created_at = self.last_activity = clock.now()
         self.began = self.last_used = clock.monotonic()
         self.refresh_digest = ""
-        self.spent: set[str] = set()
+        self.spent: deque[str] = deque()
 
     def info(self, current: str) -> SessionInfo:
         """The session as its user sees it."""
@@ -62,6 +66,7 @@ class Sessions:
         self._by_refresh: dict[str, str] = {}
 
     def __len__(self) -> int:
+        self._end_old()
         return len(self._sessions)
 
     def begin(self, user: User, *, client_type: str, client_version: str, address: str) -> Session:
@@ -87,7 +92,9 @@ class Sessions:
         """A new refresh token for a session; the one before is spent."""
         token = secrets.token_urlsafe(32)
         if session.refresh_digest:
-            session.spent.add(session.refresh_digest)
+            session.spent.append(session.refresh_digest)
+            if len(session.spent) > MOST_SPENT:
+                self._by_refresh.pop(session.spent.popleft(), None)
         session.refresh_digest = token_digest(token)
         self._by_refresh[session.refresh_digest] = session.session_id
         return token

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import jwt
 import msgspec
 
 from dsmilctl.clock import NANOSECONDS, Clock
-from dsmilctl.errors import AuthenticationError, TokenExpired
+from dsmilctl.errors import AuthenticationError, ConfigError, TokenExpired
+from dsmilctl.model.device import DeviceId
 
 ISSUER = "dsmil-control-system"
 AUDIENCE = "dsmil-users"
 LONGEST_TOKEN = 8192
+MOST_DEVICES = 200
+"""Devices that a token names; the claim is for display, and tokens travel in headers."""
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,25 +45,31 @@ class TokenMaker:
         self._leeway = leeway
         self.lifetime = lifetime
         if pem:
-            from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-            self._algorithm, private = "EdDSA", load_pem_private_key(pem, None)
-            self._signing: Any = private
-            self._checking: Any = private.public_key()
+            private = _ed25519(pem)
+            self._algorithm, self._signing, self._checking = "EdDSA", private, private.public_key()
         else:
-            self._algorithm = "HS256"
-            self._signing = self._checking = secrets.token_bytes(32)
+            key: Any = secrets.token_bytes(32)
+            self._algorithm, self._signing, self._checking = "HS256", key, key
 
     def make(
-        self, *, user_id: str, username: str, clearance: str, session_id: str, compartments: list[str]
+        self,
+        *,
+        user_id: str,
+        username: str,
+        clearance: str,
+        session_id: str,
+        compartments: Sequence[str] = (),
+        permissions: Sequence[str] = (),
+        devices: Sequence[DeviceId] | None = None,
     ) -> str:
-        """An access token for a session."""
+        """An access token for a session; `devices` None (all) or very many are left out of it."""
         now = self._clock.now() // NANOSECONDS
-        claims = {
+        claims: dict[str, Any] = {
             "sub": user_id,
             "username": username,
             "clearance": clearance,
-            "compartments": compartments,
+            "permissions": list(permissions),
+            "compartments": list(compartments),
             "session_id": session_id,
             "jti": secrets.token_urlsafe(12),
             "iat": now,
@@ -67,6 +77,8 @@ class TokenMaker:
             "iss": ISSUER,
             "aud": AUDIENCE,
         }
+        if devices is not None and len(devices) <= MOST_DEVICES:
+            claims["authorized_devices"] = list(devices)
         return jwt.encode(claims, self._signing, algorithm=self._algorithm)
 
     def check(self, token: str) -> Claims:
@@ -91,8 +103,24 @@ class TokenMaker:
                 },
             )
             claims = msgspec.convert(found, Claims)
-        except (jwt.PyJWTError, msgspec.ValidationError):
+        except (jwt.PyJWTError, msgspec.ValidationError, ValueError, RecursionError):
             raise AuthenticationError("no valid token", hint="log in: POST /api/v2/auth/login") from None
         if claims.exp + self._leeway <= self._clock.now() // NANOSECONDS:
             raise TokenExpired("the token has expired", hint="POST /api/v2/auth/refresh")
         return claims
+
+
+def _ed25519(pem: bytes) -> Any:
+    """The private key in a PEM file; raises ConfigError for another kind of key, or for none."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    hint = "openssl genpkey -algorithm ed25519 -out signing.pem"
+    try:
+        key = load_pem_private_key(pem, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ConfigError("the signing key is no private key in PEM", hint=hint) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigError("the signing key is no Ed25519 key", hint=hint)
+    return key

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
-import secrets
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from dsmilctl.config.private import read_private, write_private
-from dsmilctl.errors import ConfigError, Conflict, InvalidParameter, NotFound, nearest
+from dsmilctl.errors import ConfigError, Conflict, InvalidParameter, NotFound, StateUnavailable, nearest
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.identity import Clearance
 from dsmilctl.model.lookalike import skeleton
+from dsmilctl.server.identity.passwords import token_digest
 
-SHORTEST_PASSWORD = 10
-LONGEST_PASSWORD = 1024
-SERVICE_TOKEN_PREFIX = "dsmil-service-"
+LARGEST = 16 << 20
+"""Bytes of a file of users."""
+
+_Mark = tuple[int, int, int]
+"""Inode, size and modification time of the file: another one means another content."""
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One user.
 
-    `devices` None is all; `password` and `other_passwords` are argon2id hashes, `totp` a base32 secret (RFC 6238),
-    `service_tokens` SHA-256 hashes of tokens that log in without a password, `certificates` the common names
-    of client certificates that log in as this user.
+    `devices` None is all; `password` and `other_passwords` are argon2id hashes, `totp` a base32 secret
+    (RFC 6238), `service_tokens` SHA-256 hashes of tokens that log in without a password, `certificates` the
+    common names of client certificates that log in as this user, beside its own name.  Accounts with the
+    same `person` belong to one, who cannot approve what another of them asked for.
     """
 
     name: str
@@ -39,6 +45,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     totp: str = ""
     service_tokens: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
+    person: str = ""
     disabled: bool = False
 
     @property
@@ -46,29 +53,51 @@ class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """The clearance as a level."""
         return Clearance[self.clearance]
 
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """The hashes of the passwords that it has."""
+        return tuple(item for item in (self.password, *self.other_passwords) if item)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Fingerprints of what proves this user; two users with one in common are the same person."""
+        said = [f"certificate {skeleton(item)}" for item in self.certificates]
+        said += [f"service {item}" for item in self.service_tokens]
+        said += [f"totp {self.totp.upper()}"] if self.totp else []
+        said += [f"person {skeleton(self.person)}"] if self.person else []
+        said += [f"person {skeleton(self.name)}"]
+        return frozenset(hashlib.sha256(item.encode()).hexdigest() for item in said)
+
 
 class Users:
-    """The users of one server.  Without a file they live in memory: those of the simulator."""
+    """The users of one server.  Without a file they live in memory: those of the simulator.
+
+    What another process writes into the file counts from the next question on; a file that cannot be read
+    lets nobody in.
+    """
 
     def __init__(self, path: Path | None = None, users: Mapping[str, User] | None = None) -> None:
         self._path = path
         self._users = dict(users or {})
-        if path is not None and path.exists():
-            self._users = _load(path)
+        self._mark: _Mark | None = None
+        self._refresh()
 
     def __len__(self) -> int:
         return len(self._users)
 
     def all(self) -> list[User]:
         """Every user, by name."""
+        self._refresh()
         return [self._users[name] for name in sorted(self._users)]
 
     def find(self, name: str) -> User | None:
-        """The user of exactly that name."""
+        """The user of exactly that name; raises StateUnavailable when the file cannot be read."""
+        self._refresh_or_refuse()
         return self._users.get(name)
 
     def get(self, name: str) -> User:
         """The user of that name; raises NotFound."""
+        self._refresh()
         user = self._users.get(name)
         if user is None:
             hint = nearest(name, self._users) or "dsmilctl user list"
@@ -76,91 +105,130 @@ class Users:
         return user
 
     def add(self, user: User) -> None:
-        """Add a user; raises Conflict for a name that is taken, look-alikes included."""
-        if skeleton(user.name) in {skeleton(name) for name in self._users}:
-            raise Conflict(f"user {user.name!r} exists, or one whose name looks the same", target=user.name)
-        self.put(user)
+        """Add a user; raises Conflict for a name or id that is taken, look-alikes included."""
+        check_user(user)
+        with self._alone():
+            for other in self._users.values():
+                if skeleton(user.name) == skeleton(other.name) or user.user_id == other.user_id:
+                    message = f"user {user.name!r} exists, or one whose name looks the same ({other.name!r})"
+                    raise Conflict(message, target=user.name)
+            self._put(user)
 
     def put(self, user: User) -> None:
         """Keep a user as it is now."""
         check_user(user)
+        with self._alone():
+            self._put(user)
+
+    def change(self, name: str, **fields: object) -> User:
+        """Change fields of a user; raises NotFound."""
+        with self._alone():
+            changed = msgspec.structs.replace(self.get(name), **fields)
+            check_user(changed)
+            self._put(changed)
+        return changed
+
+    def _put(self, user: User) -> None:
         self._users[user.name] = user
         if self._path is not None:
-            content = msgspec.json.format(msgspec.json.encode(self.all()), indent=2) + b"\n"
-            write_private(self._path, content)
+            users = [self._users[name] for name in sorted(self._users)]
+            write_private(self._path, msgspec.json.format(msgspec.json.encode(users), indent=2) + b"\n")
+            self._mark = _mark(self._path)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The file as it is now, and no other process that changes it."""
+        if self._path is None:
+            yield
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(self._path.with_name(f".{self._path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._refresh()
+            yield
+        finally:
+            os.close(lock)
+
+    def _refresh_or_refuse(self) -> None:
+        try:
+            self._refresh()
+        except ConfigError as error:
+            message = "nobody is let in: the users cannot be read"
+            raise StateUnavailable(message, hint="the server's log tells why") from error
+
+    def _refresh(self) -> None:
+        if self._path is None:
+            return
+        mark = _mark(self._path)
+        if mark != self._mark:
+            self._users = _load(self._path) if mark else {}
+            self._mark = mark
 
     def by_service_token(self, token: str) -> User | None:
         """Whose service token it is."""
-        digest = token_digest(token)
+        self._refresh_or_refuse()
+        digest, found = token_digest(token), None
         for user in self._users.values():
-            if any(hmac.compare_digest(digest, known) for known in user.service_tokens):
-                return user
-        return None
+            for known in user.service_tokens:
+                if hmac.compare_digest(digest, known):
+                    found = user
+        return found
 
     def by_certificate(self, common_name: str) -> User | None:
-        """Whose client certificate it is."""
-        for user in self._users.values():
-            if common_name and common_name in user.certificates:
-                return user
-        return None
+        """Whose client certificate it is: who lists its name, else who has it; nobody where two list it."""
+        self._refresh_or_refuse()
+        if not common_name:
+            return None
+        listing = [user for user in self._users.values() if common_name in user.certificates]
+        if listing:
+            return listing[0] if len(listing) == 1 else None
+        return self._users.get(common_name)
 
 
 def check_user(user: User) -> None:
-    """Raise InvalidParameter for a name or clearance that cannot be."""
+    """Raise InvalidParameter for what cannot be: a name, an id, a clearance, a second factor."""
     if not user.name or len(user.name) > 64 or not user.name.isprintable() or user.name != user.name.strip():
         raise InvalidParameter(f"{user.name!r} is no user name", hint="1 to 64 printable characters")
+    if not user.user_id:
+        raise InvalidParameter(f"{user.name} has no id", target="user_id")
     if user.clearance not in Clearance.__members__:
         hint = nearest(user.clearance, Clearance.__members__) or f"levels: {', '.join(Clearance.__members__)}"
         raise InvalidParameter(f"no clearance {user.clearance!r}", hint=hint, target="clearance")
+    if user.totp:
+        _check_secret(user.totp)
+
+
+def _check_secret(secret: str) -> None:
+    import base64
+    import binascii
+
+    try:
+        length = len(base64.b32decode(secret + "=" * (-len(secret) % 8), casefold=True))
+    except (binascii.Error, ValueError):
+        length = 0
+    if length < 10:
+        raise InvalidParameter("a second factor is a base32 secret of at least 80 bits", target="totp")
+
+
+def _mark(path: Path) -> _Mark | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", target=str(path)) from error
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _load(path: Path) -> dict[str, User]:
+    hint = "mend it, or begin anew with: dsmilctl user add"
     try:
-        users = msgspec.json.decode(read_private(path) or b"[]", type=list[User])
-    except msgspec.MsgspecError as error:
-        raise ConfigError(
-            f"{path}: {error}", hint="dsmilctl user list --users FILE", target=str(path)
-        ) from error
-    for user in users:
-        check_user(user)
+        users = msgspec.json.decode(read_private(path, LARGEST) or b"[]", type=list[User])
+        for user in users:
+            check_user(user)
+    except (msgspec.MsgspecError, UnicodeDecodeError, InvalidParameter) as error:
+        raise ConfigError(f"{path}: {error}", hint=hint, target=str(path)) from error
+    if len({skeleton(user.name) for user in users}) != len(users):
+        raise ConfigError(f"{path}: two users have names that look the same", hint=hint, target=str(path))
     return {user.name: user for user in users}
-
-
-def hash_password(password: str) -> str:
-    """The argon2id hash of a password; raises InvalidParameter for one that is too short or too long.
-
-    Source: RFC 9106.
-    """
-    from argon2 import PasswordHasher
-
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise InvalidParameter(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
-    return PasswordHasher().hash(password)
-
-
-def verify_password(hashed: str, password: str) -> bool:
-    """Whether the password is the one that was hashed; takes as long for a user that has none."""
-    from argon2 import PasswordHasher
-    from argon2.exceptions import InvalidHashError, VerificationError
-
-    if len(password) > LONGEST_PASSWORD:
-        return False
-    try:
-        return PasswordHasher().verify(hashed or _NOBODY, password) and bool(hashed)
-    except (VerificationError, InvalidHashError):
-        return False
-
-
-_NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$Jnu4Yr0nGZMIW5Pk4xVQvAtt2h0nN8RoX4gE0kq4y2U"
-"""A hash that no password has: comparing with it costs what comparing with a real one does."""
-
-
-def new_service_token() -> tuple[str, str]:
-    """A service token and the digest that is kept of it."""
-    token = SERVICE_TOKEN_PREFIX + secrets.token_urlsafe(32)
-    return token, token_digest(token)
-
-
-def token_digest(token: str) -> str:
-    """What is kept of a token: it is random, so one round of SHA-256 is enough."""
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from dsmilctl.client.interface import LIFECYCLE_VERBS, HistoryQuery
-from dsmilctl.errors import DeviceNotFound, InvalidParameter, nearest
-from dsmilctl.model.device import Device
+from dsmilctl.errors import DeviceNotFound, InvalidParameter, PermissionDenied, nearest
+from dsmilctl.model.device import Device, DeviceId
 from dsmilctl.model.selector import EVERYTHING
 from dsmilctl.server.endpoint import Call, Endpoint, NoQuery
 from dsmilctl.server.presenting import (
@@ -114,10 +114,17 @@ async def _infos(call: Call, devices: list[Device]) -> list[DeviceInfo]:
 
 
 async def the_device(call: Call) -> Device:
-    """The device that the path names; raises DeviceNotFound for one that this user may not know of."""
-    wanted = device_id_of(call.path["device_id"])
-    for device in await call.client.devices(EVERYTHING, quarantined=True):
+    """The device that the path names; raises DeviceNotFound or PermissionDenied."""
+    return await device_of(call, device_id_of(call.path["device_id"]))
+
+
+async def device_of(call: Call, wanted: DeviceId) -> Device:
+    """The device of that id; raises DeviceNotFound, and PermissionDenied for one kept from this user."""
+    for device in await call.gateway.client.devices(EVERYTHING, quarantined=True):
         if device.device_id == wanted:
+            if not call.user.may_see(wanted):
+                message = f"{call.user.user} has no access to {device.shown_id}"
+                raise PermissionDenied(message, hint="GET /api/v2/devices", target=device.shown_id)
             return device
     shown = f"0x{wanted:04X}" if isinstance(wanted, int) else wanted
     raise DeviceNotFound(f"no device {shown}", device_id=wanted, hint="GET /api/v2/devices")

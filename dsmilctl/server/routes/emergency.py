@@ -101,10 +101,11 @@ async def history(call: Call) -> StopHistory:
 ENDPOINTS = (
     Endpoint(
         method="POST", path="/emergency/stop", handler=stop, body=StopRequest, answer=StopInfo,
-        summary="Emergency stop", clearance=Clearance.UNCLASSIFIED,
+        summary="Emergency stop", clearance=Clearance.UNCLASSIFIED, counted=False,
     ),
     Endpoint(
-        method="GET", path="/emergency/status", handler=status, answer=EmergencyStatus, summary="Stops in force"
+        method="GET", path="/emergency/status", handler=status, answer=EmergencyStatus,
+        summary="Stops in force", counted=False,
     ),
     Endpoint(
         method="POST", path="/emergency/release", handler=release, body=Release, answer=Released,

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from dsmilctl.client.interface import BulkOptions, Client
 from dsmilctl.clock import rfc3339
-from dsmilctl.errors import DSMILError, InvalidParameter, JustificationRequired, OperationTimeout, error_of
+from dsmilctl.errors import DSMILError, InvalidParameter, OperationTimeout, error_of
 from dsmilctl.model.device import Device, DeviceId
 from dsmilctl.model.operation import OperationStatus, OperationType, Request, summarize
 from dsmilctl.model.reading import Reading, Span
@@ -47,7 +48,8 @@ async def operate(call: Call) -> OperationAnswer:
     device = await the_device(call)
     async with within(wanted.timeout_ms):
         if wanted.operation_type == "READ":
-            return await _read(call, device, wanted.operation_data)
+            options = BulkOptions(justification=wanted.justification, approval=wanted.approval_id)
+            return await _read(call, device, wanted.operation_data, options)
         request = change_request(
             device, wanted.operation_type, wanted.operation_data, wanted.justification, wanted.approval_id
         )
@@ -73,10 +75,12 @@ def _finished(answer: OperationAnswer) -> OperationAnswer:
     raise error
 
 
-async def _read(call: Call, device: Device, data: OperationData) -> OperationAnswer:
+async def _read(
+    call: Call, device: Device, data: OperationData, options: BulkOptions, client: Client | None = None
+) -> OperationAnswer:
     begun = call.gateway.clock.monotonic()
     names = list(data.registers) or ([data.register] if data.register else [])
-    readings = await call.client.read([device], names, span=_span(data))
+    readings = await (client or call.client).read([device], names, span=span_of(data), options=options)
     if not readings:
         raise InvalidParameter(f"{device.shown_id} has no register to read", target="register")
     if all(reading.value is None for reading in readings):
@@ -84,7 +88,8 @@ async def _read(call: Call, device: Device, data: OperationData) -> OperationAns
     return _read_answer(call, device, readings, begun)
 
 
-def _span(data: OperationData) -> Span | None:
+def span_of(data: OperationData) -> Span | None:
+    """The part of a register block that a READ is about."""
     if data.offset is None and data.length is None:
         return None
     return Span(data.offset or 0, 4 if data.length is None else data.length)
@@ -172,8 +177,13 @@ async def bulk(call: Call) -> BulkAnswer:
     wanted: BulkRequest = call.body
     _check_bulk(call, wanted)
     begun = call.gateway.clock.monotonic()
-    devices = {item.device_id: item for item in await call.client.devices(EVERYTHING, quarantined=True)}
-    run = _Bulk(call, wanted, devices)
+    known = await call.gateway.client.devices(EVERYTHING, quarantined=True)
+    client = await call.gateway.client_for_bulk(
+        call.user,
+        changes=any(item.operation_type != "READ" for item in wanted.operations),
+        justification=_justification(wanted),
+    )
+    run = _Bulk(call, wanted, {item.device_id: item for item in known}, client)
     try:
         async with within(wanted.timeout_ms):
             await run.all()
@@ -190,18 +200,23 @@ def _check_bulk(call: Call, wanted: BulkRequest) -> None:
     if not 1 <= len(wanted.operations) <= most:
         message = f"a bulk has 1 to {most} operations, not {len(wanted.operations)}"
         raise InvalidParameter(message, hint="GET /api/v2/system/capabilities", target="operations")
-    if any(item.operation_type != "READ" for item in wanted.operations):
-        shortest = 10
-        texts = [item.justification or wanted.justification for item in wanted.operations]
-        if any(len(text.strip()) < shortest for text in texts):
-            raise JustificationRequired("a bulk of changes needs a justification", target="justification")
+
+
+def _justification(wanted: BulkRequest) -> str:
+    """The shortest of the justifications of the changes of a bulk: all have to be good enough."""
+    changes = [item for item in wanted.operations if item.operation_type != "READ"]
+    texts = [item.justification or wanted.justification for item in changes]
+    return min(texts, key=len, default=wanted.justification)
 
 
 class _Bulk:
     """One bulk on its way: results in the order asked for."""
 
-    def __init__(self, call: Call, wanted: BulkRequest, devices: dict[DeviceId, Device]) -> None:
+    def __init__(
+        self, call: Call, wanted: BulkRequest, devices: dict[DeviceId, Device], client: Client
+    ) -> None:
         self._call = call
+        self._client = client
         self._wanted = wanted
         self._devices = devices
         self._results: list[OperationAnswer | None] = [None] * len(wanted.operations)
@@ -231,7 +246,8 @@ class _Bulk:
         groups: dict[tuple[str, ...], list[int]] = {}
         for index in indexes:
             data = self._wanted.operations[index].operation_data
-            if _span(data) is not None or self._wanted.operations[index].device_id not in self._devices:
+            alone = span_of(data) is not None or self._wanted.operations[index].approval_id
+            if alone or self._wanted.operations[index].device_id not in self._devices:
                 self._results[index] = await self._one(self._wanted.operations[index])
             else:
                 groups.setdefault(tuple(data.registers) or (data.register,), []).append(index)
@@ -241,8 +257,9 @@ class _Bulk:
         begun = self._call.gateway.clock.monotonic()
         devices = [self._devices[self._wanted.operations[index].device_id] for index in indexes]
         registers = [name for name in names if name]
+        options = BulkOptions(justification=self._wanted.justification)
         try:
-            readings = iter(await self._call.client.read(devices, registers))
+            readings = iter(await self._client.read(devices, registers, options=options))
         except DSMILError as error:
             for index in indexes:
                 self._results[index] = self._refused(self._wanted.operations[index], error)
@@ -263,9 +280,10 @@ class _Bulk:
         try:
             if device is None:
                 raise error_of("DEVICE_NOT_FOUND", f"no device {item.device_id}")
-            if item.operation_type == "READ":
-                return await _read(self._call, device, item.operation_data)
             text = item.justification or self._wanted.justification
+            if item.operation_type == "READ":
+                options = BulkOptions(justification=text, approval=item.approval_id)
+                return await _read(self._call, device, item.operation_data, options, self._client)
             request = change_request(device, item.operation_type, item.operation_data, text, item.approval_id)
             request = msgspec.structs.replace(request, dry_run=self._wanted.dry_run)
             return operation_answer(await self._call.change(request))
