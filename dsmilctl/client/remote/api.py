@@ -59,6 +59,7 @@ class Api:
         self.logs = Logs()
         self.error_handler: Callable[[DSMILError], Any] | None = None
         self.prefix = PREFIX
+        self.old = config.api_version == "1.0"
 
     async def get(self, path: str, kind: type[T], query: Mapping[str, Any] | None = None, **how: Any) -> T:
         """What is there; raises the typed error."""

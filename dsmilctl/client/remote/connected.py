@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 from dsmilctl.client.remote.api import Api
@@ -13,6 +14,7 @@ from dsmilctl.client.remote.exchange import Transport
 from dsmilctl.client.remote.http import HttpTransport
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.errors import ConfigError
+from dsmilctl.wire.auth import Tokens
 
 
 class Connected:
@@ -38,7 +40,12 @@ class Connected:
         self.config = config or config_of(settings)
         self.clock = clock
         self.transport: Transport = transport or HttpTransport(self.config)
-        self._api = Api(self.config, self.transport, clock)
+        spoken = self.transport
+        if self.config.api_version == "1.0":
+            from dsmilctl.client.remote.dialect import OldDialect
+
+            spoken = OldDialect(self.transport)
+        self._api = Api(self.config, spoken, clock)
         self._bulks = Bulks(self._api)
         self._batching = Batching(self._api, self._bulks)
         self._cache = Cache(clock, ttl=self.config.cache_ttl, size=self.config.cache_size)
@@ -48,6 +55,17 @@ class Connected:
     def from_environment(cls, **settings: Any) -> Self:
         """A client as the `DSMIL_*` variables say; arguments win."""
         return cls(config=ClientConfig.from_environment(**settings))
+
+    def carry_tokens(
+        self,
+        access_token: str,
+        refresh_token: str = "",
+        *,
+        renewed: Callable[[Tokens], None] | None = None,
+    ) -> None:
+        """Go on with the tokens of an earlier process; `renewed` is told every new pair, to keep it."""
+        self._api.session.carry(access_token, refresh_token)
+        self._api.session.adopted = renewed
 
     async def close(self) -> None:
         """Close every connection; tokens are forgotten."""

@@ -41,6 +41,11 @@ class HttpTransport:
         self.keep_alive = KEEP_ALIVE
         self.certificate: tuple[str, str | None] | None = None
 
+    @property
+    def opened(self) -> bool:
+        """Whether it was used already."""
+        return self._client is not None
+
     async def send(self, request: Outgoing, *, deadline: float) -> Incoming:
         """The whole answer within `deadline` seconds."""
         self.active += 1

@@ -282,12 +282,13 @@ class Link:
         from websockets.exceptions import InvalidHandshake, InvalidStatus
 
         config = self._api.config
+        if self._api.old:
+            raise BadAnswer("the WebSocket of API 1.0 is not spoken here", status=404)
         self._token = await self._api.token()
         parts = urlsplit(config.base_url)
         secure = parts.scheme == "https"
-        certificate = (
-            self._api.transport.certificate if isinstance(self._api.transport, HttpTransport) else None
-        )
+        transport = self._api.transport
+        certificate = transport.certificate if isinstance(transport, HttpTransport) else None
         url = f"{'wss' if secure else 'ws'}://{parts.netloc}{parts.path.rstrip('/')}{self._api.prefix}/ws"
         try:
             return await connect(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 
@@ -32,6 +33,7 @@ class Session:
         self.bulk_limit: int | None = None
         self.refused: AuthenticationError | None = None
         self.renewing = asyncio.Lock()
+        self.adopted: Callable[[Tokens], None] | None = None
         self._renew_at = float("inf")
 
     def adopt(self, tokens: Tokens) -> None:
@@ -43,6 +45,8 @@ class Session:
         self.bulk_limit = tokens.api_capabilities.bulk_operation_max_devices
         self.refused = None
         self._renew_at = self._clock.monotonic() + tokens.expires_in - min(MARGIN, tokens.expires_in / 2)
+        if self.adopted is not None:
+            self.adopted(tokens)
 
     def carry(self, access_token: str, refresh_token: str = "") -> None:
         """Go on with tokens of an earlier process, whose end is not known."""
