@@ -4,7 +4,7 @@
 # contexts and drivers are read from files that dsmilctl leaves in its cache folder.  What is read there is
 # compared and quoted, never evaluated.
 
-__dsmilctl_nouns='device bulk stream emergency context system driver audit sim config doctor completion tui demo'
+__dsmilctl_nouns='device bulk stream emergency context system driver approval audit sim serve user config doctor completion tui demo'
 __dsmilctl_filters='risk=LOW risk=MEDIUM risk=HIGH risk=CRITICAL state=unknown state=discovered state=initialized state=connected state=active state=error state=disconnected quarantined=True quarantined=False'
 
 # The verbs of a noun, nothing for a noun that is a command itself.
@@ -17,8 +17,10 @@ __dsmilctl_verbs() {
     context) words='list show use previous add remove' ;;
     system) words='status capabilities health' ;;
     driver) words='list show enable disable' ;;
+    approval) words='list request approve reject' ;;
     audit) words='log show verify export restart' ;;
-    sim) words='reset' ;;
+    sim) words='serve reset' ;;
+    user) words='add list disable passwd totp' ;;
     config) words='show set validate path' ;;
     completion) words='bash zsh fish' ;;
     *) words= ;;
@@ -40,7 +42,7 @@ __dsmilctl_options() {
     'bulk read') words="$words --mode --concurrency --stop-on-error" ;;
     'bulk write') words="$words --file --justification --mode --concurrency --stop-on-error --dry-run -y --yes" ;;
     'bulk run') words="$words --justification --mode --concurrency --stop-on-error --dry-run -y --yes" ;;
-    'bulk undo') words="$words --dry-run -y --yes" ;;
+    'bulk undo') words="$words --justification --dry-run -y --yes" ;;
     'stream devices') words="$words --interval --count --for --transport" ;;
     'stream events') words="$words --type --severity --count --for --interval" ;;
     'emergency stop') words="$words --reason --deadline" ;;
@@ -49,10 +51,21 @@ __dsmilctl_options() {
     'context add') words="$words --driver --option --read-only" ;;
     'driver enable') words="$words --reason" ;;
     'driver disable') words="$words --reason" ;;
+    'approval list') words="$words --status" ;;
+    'approval request') words="$words --operation --release --stop-id --justification" ;;
+    'approval approve') words="$words --justification" ;;
+    'approval reject') words="$words --justification" ;;
     'audit log') words="$words --device --since --until --action --outcome --user --limit" ;;
     'audit verify') words="$words --anchor" ;;
     'audit restart') words="$words --reason -y --yes" ;;
+    'sim serve') words="$words --port --devices --layout --seed --fault --rate-limit --no-rate-limit --host --kind" ;;
     'sim reset') words="$words -y --yes" ;;
+    'serve') words="$words --users --host --port --tls-cert --tls-key --client-ca --insecure" ;;
+    'user add') words="$words --clearance --devices --compartment --person --certificate --service-token --no-password --password-stdin --users" ;;
+    'user list') words="$words --users" ;;
+    'user disable') words="$words --undo --users" ;;
+    'user passwd') words="$words --password-stdin --users" ;;
+    'user totp') words="$words --off --users" ;;
     'config show') words="$words --origin" ;;
     'config set') words="$words --project" ;;
     'doctor') words="$words --bundle" ;;
@@ -88,6 +101,7 @@ __dsmilctl_takes() {
     'bulk read --mode' | 'bulk read --concurrency') ;;
     'bulk write --file' | 'bulk write --justification' | 'bulk write --mode' | 'bulk write --concurrency') ;;
     'bulk run --justification' | 'bulk run --mode' | 'bulk run --concurrency') ;;
+    'bulk undo --justification') ;;
     'stream devices --interval' | 'stream devices --count' | 'stream devices --for' | 'stream devices --transport') ;;
     'stream events --type' | 'stream events --severity' | 'stream events --count' | 'stream events --for' | 'stream events --interval') ;;
     'emergency stop --reason' | 'emergency stop --deadline') ;;
@@ -96,9 +110,20 @@ __dsmilctl_takes() {
     'context add --driver' | 'context add --option') ;;
     'driver enable --reason') ;;
     'driver disable --reason') ;;
+    'approval list --status') ;;
+    'approval request --operation' | 'approval request --stop-id' | 'approval request --justification') ;;
+    'approval approve --justification') ;;
+    'approval reject --justification') ;;
     'audit log --device' | 'audit log --since' | 'audit log --until' | 'audit log --action' | 'audit log --outcome' | 'audit log --user' | 'audit log --limit') ;;
     'audit verify --anchor') ;;
     'audit restart --reason') ;;
+    'sim serve --port' | 'sim serve --devices' | 'sim serve --layout' | 'sim serve --seed' | 'sim serve --fault' | 'sim serve --kind') ;;
+    'serve --users' | 'serve --host' | 'serve --port' | 'serve --tls-cert' | 'serve --tls-key' | 'serve --client-ca') ;;
+    'user add --clearance' | 'user add --devices' | 'user add --compartment' | 'user add --person' | 'user add --certificate' | 'user add --users') ;;
+    'user list --users') ;;
+    'user disable --users') ;;
+    'user passwd --users') ;;
+    'user totp --users') ;;
     'doctor --bundle') ;;
     'demo --seconds') ;;
     *) return 1 ;;
@@ -183,6 +208,7 @@ __dsmilctl_kind() {
     'bulk run --concurrency') kind=nothing ;;
     'bulk run 1') kind=files ;;
     'bulk status 1') kind=nothing ;;
+    'bulk undo --justification') kind=nothing ;;
     'bulk undo 1') kind=nothing ;;
     'stream devices --interval') kind=nothing ;;
     'stream devices --count') kind=nothing ;;
@@ -214,6 +240,17 @@ __dsmilctl_kind() {
     'driver enable 1') kind=drivers ;;
     'driver disable --reason') kind=nothing ;;
     'driver disable 1') kind=drivers ;;
+    'approval list --status') kind=choices words='unknown discovered initialized connected active error disconnected' ;;
+    'approval request --operation') kind=nothing ;;
+    'approval request --stop-id') kind=nothing ;;
+    'approval request --justification') kind=nothing ;;
+    'approval request 1') kind=devices ;;
+    'approval request 2') kind=registers ;;
+    'approval request 3') kind=nothing ;;
+    'approval approve --justification') kind=nothing ;;
+    'approval approve 1') kind=nothing ;;
+    'approval reject --justification') kind=nothing ;;
+    'approval reject 1') kind=nothing ;;
     'audit log --device') kind=devices ;;
     'audit log --since') kind=nothing ;;
     'audit log --until') kind=nothing ;;
@@ -225,6 +262,33 @@ __dsmilctl_kind() {
     'audit verify --anchor') kind=nothing ;;
     'audit export 1') kind=files ;;
     'audit restart --reason') kind=nothing ;;
+    'sim serve --port') kind=nothing ;;
+    'sim serve --devices') kind=nothing ;;
+    'sim serve --layout') kind=nothing ;;
+    'sim serve --seed') kind=nothing ;;
+    'sim serve --fault') kind=nothing ;;
+    'sim serve --kind') kind=nothing ;;
+    'serve --users') kind=nothing ;;
+    'serve --host') kind=nothing ;;
+    'serve --port') kind=nothing ;;
+    'serve --tls-cert') kind=nothing ;;
+    'serve --tls-key') kind=nothing ;;
+    'serve --client-ca') kind=nothing ;;
+    'serve 1') kind=nothing ;;
+    'user add --clearance') kind=nothing ;;
+    'user add --devices') kind=nothing ;;
+    'user add --compartment') kind=nothing ;;
+    'user add --person') kind=nothing ;;
+    'user add --certificate') kind=nothing ;;
+    'user add --users') kind=nothing ;;
+    'user add 1') kind=nothing ;;
+    'user list --users') kind=nothing ;;
+    'user disable --users') kind=nothing ;;
+    'user disable 1') kind=nothing ;;
+    'user passwd --users') kind=nothing ;;
+    'user passwd 1') kind=nothing ;;
+    'user totp --users') kind=nothing ;;
+    'user totp 1') kind=nothing ;;
     'config set 1') kind=nothing ;;
     'config set 2') kind=nothing ;;
     'config validate 1') kind=files ;;

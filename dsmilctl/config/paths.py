@@ -79,6 +79,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.state / "drivers.json"
 
     @property
+    def users_file(self) -> Path:
+        """Who may come in to a server of this user."""
+        return self.config / "users.json"
+
+    @property
     def tokens_folder(self) -> Path:
         """Where secrets are kept, one file each."""
         return self.state / "tokens"
