@@ -20,13 +20,13 @@ _PART = re.compile(r"\{(\w+)\}")
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The whole document."""
-    types = {item for endpoint in endpoints for item in (endpoint.body, endpoint.answer) if item is not None}
-    types |= {endpoint.query for endpoint in endpoints} | {Envelope}
-    named = [item for item in types if isinstance(item, type) and issubclass(item, msgspec.Struct)]
-    _, schemas = msgspec.json.schema_components(named, ref_template=REFERENCE)
+    used = [item for endpoint in endpoints for item in (endpoint.body, endpoint.answer) if item is not None]
+    types = list(dict.fromkeys([Envelope, *used]))
+    found, schemas = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    forms = dict(zip(types, found, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.full_path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+        paths.setdefault(endpoint.full_path, {})[endpoint.method.lower()] = _operation(endpoint, forms)
     return {
         "openapi": "3.1.0",
         "info": {"title": "DSMIL API", "version": "2.0", "x-server": f"dsmilctl {__version__}"},
@@ -38,27 +38,21 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     }
 
 
-def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, forms: dict[Any, dict[str, Any]]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "operationId": f"{endpoint.method.lower()}{endpoint.path.replace('/', '_')}",
-        "parameters": [*_path_parts(endpoint), *_query_parts(endpoint, schemas)],
-        "responses": _responses(endpoint),
+        "parameters": [*_path_parts(endpoint), *_query_parts(endpoint)],
+        "responses": _responses(endpoint, forms),
     }
     if endpoint.login:
         operation["security"] = [{"bearer": []}]
     if endpoint.body is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": _schema(endpoint.body)}},
+            "content": {"application/json": {"schema": forms[endpoint.body]}},
         }
     return operation
-
-
-def _schema(kind: Any) -> dict[str, Any]:
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return {"$ref": REFERENCE.format(name=kind.__name__)}
-    return msgspec.json.schema(kind)
 
 
 def _path_parts(endpoint: Endpoint) -> list[dict[str, Any]]:
@@ -68,21 +62,22 @@ def _path_parts(endpoint: Endpoint) -> list[dict[str, Any]]:
     ]
 
 
-def _query_parts(endpoint: Endpoint, schemas: dict[str, Any]) -> list[dict[str, Any]]:
-    properties = schemas[endpoint.query.__name__].get("properties", {})
+def _query_parts(endpoint: Endpoint) -> list[dict[str, Any]]:
+    _, described = msgspec.json.schema_components([endpoint.query])
+    properties = described[endpoint.query.__name__].get("properties", {})
     return [
         {"name": name, "in": "query", "required": False, "schema": schema}
         for name, schema in properties.items()
     ]
 
 
-def _responses(endpoint: Endpoint) -> dict[str, Any]:
+def _responses(endpoint: Endpoint, forms: dict[Any, dict[str, Any]]) -> dict[str, Any]:
     codes = {*COMMON, *endpoint.errors, *(WITH_LOGIN if endpoint.login else ())}
     if _PART.search(endpoint.path):
         codes.add("NOT_FOUND")
     if endpoint.method == "POST":
         codes.add("CONFLICT")  # of an Idempotency-Key
-    content = {"application/json": {"schema": _schema(Envelope)}}
+    content = {"application/json": {"schema": forms[Envelope]}}
     responses: dict[str, Any] = {
         str(status): {
             "description": ", ".join(sorted(code for code in codes if STATUSES[code] == status)),
@@ -92,5 +87,5 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     }
     success: dict[str, Any] = {"description": "done"}
     if endpoint.answer is not None:
-        success["content"] = {endpoint.media: {"schema": _schema(endpoint.answer)}}
+        success["content"] = {endpoint.media: {"schema": forms[endpoint.answer]}}
     return {str(endpoint.status): success, **responses}
