@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from dsmilctl.clock import NANOSECONDS, SYSTEM
 from dsmilctl.server.protocol import HttpProtocol
 
 DAYS = 30
@@ -91,7 +92,7 @@ class Authority:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes
 
-        now = datetime.now(UTC)
+        now = datetime.fromtimestamp(SYSTEM.now() / NANOSECONDS, UTC)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
