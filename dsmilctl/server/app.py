@@ -53,6 +53,7 @@ def build_app(gateway: Gateway, extra: Sequence[BaseRoute] = ()) -> Starlette:
         lifespan=lifespan,
         exception_handlers={HTTPException: partial(_no_route, gateway), Exception: partial(_fault, gateway)},
     )
+    app.router.redirect_slashes = False
     app.state.gateway = gateway
     return app
 
@@ -125,11 +126,7 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
 
     key = request.headers.get("idempotency-key", "")
     if key and request.method == "POST":
-        content = (
-            f"{request.url.path}\n".encode() + await request.body()
-            if endpoint.body is None
-            else _digest(call)
-        )
+        content = f"{request.url.path}\n".encode() if endpoint.body is None else _digest(call)
         return await gateway.idempotency.once(identity.user if identity else "", key, content, run)
     return await run()
 
@@ -181,8 +178,11 @@ def request_id_of(request: Request) -> str:
 async def _no_route(gateway: Gateway, request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     message = f"{request.method} {request.url.path} is not part of this API"
-    response = failure(NotFound(message, hint="/api/v2/openapi.json"), gateway.clock, request_id_of(request))
+    request_id = request_id_of(request)
+    response = failure(NotFound(message, hint="/api/v2/openapi.json"), gateway.clock, request_id)
     response.status_code = status
+    response.headers["X-Request-ID"] = request_id
+    response.headers["Cache-Control"] = "no-store"
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
     return response

@@ -32,7 +32,7 @@ class Capabilities(Answer, frozen=True, kw_only=True):
     read_only: bool = False
 
 
-class Health(Answer, frozen=True, kw_only=True):
+class Health(Answer, frozen=True, kw_only=True, omit_defaults=True):
     """`GET /monitoring/health`; without authentication only `status`."""
 
     status: str

@@ -19,6 +19,7 @@ from dsmilctl.client.opening import connect as open_context
 from dsmilctl.server.assembly import ServerOptions, assemble
 from dsmilctl.server.demo_accounts import demo_users
 from dsmilctl.server.gateway import Gateway, Limits
+from dsmilctl.server.identity.passwords import Cost, Hasher
 from dsmilctl.server.identity.users import Users
 from dsmilctl.server.serve import Listening, serve
 
@@ -29,7 +30,8 @@ PASSWORDS = {
     "operator": "dsmil_op_2024",
     "analyst": "dsmil_analyst_2024",
 }
-UNLIMITED = ServerOptions(limits=Limits(rate_limiting=False))
+CHEAP = Cost(rounds=1, memory=64, lanes=1)
+UNLIMITED = ServerOptions(limits=Limits(rate_limiting=False), password_cost=CHEAP)
 PATIENCE = 20.0
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """One for all clients: these servers have no TLS, and to load the authorities costs time."""
@@ -37,8 +39,8 @@ TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 @cache
 def accounts() -> Users:
-    """The demo accounts; their hashes cost time once."""
-    return demo_users()
+    """The demo accounts, with hashes that cost little."""
+    return demo_users(Hasher(CHEAP))
 
 
 class Served:

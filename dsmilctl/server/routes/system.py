@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from dsmilctl import __version__
 from dsmilctl.clock import rfc3339
+from dsmilctl.errors import NotFound
 from dsmilctl.model.identity import Clearance
 from dsmilctl.server.endpoint import Call, Endpoint
 from dsmilctl.server.load import cpu_percent, memory_percent
@@ -23,6 +24,7 @@ OPERATIONS = [
     "STREAMING_READ",
     "BATCH_OPERATIONS",
 ]
+SDKS = ("python",)
 CLIENT_TYPES = ["web", "python", "cpp", "mobile", "cli"]
 
 
@@ -67,7 +69,7 @@ async def capabilities(call: Call) -> Capabilities:
             "download_url": f"/api/v2/sdk/{name}",
             "documentation": "/api/v2/openapi.json",
         }
-        for name in ("python",)
+        for name in SDKS
     }
     return Capabilities(
         api_version=API_VERSION,
@@ -111,7 +113,9 @@ async def metrics(call: Call) -> Response:
 
 
 async def sdk(call: Call) -> dict[str, str]:
-    """Where a client library is to be had."""
+    """Where a client library is to be had; raises NotFound for one that there is not."""
+    if call.path["name"] not in SDKS:
+        raise NotFound(f"no SDK {call.path['name']!r}", hint=f"there is: {', '.join(SDKS)}", target="name")
     return {
         "sdk": call.path["name"],
         "version": __version__,
