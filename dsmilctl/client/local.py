@@ -108,6 +108,8 @@ class LocalClient(Client):
         """
         admission = self._guard.admission
         await (admission.begin_bulk(justification) if changes else admission.count_read())
+        if not self._guard.checks.policy.rates:
+            return self
         other = self._variant(self.identity, True)
         other._opened = True
         return other

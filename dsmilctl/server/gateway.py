@@ -113,3 +113,7 @@ class Gateway:
         """The client for the parts of one bulk, which the guard has judged and counted as a whole."""
         whole = self.client.for_identity(identity)
         return await whole.for_bulk(changes=changes, justification=justification)
+
+    async def client_for_reads(self, identity: Identity) -> Client:
+        """The client for one read, which is counted here: the refusal tells when to try again."""
+        return await self.client.for_identity(identity).for_bulk(changes=False)

@@ -82,17 +82,20 @@ class AccessControl:
         """Who knows the password and has the second factor; only these can be guessed, so only they lock."""
         user = self.users.find(login.username)
         known = user is not None
-        self._lockout.begin(login.username, known=known)
-        if not await self._hasher.matches(user.hashes if user else (), login.password):
-            raise AuthenticationError("wrong user name or password")
-        checked = self._allowed(user)
-        if checked.totp:
-            try:
+        await self._lockout.begin(login.username, known=known)
+        try:
+            if not await self._hasher.matches(user.hashes if user else (), login.password):
+                raise AuthenticationError("wrong user name or password")
+            checked = self._allowed(user)
+            if checked.totp:
                 self._check_code(checked, login.mfa_token)
-            except MfaRequired:
-                self._lockout.undecided(login.username, known=known)
-                raise
-        self._lockout.succeeded(login.username, known=known)
+        except MfaRequired:
+            self._lockout.end(login.username, known=known, right=None)
+            raise
+        except BaseException:
+            self._lockout.end(login.username, known=known, right=False)
+            raise
+        self._lockout.end(login.username, known=known, right=True)
         return checked
 
     def _allowed(self, user: User | None) -> User:

@@ -49,7 +49,8 @@ async def operate(call: Call) -> OperationAnswer:
     async with within(wanted.timeout_ms):
         if wanted.operation_type == "READ":
             options = BulkOptions(justification=wanted.justification, approval=wanted.approval_id)
-            return await _read(call, device, wanted.operation_data, options)
+            client = await call.gateway.client_for_reads(call.user)
+            return await _read(call, device, wanted.operation_data, options, client)
         request = change_request(
             device, wanted.operation_type, wanted.operation_data, wanted.justification, wanted.approval_id
         )
@@ -76,11 +77,11 @@ def _finished(answer: OperationAnswer) -> OperationAnswer:
 
 
 async def _read(
-    call: Call, device: Device, data: OperationData, options: BulkOptions, client: Client | None = None
+    call: Call, device: Device, data: OperationData, options: BulkOptions, client: Client
 ) -> OperationAnswer:
     begun = call.gateway.clock.monotonic()
     names = list(data.registers) or ([data.register] if data.register else [])
-    readings = await (client or call.client).read([device], names, span=span_of(data), options=options)
+    readings = await client.read([device], names, span=span_of(data), options=options)
     if not readings:
         raise InvalidParameter(f"{device.shown_id} has no register to read", target="register")
     if all(reading.value is None for reading in readings):
