@@ -159,9 +159,14 @@ class DeviceNotFound(DeviceError):
 
 
 class DeviceQuarantined(DeviceError):
-    """The device is quarantined."""
+    """The device is quarantined.  Its `error_code` is that of the SDK specification: QUARANTINED."""
 
     code = "DEVICE_QUARANTINED"
+
+    @property
+    def error_code(self) -> str:
+        """`QUARANTINED`, as the SDK specification compares it; `code` is the API's DEVICE_QUARANTINED."""
+        return "QUARANTINED"
 
 
 class HardwareError(DeviceError):

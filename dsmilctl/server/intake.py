@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from dsmilctl.errors import DSMILError, InvalidParameter, nearest
+from dsmilctl.errors import InvalidParameter, OperationTimeout, nearest
 
 LARGEST_BODY = 1 << 20
 DEADLINE = 10.0
@@ -18,11 +18,8 @@ class BodyTooLarge(InvalidParameter):
     """A body beyond the limit; it was not read to its end."""
 
 
-class TooSlow(DSMILError):
+class TooSlow(OperationTimeout):
     """A body that dripped beyond the deadline."""
-
-    code = "TIMEOUT"
-    exit_status = 5
 
 
 async def read_body(request: Request, kind: Any) -> Any:

@@ -79,8 +79,8 @@ def _once(config: ClientConfig, content: bytes, headers: Mapping[str, str], dead
         raise NetworkError(f"{config.base_url}: {error}", target=config.base_url) from None
     finally:
         connection.close()
-    if (error := error_in(answer)) is not None:
-        raise error
+    if (refusal := error_in(answer)) is not None:
+        raise refusal
     try:
         return stop_of(msgspec.json.decode(answer.content, type=StopInfo))
     except (msgspec.MsgspecError, UnicodeDecodeError) as problem:

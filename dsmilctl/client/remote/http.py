@@ -48,6 +48,7 @@ class HttpTransport:
 
     async def send(self, request: Outgoing, *, deadline: float) -> Incoming:
         """The whole answer within `deadline` seconds."""
+        self._open()  # loading the library must not eat up the time of the request
         self.active += 1
         try:
             async with asyncio.timeout(deadline):

@@ -23,6 +23,8 @@ def tls_context(config: ClientConfig, certificate: tuple[str, str | None] | None
     """
     import ssl
 
+    if urlsplit(config.base_url).scheme == "http":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and takes no time to make
     try:
         context = ssl.create_default_context(cafile=None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -30,7 +32,7 @@ def tls_context(config: ClientConfig, certificate: tuple[str, str | None] | None
             context.load_verify_locations(cafile=config.ca_path)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(f"ca_path {config.ca_path}: {error}", target="ca_path") from None
-    if not config.verify_ssl and urlsplit(config.base_url).scheme == "https":
+    if not config.verify_ssl:
         LOGGER.warning("the certificate of %s is not verified (verify_ssl=False)", config.base_url)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
