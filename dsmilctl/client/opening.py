@@ -34,7 +34,7 @@ from dsmilctl.guard.latch import Latch
 from dsmilctl.guard.policy import Policy, load_policy
 from dsmilctl.guard.rates import Rates
 from dsmilctl.guard.settling import Settling
-from dsmilctl.guard.stop import StopControl
+from dsmilctl.guard.stop import StopControl, Unlatched
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.emergency import Stop
 from dsmilctl.model.identity import Identity
@@ -108,6 +108,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     memory: Memory
     policy: Callable[[], tuple[Policy, DSMILError | None]]
     rates: Rates
+    unlatched: Unlatched
     approvals: Approvals | None = None
 
 
@@ -138,6 +139,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             memory=Memory(self.folders.state / "devices" / f"{name}.json"),
             policy=self.policy if self.serving is None else cache(self.policy),
             rates=Rates(self.folders.state / "rates.json" if self.serving is None else None, self.clock),
+            unlatched=Unlatched(),
             approvals=self.approvals(self.serving, name) if self.serving else None,
         )
         return self.client_of(self.identity, shared)
@@ -161,6 +163,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             lifecycle=fleet.lifecycle,
             clock=self.clock,
             announce=announce,
+            memory=shared.unlatched,
         )
         checks = self.checks(identity, stop_control.holding, shared)
         if in_bulk:

@@ -26,6 +26,13 @@ PATIENCE = 1.0
 """Seconds that a stop waits for the journal and the history, when the devices are stopped already."""
 
 
+class Unlatched:
+    """The stops of one fleet that could be kept in memory alone, whoever ordered them."""
+
+    def __init__(self) -> None:
+        self.stops: tuple[Stop, ...] = ()
+
+
 class StopControl:
     """Stops a fleet and releases it again."""
 
@@ -37,21 +44,22 @@ class StopControl:
         lifecycle: Lifecycle,
         clock: Clock = SYSTEM,
         announce: Callable[[Event], None] = unheard,
+        memory: Unlatched | None = None,
     ) -> None:
         self._latch = latch
         self._evidence = evidence
         self._lifecycle = lifecycle
         self._clock = clock
         self._announce = announce
-        self._unlatched: tuple[Stop, ...] = ()
+        self._memory = memory or Unlatched()
 
     def in_force(self) -> tuple[Stop, ...]:
         """Every stop in force, oldest first, also those that could be kept in memory alone."""
-        return (*self._latch.stops(), *self._unlatched)
+        return (*self._latch.stops(), *self._memory.stops)
 
     def holding(self, device_id: DeviceId) -> Stop | None:
         """The stop that holds a device, if any."""
-        for stop in self._unlatched:
+        for stop in self._memory.stops:
             if stop.covers(device_id):
                 return stop
         return self._latch.holding(device_id)
@@ -83,7 +91,7 @@ class StopControl:
         try:
             error = self._latch.engage(stop)
         except StateUnavailable as problem:
-            self._unlatched += (stop,)
+            self._memory.stops += (stop,)
             return f"{problem.message} It holds as long as this process runs. {problem.hint}".strip()
         return f"{error} It holds until this machine starts anew." if error else ""
 
@@ -159,14 +167,14 @@ class StopControl:
     def _release(self, stop_id: str) -> list[Stop]:
         """Those in memory too; one that lies nowhere else is no reason to say that there is none."""
         who = f"{self._evidence.identity.user}@{self._evidence.identity.host}"
-        in_memory = [stop for stop in self._unlatched if stop_id in ("", stop.stop_id)]
+        in_memory = [stop for stop in self._memory.stops if stop_id in ("", stop.stop_id)]
         try:
             released = self._latch.release(stop_id, who)
         except NotFound:
             if not in_memory:
                 raise
             released = []
-        self._unlatched = tuple(stop for stop in self._unlatched if stop not in in_memory)
+        self._memory.stops = tuple(stop for stop in self._memory.stops if stop not in in_memory)
         now = self._clock.now()
         ended = [msgspec.structs.replace(stop, released_by=who, released_at=now) for stop in in_memory]
         return [*released, *ended]

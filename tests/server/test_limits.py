@@ -141,3 +141,18 @@ def test_the_numbers_of_the_contract_are_what_lasts() -> None:
         for level in (Clearance.CONFIDENTIAL, Clearance.SECRET, Clearance.TOP_SECRET, Clearance.COSMIC)
     }
     assert list(per_minute.values()) == pytest.approx([60, 120, 300, 300])
+
+
+async def test_a_stop_that_no_disk_takes_holds_for_everybody_on_the_server(home: Paths) -> None:
+    for folder in (home.latch_folder, home.runtime / "latch"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
+        (folder / "plant").write_text("a file where the folder of the latch should be")
+    async with doors() as server:
+        stop = await server.ask("analyst", "POST", "/emergency/stop", {"justification": "smoke"})
+        assert stop.status_code == 200
+        assert stop.json()["latch_error"]
+        (home.latch_folder / "plant").unlink()
+        (home.runtime / "latch" / "plant").unlink()
+        assert code(await server.write("operator", MEDIUM)) == (503, "EMERGENCY_STOP")
+        assert (await server.ask("ada", "GET", "/emergency/status")).json()["is_active"]
