@@ -17,6 +17,8 @@ HEAD_DEADLINE = 10.0
 """Seconds in which the head of a request has to arrive, from its first byte or the connection's beginning."""
 REST_DEADLINE = 1.0
 """Seconds that a client has to end a body that was answered before its end."""
+MOST_DISCARDED = 1 << 20
+"""Bytes of such a body that are taken and thrown away, so that the client gets to read the answer."""
 LAST_BYTES_DEADLINE = 5.0
 """Seconds that a receiver has to take what was said last."""
 MOST_CONNECTIONS = 8192
@@ -26,6 +28,7 @@ class HttpProtocol(H11Protocol):
     """HTTP/1.1 with deadlines for the head of a request and for the rest of a body that nobody reads."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _discarded = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         """Somebody connects: the head of the first request is due."""
@@ -36,6 +39,11 @@ class HttpProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Something came: whatever is unfinished afterwards has a deadline that more bytes do not move."""
+        if self._answered_early():
+            self._discarded += len(data)
+            if self._discarded > MOST_DISCARDED:
+                self.transport.abort()
+                return
         super().data_received(data)
         awaiting_head = self.conn.their_state is h11.IDLE
         if awaiting_head and self.conn.trailing_data[0]:

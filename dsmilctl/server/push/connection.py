@@ -32,6 +32,8 @@ from dsmilctl.wire.messages import (
 LOGGER = logging.getLogger("dsmilctl.server")
 SEND_DEADLINE = 30.0
 """Seconds in which a receiver has to take something, however slowly."""
+AT_ONCE = 50
+"""Messages that are said before others get a turn on the event loop."""
 LAST_WORDS = 1.0
 """Seconds in which what is left is said before a connection is closed."""
 MOST_SUBSCRIPTIONS = 100
@@ -147,9 +149,23 @@ class Connection:
 
     async def _write(self) -> None:
         while True:
-            item = await self._outbox.next()
-            async with asyncio.timeout(SEND_DEADLINE):
-                await self._say(item)
+            for _ in range(AT_ONCE):
+                item = await self._outbox.next()
+                if isinstance(item, Missed):
+                    item = self._begin_anew(item)
+                async with asyncio.timeout(SEND_DEADLINE):
+                    await self._say(item)
+            await asyncio.sleep(0)
+
+    def _begin_anew(self, missed: Missed) -> Missed:
+        """After something was missed, those who hear of changes alone are told everything again."""
+        lossy = [item for item in self._updates.values() if item.feed and item.feed.key.changes_only]
+        if not lossy:
+            return missed
+        dropped = self._outbox.forget_readings()
+        for updates in lossy:
+            updates.refresh()
+        return Missed(missed.count + dropped)
 
     async def _say(self, item: Letter | Missed) -> None:
         self._sequence += 1
@@ -166,8 +182,6 @@ class Connection:
         metrics = self._gateway.metrics
         if isinstance(item, Missed):
             metrics.missed += item.count
-            for updates in self._updates.values():
-                updates.refresh()
         metrics.pushed += letter.weight
         await self._websocket.send_text(ENCODER.encode(envelope).decode())
 

@@ -7,6 +7,7 @@ from collections import deque
 
 import msgspec
 
+READINGS = frozenset(("DEVICE_STATE_UPDATE", "DEVICE_STATE_BATCH"))
 MOST_MESSAGES = 16_384
 MOST_BYTES = 4 << 20
 OVERHEAD = 200
@@ -46,6 +47,8 @@ class Outbox:
         self._news: deque[Letter] = deque()
         self._bytes = 0
         self._missed = 0
+        self._told = False
+        """Whether the last word was of something missed: then news come next, or nothing else ever would."""
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
 
@@ -88,7 +91,16 @@ class Outbox:
         if self._answers:
             self._room.set()
             return self._answers.popleft()
-        if self._missed:
-            missed, self._missed = Missed(self._missed), 0
+        if self._missed and not (self._told and self._news):
+            missed, self._missed, self._told = Missed(self._missed), 0, True
             return missed
+        self._told = False
         return self._drop_oldest()
+
+    def forget_readings(self) -> int:
+        """Drop the readings that wait, because all that is known is about to be said anew; how many."""
+        kept = deque(letter for letter in self._news if letter.type not in READINGS)
+        dropped = sum(letter.weight for letter in self._news if letter.type in READINGS)
+        self._bytes = sum(len(letter.data) + OVERHEAD for letter in kept)
+        self._news = kept
+        return dropped
