@@ -97,9 +97,12 @@ async def serve(app: Any, listening: Listening, ready: Callable[[str], None]) ->
             ready(url)
         await asyncio.shield(running)
     finally:
-        await app.state.gateway.push.close()
-        server.should_exit = True
-        await running
+        try:
+            await app.state.gateway.push.close()
+            server.should_exit = True
+            await running
+        finally:
+            sock.close()  # also when somebody is too impatient to wait for the end
 
 
 def _config(app: Any, listening: Listening) -> uvicorn.Config:
