@@ -151,7 +151,14 @@ def _not_begun(part: Sequence[BulkItem]) -> BulkAnswer:
 
 
 def _of(results: list[OperationAnswer]) -> BulkAnswer:
-    none = BulkSummary(total=len(results), successful=0, failed=0, denied=0, timeouts=0)
+    statuses = [result.status for result in results]
+    none = BulkSummary(
+        total=len(results),
+        successful=0,
+        failed=statuses.count("FAILED"),
+        denied=statuses.count("DENIED"),
+        timeouts=statuses.count("TIMEOUT"),
+    )
     return BulkAnswer(
         bulk_operation_id=f"bulk-{os.urandom(6).hex()}",
         total_operations=len(results),

@@ -7,16 +7,17 @@ from typing import Any
 
 import msgspec
 
-from dsmilctl.client.remote.answers import bulk_result, operation_result, refused
+from dsmilctl.client.remote.answers import bulk_result, merged, operation_result, refused
 from dsmilctl.client.remote.batch_context import BatchContext
 from dsmilctl.client.remote.batching import operations_path
-from dsmilctl.client.remote.bulk import Mode, mode_of
+from dsmilctl.client.remote.bulk import Mode, failed, mode_of
 from dsmilctl.client.remote.connected import Connected
+from dsmilctl.client.remote.failures import RETURNED
 from dsmilctl.client.remote.names import BulkOperation, operation_type_of
 from dsmilctl.client.remote.results import BulkResult, OperationResult
 from dsmilctl.errors import DSMILError
 from dsmilctl.model.device import DeviceId
-from dsmilctl.wire.operations import BulkItem, OperationAnswer, OperationData, OperationRequest
+from dsmilctl.wire.operations import BulkAnswer, BulkItem, OperationAnswer, OperationData, OperationRequest
 from dsmilctl.wire.values import to_wire
 
 CHANGES = frozenset({"WRITE", "CONFIG", "RESET", "ACTIVATE", "DEACTIVATE"})
@@ -200,13 +201,31 @@ class Operations(Connected):
         changed = {item.device_id for item in items if item.operation_type in CHANGES}
         self._drop(changed)
         try:
-            result = bulk_result(await self._bulks.run(items, mode))
+            answer = await self._bulks.run(items, mode)
+        except DSMILError as error:
+            if error.code not in RETURNED:
+                raise
+            answer = await self._without_changes(items, mode, error)
         finally:
             self._drop(changed)
+        result = bulk_result(answer)
         for item in result:
             if item.failure is not None:
                 self._api.report(item.failure)
         return result
+
+    async def _without_changes(self, items: Sequence[BulkItem], mode: Mode, error: DSMILError) -> BulkAnswer:
+        """What is left of a bulk that was refused as a whole: its changes are denied, its reads are not."""
+        reads = [item for item in items if item.operation_type == "READ"]
+        denied = failed(items, error)
+        if not reads or len(reads) == len(items):
+            return denied
+        found = iter((await self._bulks.run(reads, mode)).results)
+        results = [
+            next(found) if item.operation_type == "READ" else refusal
+            for item, refusal in zip(items, denied.results, strict=True)
+        ]
+        return merged([msgspec.structs.replace(denied, results=results)], 0.0)
 
     def _drop(self, device_ids: Iterable[DeviceId]) -> None:
         for device_id in device_ids:

@@ -37,6 +37,7 @@ class _Subscription(msgspec.Struct, frozen=True):
     topic: str
     device_ids: frozenset[DeviceId]
     callback: Callback | None
+    failed: Callback | None = None
 
 
 class WebSocketClient:
@@ -67,11 +68,15 @@ class WebSocketClient:
         device_ids: Iterable[DeviceId],
         callback: Callback | None = None,
         *,
+        failed: Callback | None = None,
         registers: Iterable[str] = (),
         interval_ms: int = 1000,
         changes_only: bool = False,
     ) -> str:
-        """Have a callback told every Update of these devices; the name of the subscription."""
+        """Have a callback told every Update of these devices; the name of the subscription.
+
+        `failed` is told of readings that failed: an Update whose `data` is None, with its error.
+        """
         wanted = Subscribe(
             subscription="device_updates",
             filters=Filters(device_ids=list(device_ids)),
@@ -79,7 +84,7 @@ class WebSocketClient:
             interval_ms=interval_ms,
             changes_only=changes_only,
         )
-        return await self._subscribe(wanted, callback)
+        return await self._subscribe(wanted, callback, failed)
 
     async def subscribe_system_events(self, callback: Callback | None = None) -> str:
         """Have a callback told every SystemEvent, emergency stops above all; the name of the subscription."""
@@ -101,11 +106,13 @@ class WebSocketClient:
         )
         return await self._subscribe(wanted, callback)
 
-    async def _subscribe(self, wanted: Subscribe, callback: Callback | None) -> str:
+    async def _subscribe(
+        self, wanted: Subscribe, callback: Callback | None, failed: Callback | None = None
+    ) -> str:
         await self.connect()
         ids = frozenset(wanted.filters.device_ids)
         name = await self._link.subscribe(wanted)
-        self._subscriptions[name] = _Subscription(wanted.subscription, ids, callback)
+        self._subscriptions[name] = _Subscription(wanted.subscription, ids, callback, failed)
         return name
 
     async def unsubscribe(self, name: str) -> None:
@@ -170,7 +177,7 @@ class WebSocketClient:
             for name, item in tuple(self._subscriptions.items()):
                 mine = not item.device_ids or update.device_id in item.device_ids
                 if item.topic == "device_updates" and mine and only in ("", name):
-                    await _call(item.callback, update)
+                    await _call(item.failed if update.data is None else item.callback, update)
 
 
 def update_of(reading: ReadingInfo, sequence: int | None = None) -> Update:
