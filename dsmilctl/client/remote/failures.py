@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from dsmilctl.client.remote.exchange import Incoming
+from dsmilctl.clock import NANOSECONDS, SYSTEM
 from dsmilctl.errors import (
     AccountLocked,
     AuthenticationError,
@@ -130,7 +131,7 @@ def _until(text: str, now: str) -> float | None:
 
     try:
         then = parsedate_to_datetime(text)
-        begun = parsedate_to_datetime(now) if now else datetime.now(UTC)
+        begun = parsedate_to_datetime(now) if now else datetime.fromtimestamp(SYSTEM.now() / NANOSECONDS, UTC)
         return max(0.0, (then - begun).total_seconds())
     except (TypeError, ValueError):
         return None

@@ -83,7 +83,7 @@ class SyncDSMILClient:
                 try:
                     yield self._run(_next(stream))
                 except StopAsyncIteration:
-                    return
+                    return  # the stream is over
         finally:
             if self._thread.is_alive():
                 self._run(stream.aclose())
