@@ -1,18 +1,15 @@
-"""Bench: durable records, verification and the latch, beside the bare system calls and hashes under them.
-
-python -m bench.journal
-"""
+"""Journal: durable records, verification and the latch, beside the bare system calls and hashes below."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from bench.row import Row
 from dsmilctl.guard.journal import Entry, Journal
 from dsmilctl.guard.latch import Latch
 from dsmilctl.model.emergency import Stop
@@ -48,11 +45,6 @@ def fastest(ours: Callable[[], None], peer: Callable[[], None]) -> tuple[float, 
     return min(times[0]), min(times[1])
 
 
-def say(name: str, ours: str, peer: str, peer_name: str) -> None:
-    """One row."""
-    print(f"{name:<34} dsmilctl {ours:>20}   {peer_name} {peer}")
-
-
 def append_raw(path: Path, lines: list[bytes]) -> None:
     """The peer of an append: the same bytes, each written and synced, and nothing else."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -62,7 +54,7 @@ def append_raw(path: Path, lines: list[bytes]) -> None:
     os.close(descriptor)
 
 
-def singles(folder: Path) -> None:
+def singles(folder: Path) -> Row:
     """Records one by one, each durable before the next."""
     journal = Journal(folder / "single")
     journal.append([entry(number) for number in range(SINGLE)])
@@ -73,12 +65,12 @@ def singles(folder: Path) -> None:
             journal.append([entry(number)])
 
     mine, raw = fastest(ours, lambda: append_raw(folder / "raw", lines))
-    say(
-        "journal, one durable record each", f"{SINGLE / mine:,.0f}/s", f"{SINGLE / raw:,.0f}/s", "write+fsync"
+    return Row(
+        "journal: durable records, one by one", SINGLE / mine, "/s", 0.5, "write+fsync", SINGLE / raw, True
     )
 
 
-def groups(folder: Path) -> None:
+def groups(folder: Path) -> Row:
     """A thousand records at once: one write, one sync."""
     journal = Journal(folder / "group")
     entries = [entry(number) for number in range(GROUP)]
@@ -88,10 +80,13 @@ def groups(folder: Path) -> None:
     mine, raw = fastest(
         lambda: discard(journal.append(entries)), lambda: append_raw(folder / "raw", [content])
     )
-    say(f"journal, {GROUP} in one commit", f"{GROUP / mine:,.0f}/s", f"{GROUP / raw:,.0f}/s", "write+fsync")
+    return Row(
+        f"journal: durable records, {GROUP} in one commit",
+        GROUP / mine, "/s", 2000, "write+fsync", GROUP / raw, at_least=True, absolute=True,
+    )  # fmt: skip
 
 
-def verification(folder: Path) -> None:
+def verification(folder: Path) -> Row:
     """The whole chain of a long journal."""
     journal = Journal(folder / "long")
     entries = [entry(number) for number in range(10_000)]
@@ -106,15 +101,12 @@ def verification(folder: Path) -> None:
                     hashlib.sha256(line).digest()
 
     mine, raw = fastest(lambda: expect(journal.verify().intact), bare)
-    say(
-        "journal, verify",
-        f"{VERIFIED / mine:,.0f}/s",
-        f"{VERIFIED / raw:,.0f}/s",
-        "hashlib.sha256 of each line",
-    )
+    return Row(
+        "journal: verify", VERIFIED / mine, "/s", 0.2, "SHA-256 of lines", VERIFIED / raw, at_least=True
+    )  # fmt: skip
 
 
-def latch(folder: Path) -> None:
+def latch(folder: Path) -> Row:
     """A stop of 10,000 named devices until it is on disk."""
     devices = tuple(range(10_000))
     count = 0
@@ -136,12 +128,10 @@ def latch(folder: Path) -> None:
 
     ours()
     mine, raw = fastest(ours, bare)
-    say(
-        "latch of 10,000 devices on disk",
-        f"{mine * 1000:.2f} ms",
-        f"{raw * 1000:.2f} ms",
-        "write+fsync+rename",
-    )
+    return Row(
+        "stop: latch of 10,000 devices on the disk",
+        mine * 1000, "ms", 10, "write+fsync+rename", raw * 1000, absolute=True,
+    )  # fmt: skip
 
 
 def discard(_: object) -> None:
@@ -154,15 +144,8 @@ def expect(condition: bool) -> None:
         raise SystemExit("the journal that the bench wrote does not verify")
 
 
-def main() -> None:
-    """Every row."""
-    folder = Path(tempfile.mkdtemp(prefix="dsmilctl-bench-"))
-    try:
-        for row in (singles, groups, verification, latch):
-            row(folder)
-    finally:
-        shutil.rmtree(folder)
-
-
-if __name__ == "__main__":
-    main()
+def rows() -> Iterable[Row]:
+    """One row per kind of work on the disk."""
+    with tempfile.TemporaryDirectory(prefix="dsmilctl-bench-") as folder:
+        for measure in (singles, groups, verification, latch):
+            yield measure(Path(folder))

@@ -8,8 +8,8 @@ from typing import NamedTuple
 class Row(NamedTuple):
     """One line of the report.
 
-    With a peer, `bar` bounds the ratio ours/theirs; without one it bounds `ours` itself.  `at_least` turns
-    the bound around (rates); a bar of 0 is none, the row is for the reader.
+    With a peer, `bar` bounds the ratio ours/theirs; without one, or when `absolute`, it bounds `ours` itself.
+    `at_least` turns the bound around (rates); a bar of 0 is none, the row is for the reader.
     """
 
     name: str
@@ -19,6 +19,7 @@ class Row(NamedTuple):
     peer: str = ""
     theirs: float = 0.0
     at_least: bool = False
+    absolute: bool = False
 
     @property
     def ratio(self) -> float:
@@ -26,9 +27,14 @@ class Row(NamedTuple):
         return self.ours / self.theirs if self.theirs else 0.0
 
     @property
+    def judges_ratio(self) -> bool:
+        """Whether the bar is one of the ratio."""
+        return bool(self.theirs) and not self.absolute
+
+    @property
     def met(self) -> bool:
         """Whether the bar is met."""
-        judged = self.ratio if self.theirs else self.ours
+        judged = self.ratio if self.judges_ratio else self.ours
         return not self.bar or (judged >= self.bar if self.at_least else judged <= self.bar)
 
     @property
@@ -37,10 +43,10 @@ class Row(NamedTuple):
         peer = f"{self.peer} {number(self.theirs)} {self.unit}" if self.theirs else ""
         ratio = f"{self.ratio:.2f} x" if self.theirs else ""
         sign = "≥" if self.at_least else "≤"
-        bar = f"{sign} {self.bar:g}{' x' if self.theirs else ''}" if self.bar else ""
+        bar = f"{sign} {self.bar:,g}{' x' if self.judges_ratio else ''}" if self.bar else ""
         verdict = ("ok" if self.met else "OVER") if self.bar else ""
         ours = f"{number(self.ours)} {self.unit}"
-        return f"{self.name:<46} {ours:>16}   {peer:<28} {ratio:>8}   {bar:<10} {verdict}".rstrip()
+        return f"{self.name:<46} {ours:>16}   {peer:<30} {ratio:>8}   {bar:<10} {verdict}".rstrip()
 
 
 def number(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +17,10 @@ from dsmilctl.commands.rows import AUDIT_COLUMNS, audit_row
 from dsmilctl.commands.runner import Result, run
 from dsmilctl.commands.targets import one_device
 from dsmilctl.commands.times import moment
-from dsmilctl.errors import CheckFailed, NotFound, Refused
+from dsmilctl.errors import CheckFailed, InvalidParameter, NotFound, Refused
 
 app = Noun("audit")
+_HASH = re.compile(r"(\d+:)?[0-9a-fA-F]{64}")
 
 
 class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +54,7 @@ def log(
     options = LogOptions(
         device=device, since=since, until=until, action=action, outcome=outcome, user=user, limit=limit
     )
-    run(show_log, options, schema="audit.log/1", columns=AUDIT_COLUMNS, empty="the journal is empty")
+    run(show_log, options, schema="audit.log/1", columns=AUDIT_COLUMNS, empty="no record fits")
 
 
 async def show_log(client: Client, options: LogOptions) -> list[dict[str, Any]]:
@@ -112,8 +114,11 @@ async def check(client: Client, anchor: str) -> Result:
 
 def _anchor(text: str) -> str:
     """A hash as it is, or the hash in an exported file."""
-    if not text or not Path(text).is_file():
+    if not text or _HASH.fullmatch(text):
         return text
+    if not Path(text).is_file():
+        message = f"{text} is neither a file nor a hash of 64 digits"
+        raise InvalidParameter(message, hint="dsmilctl audit export FILE makes one", target="--anchor")
     try:
         exported = msgspec.json.decode(Path(text).read_bytes(), type=dict[str, Any])
         return f"{exported['sequence']}:{exported['hash']}"

@@ -9,16 +9,15 @@ import typer
 
 from dsmilctl.client.interface import BulkOptions, Client
 from dsmilctl.commands.bulk_file import read_requests
-from dsmilctl.commands.changes import change_many, ensure_person
+from dsmilctl.commands.changes import Outcome, change_many, ensure_person
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.reads import ReadOptions, exit_status, read_with_retries
-from dsmilctl.commands.rows import bulk_row, operation_columns, operation_row, reading_columns, reading_row
+from dsmilctl.commands.rows import reading_columns, reading_row
 from dsmilctl.commands.runner import Result, run
 from dsmilctl.commands.targets import DryRun, Justification, Registers, Targets, Yes, selector_of
-from dsmilctl.diagnostics import is_terminal, say
 from dsmilctl.errors import InvalidParameter, NotFound, UsageError, nearest
 from dsmilctl.model.device import Device
-from dsmilctl.model.operation import BulkResult, OperationType, Request
+from dsmilctl.model.operation import OperationType, Request
 from dsmilctl.model.reading import Reading
 from dsmilctl.model.register import find_register
 
@@ -152,7 +151,8 @@ def run_(
 ) -> None:
     """Carry out mixed operations from a file: one JSON object or CSV row each.
 
-    The fields are device_id, type (write, config, activate, deactivate, reset, command), register, value.
+    The fields are device_id, type (write, config, activate, deactivate, reset, command), register, value,
+    if_value, command, arguments (KEY=VALUE …) and justification.
 
     Example: dsmilctl -C sim bulk run night.ndjson --justification 'night shutdown' --yes
     """
@@ -180,10 +180,8 @@ async def change(client: Client, options: WriteOptions) -> Result:
     else:
         devices = await client.devices(selector_of(options.selector))
         requests = [_write_request(device, options) for device in devices]
-    result, status = await change_many(client, requests, devices, yes=options.yes, options=options.bulk)
-    if not options.dry_run:
-        _sum_up(result)
-    return _found(result, devices, status)
+    outcome = await change_many(client, requests, devices, yes=options.yes, options=options.bulk)
+    return outcome.found(devices)
 
 
 async def _from_file(client: Client, options: WriteOptions) -> tuple[list[Request], list[Device]]:
@@ -217,18 +215,6 @@ def _completed(request: Request, options: WriteOptions) -> Request:
     )
 
 
-def _found(result: BulkResult, devices: list[Device], status: int = 0) -> Result:
-    rows = [operation_row(operation) for operation in result.results]
-    return Result(bulk_row(result, rows), status, columns=operation_columns(devices))
-
-
-def _sum_up(result: BulkResult) -> None:
-    """Where a person looks: how it went, and the name by which it can be undone."""
-    if is_terminal():
-        counts = result.summary
-        say(f"{result.id}: {counts.successful} of {counts.total} changes made ({result.status})")
-
-
 @app.command(impact="read")
 def status(bulk_id: Annotated[str, typer.Argument(metavar="ID", help="the bulk's id")]) -> None:
     """Show what became of a bulk.
@@ -240,7 +226,8 @@ def status(bulk_id: Annotated[str, typer.Argument(metavar="ID", help="the bulk's
 
 async def show_status(client: Client, bulk_id: str) -> Result:
     """A kept bulk."""
-    return _found(await client.bulk(bulk_id), await client.devices(quarantined=True))
+    outcome = Outcome(await client.bulk(bulk_id), 0, kept=True)
+    return outcome.found(await client.devices(quarantined=True))
 
 
 class UndoOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,7 +268,4 @@ async def put_back(client: Client, options: UndoOptions) -> Result:
         message = f"{options.bulk_id} changed nothing that could be put back"
         raise NotFound(message, hint=hint, target=options.bulk_id)
     devices = _devices_of(requests, await client.devices(quarantined=True))
-    result, status = await change_many(client, requests, devices, yes=options.yes)
-    if not options.dry_run:
-        _sum_up(result)
-    return _found(result, devices, status)
+    return (await change_many(client, requests, devices, yes=options.yes)).found(devices)

@@ -3,53 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from dsmilctl.commands.values import free_value, standard_input
+from dsmilctl.commands.values import file_content, free_value, settings_of
 from dsmilctl.errors import DSMILError, InvalidParameter, nearest
 from dsmilctl.model.device import Device
 from dsmilctl.model.operation import OperationType, Request
 from dsmilctl.model.register import Register, Value, find_register
 
-FIELDS = ("device_id", "type", "register", "value", "command", "justification", "if_value")
+FIELDS = ("device_id", "type", "register", "value", "command", "arguments", "justification", "if_value")
 TYPES = [kind.value.lower() for kind in OperationType if kind is not OperationType.READ]
 LARGEST = 64 << 20
+"""Bytes."""
+
+MOST = 10
+"""Mistakes that are told at once."""
 
 
 def read_requests(name: str, devices: Sequence[Device]) -> list[Request]:
     """The operations of a file (`-`: stdin); raises InvalidParameter that names every wrong line."""
-    known = {device.shown_id.casefold(): device for device in devices}
-    known |= {str(device.device_id): device for device in devices} | {item.name: item for item in devices}
+    known = {item.name.casefold(): item for item in devices}
+    known |= {str(item.device_id).casefold(): item for item in devices}
+    known |= {item.shown_id.casefold(): item for item in devices}
     requests, problems = [], []
-    for line, row in _rows(name, _content(name)):
+    shown = "stdin" if name == "-" else name
+    for line, row in _rows(shown, _content(name)):
         try:
             requests.append(_request(row, known))
         except DSMILError as error:
-            problems.append(f"{name}:{line}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+            problems.append(f"{shown}:{line}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
     if problems:
-        shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
-        raise InvalidParameter(shown, hint="nothing was changed: mend the file and run it again", target=name)
+        hint = "nothing was changed: mend the file and run it again"
+        raise InvalidParameter(_several(problems), hint=hint, target=shown)
     if not requests:
-        raise InvalidParameter(f"{name} holds no operation", hint=f"fields: {', '.join(FIELDS)}", target=name)
+        hint = f"fields: {', '.join(FIELDS)}"
+        raise InvalidParameter(f"{shown} holds no operation", hint=hint, target=shown)
     return requests
 
 
+def _several(problems: Sequence[str]) -> str:
+    """One mistake as it is, several as a list."""
+    if len(problems) == 1:
+        return problems[0]
+    more = [f"… and {len(problems) - MOST} more"] if len(problems) > MOST else []
+    return "\n  ".join([f"{len(problems)} mistakes", *problems[:MOST], *more])
+
+
 def _content(name: str) -> str:
-    try:
-        content = standard_input(LARGEST) if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise InvalidParameter(f"{name}: {error.strerror}", target=name) from None
-    if len(content) > LARGEST:
-        raise InvalidParameter(f"{name} is larger than {LARGEST >> 20} MB", target=name)
+    content = file_content(name, LARGEST)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidParameter(
-            f"{name} is not UTF-8: {error.reason} at byte {error.start}", target=name
-        ) from None
+        message = f"{name} is not UTF-8: {error.reason} at byte {error.start}"
+        raise InvalidParameter(message, hint="save it as UTF-8", target=name) from None
 
 
 def _rows(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -85,6 +93,8 @@ def _csv_rows(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _request(row: dict[str, Any], known: dict[str, Device]) -> Request:
+    if "" in row:
+        raise InvalidParameter("more cells than the first line has names")
     for field in row:
         if field not in FIELDS:
             hint = nearest(str(field), FIELDS) or f"fields: {', '.join(FIELDS)}"
@@ -94,6 +104,10 @@ def _request(row: dict[str, Any], known: dict[str, Device]) -> Request:
     register = (
         find_register(device.registers, str(row.get("register", ""))) if kind is OperationType.WRITE else None
     )
+    if register is not None and row.get("value") is None:
+        raise InvalidParameter("a write needs a value")
+    if kind is OperationType.COMMAND and not row.get("command"):
+        raise InvalidParameter("a command needs its name in the field 'command'")
     return Request(
         device_id=device.device_id,
         type=kind,
@@ -101,16 +115,29 @@ def _request(row: dict[str, Any], known: dict[str, Device]) -> Request:
         value=_value(register, row.get("value")),
         if_value=_value(register, row.get("if_value")),
         command=str(row.get("command", "")),
+        arguments=_arguments(row.get("arguments")),
         justification=str(row.get("justification", "")),
     )
+
+
+def _arguments(given: Any) -> tuple[tuple[str, Value], ...]:
+    """What a command or a configuration is given: an object in JSON, `KEY=VALUE KEY=VALUE` in CSV."""
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        return settings_of(given.split())
+    if not isinstance(given, dict):
+        raise InvalidParameter(f"arguments {given!r} are not an object")
+    return tuple((str(key), value) for key, value in given.items() if _value(None, value) is not None)
 
 
 def _device(wanted: Any, known: dict[str, Device]) -> Device:
     if wanted is None:
         raise InvalidParameter("no device_id")
-    device = known.get(str(wanted).casefold()) or known.get(str(wanted))
+    device = known.get(str(wanted).casefold())
     if device is None:
-        raise InvalidParameter(f"no device {wanted}", hint=nearest(str(wanted), known))
+        names = (name for item in known.values() for name in (item.shown_id, item.name))
+        raise InvalidParameter(f"no device {wanted}", hint=nearest(str(wanted), names))
     return device
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -13,7 +14,7 @@ from dsmilctl.commands.execution import ending
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.progress import Progress
 from dsmilctl.commands.questions import confirm, require_person
-from dsmilctl.commands.rows import operation_columns, operation_row
+from dsmilctl.commands.rows import bulk_row, operation_columns, operation_row
 from dsmilctl.commands.runner import Result
 from dsmilctl.errors import DSMILError, OperationTimeout, Refused, Unreachable, kind_of
 from dsmilctl.model.device import Device, show_id
@@ -22,6 +23,24 @@ from dsmilctl.model.register import Register
 from dsmilctl.tables import lay_out
 
 SHOWN_IN_PLAN = 20
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a bulk of changes, the exit status, and whether it was carried out and `kept`."""
+
+    result: BulkResult
+    status: int
+    kept: bool
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Every operation as a row."""
+        return [operation_row(operation) for operation in self.result.results]
+
+    def found(self, devices: Sequence[Device]) -> Result:
+        """The bulk with its counts, as `bulk` commands show it."""
+        row = bulk_row(self.result, self.rows, kept=self.kept)
+        return Result(row, self.status, columns=operation_columns(devices))
 
 
 def ensure_person(*, yes: bool, dry_run: bool = False) -> None:
@@ -38,7 +57,7 @@ async def change_one(
     if request.dry_run:
         return Result(operation_row(await client.change(request)), columns=columns)
     if not yes:
-        planned = await client.change(msgspec.structs.replace(request, dry_run=True))
+        planned = await client.change(msgspec.structs.replace(request, dry_run=True, attempt=True))
         if not await confirm(_question(client, planned, register)):
             raise Refused("nothing was changed")
     operation = await client.change(request)
@@ -68,8 +87,8 @@ async def change_many(
     *,
     yes: bool,
     options: BulkOptions | None = None,
-) -> tuple[BulkResult, int]:
-    """Many changes: the plan first, one question, progress, and every outcome; with the exit status.
+) -> Outcome:
+    """Many changes: the plan first, one question, progress, and every outcome.
 
     Nothing is asked and nothing is done where no change of the plan would be let through.
     """
@@ -77,14 +96,33 @@ async def change_many(
     plan = await client.change_many(
         [msgspec.structs.replace(request, dry_run=True) for request in requests], options=options
     )
+    if not plan.summary.successful:
+        _tell_refusal(plan)
+        await _record_refusals(client, requests)
     if not plan.summary.successful or requests[0].dry_run:
-        return plan, bulk_exit(plan)
+        return Outcome(plan, bulk_exit(plan), kept=False)
     if not yes or diagnostics.is_terminal():
         _show_plan(client, plan, devices)
     if not yes and not await confirm(_bulk_question(client, plan)):
         raise Refused("nothing was changed")
     result = await _carry_out(client, requests, options)
-    return result, bulk_exit(result)
+    if diagnostics.is_terminal():
+        counts = result.summary
+        diagnostics.say(f"{result.id}: {counts.successful} of {counts.total} changes made ({result.status})")
+    return Outcome(result, bulk_exit(result), kept=True)
+
+
+async def _record_refusals(client: Client, requests: Sequence[Request]) -> None:
+    """A plan that is refused wholly was still asked for: its refusals belong into the journal."""
+    if not requests[0].dry_run:
+        tried = [msgspec.structs.replace(request, dry_run=True, attempt=True) for request in requests]
+        await client.change_many(tried)
+
+
+def _tell_refusal(plan: BulkResult) -> None:
+    first = next(operation for operation in plan.results if not operation.success)
+    hint = f" ({first.hint})" if first.hint else ""
+    diagnostics.warn(f"no change of the plan is let through: {first.error}{hint}")
 
 
 async def _carry_out(client: Client, requests: Sequence[Request], options: BulkOptions) -> BulkResult:

@@ -44,7 +44,8 @@ def set_(
     Example: dsmilctl config set timeout 5
     """
     file = set_setting(key, value, project=project)
-    show_result({"key": key, "value": value, "file": str(file)}, schema="config.set/1")
+    meant = origins().get(key, (value, ""))[0]
+    show_result({"key": key, "value": meant, "file": str(file)}, schema="config.set/1")
 
 
 @app.command("validate", impact="read")
@@ -61,7 +62,12 @@ def validate_(
     rows = [{"problem": problem} for problem in problems]
     status = ConfigError.exit_status if problems else 0
     show_result(
-        rows, schema="config.validate/1", columns=(Column("problem"),), empty="no mistakes", status=status
+        rows,
+        schema="config.validate/1",
+        columns=(Column("problem"),),
+        empty="no mistakes",
+        status=status,
+        despite_errors=True,
     )
 
 
@@ -84,4 +90,5 @@ def path() -> None:
         "cache": folders.cache,
         "runtime": folders.runtime,
     }
-    show_result({name: str(place) for name, place in found.items()}, schema="config.path/1")
+    shown = {name: str(place) for name, place in found.items()}
+    show_result(shown, schema="config.path/1", despite_errors=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from dsmilctl.commands.execution import execute
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.runner import show as show_result
 from dsmilctl.commands.values import free_value
@@ -22,7 +23,7 @@ from dsmilctl.config.contexts import (
     remove_context,
     use_context,
 )
-from dsmilctl.errors import InvalidParameter
+from dsmilctl.errors import DSMILError, InvalidParameter
 from dsmilctl.tables import Column
 
 app = Noun("context")
@@ -130,8 +131,21 @@ def add(
             fleet=fleet_of(drivers),
         )
     )
+    try:
+        execute(_open(name))
+    except DSMILError:
+        remove_context(name)
+        raise
     _remember()
     show_result(context_row(find_context(name)), schema="context.add/1")
+
+
+async def _open(name: str) -> None:
+    """Open a context and close it again: raises where its driver or its options cannot be."""
+    from dsmilctl.client.opening import connect
+
+    async with connect(name):
+        pass
 
 
 def _options(words: list[str]) -> dict[str, Any]:

@@ -63,7 +63,11 @@ def demo(
         try:
             rows = execute(_tour(seconds), chosen.time_limit)
             output.show(rows, schema="demo/1", columns=COLUMNS)
-            if output.format == "table" and not output.as_json and interactive() and moves_cursor():
+            if output.for_people:
+                diagnostics.say(
+                    "all of it was real, in a folder that is gone now; your turn: dsmilctl --help"
+                )
+            if output.for_people and interactive() and moves_cursor():
                 end_with(_dashboard())
         finally:
             _restore("DSMIL_HOME", before)

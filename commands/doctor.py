@@ -43,6 +43,9 @@ PACKAGES = (
     "psutil",
 )
 
+EXTRAS = {"jq": ("jq", "--jq")}
+"""Extra → (its package, what it is for)."""
+
 
 class Finding(msgspec.Struct, frozen=True):
     """One thing that was looked at: status `ok`, `warning` or `problem`, and what would mend it."""
@@ -66,6 +69,7 @@ def doctor(
     Example: dsmilctl doctor
     Example: dsmilctl doctor --bundle report.json
     """
+    invocation(despite_errors=True, quiet=True)
     findings = [*_versions(), *_terminal(), *_settings(), *_folders(), *_secrets(), *_fleet()]
     rows = [{**msgspec.to_builtins(finding), "fix": finding.fix or None} for finding in findings]
     if bundle is not None:
@@ -85,6 +89,11 @@ def _versions() -> Iterator[Finding]:
             yield Finding(name, "ok", version(name))
         except PackageNotFoundError:
             yield Finding(name, "problem", "is not installed", f"pip install {name}")
+    for name, (package, use) in EXTRAS.items():
+        try:
+            yield Finding(f"extra {name}", "ok", f"{package} {version(package)}")
+        except PackageNotFoundError:
+            yield Finding(f"extra {name}", "ok", f"not installed: pip install 'dsmilctl[{name}]' for {use}")
 
 
 def _terminal() -> Iterator[Finding]:
@@ -118,7 +127,9 @@ def _folders() -> Iterator[Finding]:
     folders = paths()
     for name, folder in (("state folder", folders.state), ("data folder", folders.data)):
         existing = next(place for place in (folder, *folder.parents) if place.exists())
-        if not os.access(existing, os.W_OK):
+        if not existing.is_dir():
+            yield Finding(name, "problem", f"{existing} is not a folder", f"move {existing} away")
+        elif not os.access(existing, os.W_OK):
             yield Finding(name, "problem", f"{folder} cannot be written", f"chmod u+w {existing}")
         else:
             free = os.statvfs(existing)
@@ -138,9 +149,17 @@ def _secrets() -> Iterator[Finding]:
 
 
 def _fleet() -> Iterator[Finding]:
+    """What the context says of itself; a part that fails does not hide the others."""
+
     async def look() -> list[Finding]:
+        found: list[Finding] = []
         async with invocation().connect() as client:
-            return [*await _drivers(client), *await _journal(client), *await _health(client)]
+            for name, part in {"drivers": _drivers, "journal": _journal, "context": _health}.items():
+                try:
+                    found += await part(client)
+                except DSMILError as error:
+                    found.append(Finding(name, "problem", error.message, error.hint))
+        return found
 
     try:
         yield from execute(look())

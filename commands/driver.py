@@ -22,7 +22,7 @@ DRIVER_COLUMNS = (
     Column("enabled"),
     Column("capabilities"),
     Column("summary", flexible=True),
-    Column("problem", flexible=True),
+    Column("problem", flexible=True, sparse=True),
     Column("distribution", wide=True),
     Column("reason", wide=True),
     Column("changed", wide=True),

@@ -15,9 +15,19 @@ from dsmilctl.commands.questions import confirm_by_name, require_person
 from dsmilctl.commands.rows import STOP_COLUMNS, confirmation_row, stop_row
 from dsmilctl.commands.runner import Result, run, run_live
 from dsmilctl.commands.targets import Approval, OptionalTargets, selector_of
+from dsmilctl.commands.times import duration
 from dsmilctl.diagnostics import say, warn
-from dsmilctl.errors import ConfirmationRequired, InvalidParameter, NotFound, Refused, StopNotConfirmed
+from dsmilctl.errors import (
+    ConfigError,
+    ConfirmationRequired,
+    DSMILError,
+    InvalidParameter,
+    NotFound,
+    Refused,
+    StopNotConfirmed,
+)
 from dsmilctl.inert import inert
+from dsmilctl.model.device import Device
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.output import Output
 
@@ -37,9 +47,8 @@ class StopOptions(msgspec.Struct, frozen=True):
 def stop(
     targets: OptionalTargets = "",
     reason: Annotated[str, typer.Option(metavar="TEXT", help="why")] = "",
-    deadline: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=0.05, help="how long to try")
-    ] = None,
+    deadline: Annotated[str, typer.Option(metavar="DURATION", help="how long to try: 2s, 500ms")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True, help="nothing is asked anyway")] = False,
 ) -> None:
     """Stop everything, or the devices named.  Never asks.
 
@@ -49,17 +58,28 @@ def stop(
     Example: dsmilctl -C sim emergency stop --reason 'smoke in the hall'
     Example: dsmilctl -C sim emergency stop 0x8030-0x803B
     """
+    del yes  # a stop never asks
     chosen = invocation(despite_errors=True)
-    seconds = deadline or chosen.deadline or chosen.settings.stop_deadline
-    run_live(stop_devices, StopOptions(targets, reason, seconds), despite_errors=True)
+    seconds = _seconds(deadline) or chosen.deadline or chosen.settings.stop_deadline
+    try:
+        run_live(stop_devices, StopOptions(targets, reason, seconds), despite_errors=True)
+    except ConfigError as error:
+        raise _which_context(error, chosen.context) from error
+
+
+def _seconds(text: str) -> float | None:
+    """How long to try; a text that is no duration must not hold a stop up."""
+    try:
+        return max(0.05, duration(text)) if text else None
+    except InvalidParameter as error:
+        warn(f"--deadline: {error.message}; the default is taken")
+        return None
 
 
 async def stop_devices(client: Client, options: StopOptions, output: Output) -> int:
     """The stop, a line per device as it confirms, and the whole of it."""
-    devices = None
-    if options.selector:
-        devices = await client.devices(selector_of(options.selector), quarantined=True)
-    lines = output.format in ("table", "wide") and not output.as_json and not output.fields
+    devices = await _named(client, options.selector) if options.selector else None
+    lines = output.for_people and not output.fields
     report = _Report(told=lines)
     try:
         result = await client.stop(
@@ -77,6 +97,24 @@ async def stop_devices(client: Client, options: StopOptions, output: Output) -> 
     else:
         _show(result, output)
     return StopNotConfirmed.exit_status if result.unconfirmed else 0
+
+
+async def _named(client: Client, selector: str) -> list[Device]:
+    """The devices that a selector names; everything needs no opening, and stops whatever cannot be opened."""
+    try:
+        await client.open()
+        return await client.devices(selector_of(selector), quarantined=True)
+    except DSMILError as error:
+        error.hint = f"NOTHING WAS STOPPED; without a selector everything is.  {error.hint}".rstrip()
+        raise
+
+
+def _which_context(error: ConfigError, name: str) -> ConfigError:
+    """The error of a configuration that does not even tell what is to be stopped."""
+    named = f"-C {name}" if name else "no -C"
+    hint = "dsmilctl -C NAME emergency stop; -C local and -C sim need no configuration"
+    message = f"NOTHING WAS STOPPED: {named}, and the configuration is wrong: {error.message}"
+    return ConfigError(message, hint=hint, target=error.target)
 
 
 class _Report:

@@ -6,18 +6,20 @@ The only file that touches Typer's private parts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from typer import _click
 from typer._click.parser import _Option, _OptionParser, _ParsingState
 from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.exceptions import Exit
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
 from dsmilctl.cli import NOUNS, root_help, version_line
 from dsmilctl.commands.help_page import fitting, noun_page, verb_page
 from dsmilctl.commands.nouns import Noun, Verb, noun
+from dsmilctl.commands.times import duration
 from dsmilctl.errors import InvalidParameter, ReadOnly, UsageError, nearest
 from dsmilctl.stdout import flush, terminal_width, write
 
@@ -60,7 +62,8 @@ class VerbCommand(TyperCommand):
 
     def invoke(self, ctx: _click.Context) -> Any:
         """Call the verb's function; raises ReadOnly where `--read-only` forbids it."""
-        given: Mapping[str, Any] = ctx.ensure_object(dict)
+        given: dict[str, Any] = ctx.ensure_object(dict)
+        given["impact"] = self.verb.impact
         if given.get("read_only") and self.verb.impact != "read" and not self.verb.never_refused:
             hint = "leave --read-only out to let it through"
             raise ReadOnly(f"{ctx.command_path} changes something", hint=hint, target="--read-only")
@@ -120,9 +123,6 @@ class RootGroup(TyperGroup):
     def get_command(self, ctx: _click.Context, cmd_name: str) -> _click.Command | None:
         """One noun."""
         return build_noun(noun(cmd_name)) if cmd_name in NOUNS else None
-
-    def _main_shell_completion(self, *given: Any, **named: Any) -> None:
-        """Nothing: completion scripts are static and never start this program."""
 
     def get_help_option(self, ctx: _click.Context) -> TyperOption:
         """The option that shows the page."""
@@ -195,8 +195,8 @@ def global_options() -> list[TyperOption]:
                 _option("--fields", metavar="A,B", help="only these fields, in this order"),
                 _option("--jq", metavar="EXPRESSION", help="a jq program over the JSON document"),
                 _flag("--read-only", help="let no change through"),
-                _option("--timeout", type=float, metavar="SECONDS", help="for one attempt on one device"),
-                _option("--deadline", type=float, metavar="SECONDS", help="for the whole command"),
+                _span("--timeout", "for one attempt on one device"),
+                _span("--deadline", "for the whole command"),
                 _option("--retry", type=int, metavar="N", help="how often a failed read is tried again"),
                 _option("--progress", metavar="MODE", help="auto, json or none"),
                 _option("-v", "--verbose", count=True, help="log to stderr; -vv for every detail"),
@@ -212,17 +212,29 @@ def _option(*names: str, **properties: Any) -> TyperOption:
     return TyperOption(param_decls=list(names), expose_value=False, callback=_keep, **properties)
 
 
+def _span(name: str, help: str) -> TyperOption:
+    """An option that takes a duration: 500ms, 10s, 2m, or seconds."""
+    return TyperOption(
+        param_decls=[name], expose_value=False, callback=_keep_span, metavar="DURATION", help=help
+    )
+
+
+def _keep_span(ctx: _click.Context, parameter: TyperOption, value: str | None) -> Any:
+    return _keep(ctx, parameter, None if value is None else duration(value))
+
+
 def _flag(*names: str, help: str) -> TyperOption:
     return _option(*names, is_flag=True, default=False, help=help)
 
 
-def _keep(ctx: _click.Context, parameter: _click.Parameter, value: Any) -> Any:
+def _keep(ctx: _click.Context, parameter: TyperOption, value: Any) -> Any:
     """Note what was given; `-v` counts on both sides of the noun."""
     given: dict[str, Any] = ctx.ensure_object(dict)
-    if parameter.name == "verbose":
-        given["verbose"] = given.get("verbose", 0) + (value or 0)
-    elif parameter.name and value is not None and value is not False:
-        given[parameter.name] = value
+    name = parameter.name or ""
+    if parameter.count:
+        value = given.get(name, 0) + (value or 0) or None
+    if value is not None and value is not False:
+        given[name] = value
     return value
 
 
@@ -294,8 +306,12 @@ def invoke(arguments: Sequence[str], given: dict[str, Any]) -> int:
 
     Raises UsageError or InvalidParameter, with the nearest known name, for a line that is wrong.
     """
-    try:
-        status = build_root().main(list(arguments), prog_name="dsmilctl", standalone_mode=False, obj=given)
+    root = build_root()
+    try:  # what `root.main` would do, but for its own ways to end
+        with root.make_context("dsmilctl", list(arguments), obj=given) as ctx:
+            root.invoke(ctx)
+    except Exit as ended:
+        return ended.exit_code
     except _click.exceptions.NoArgsIsHelpError as error:
         write(error.ctx.get_help() if error.ctx else root_help())
         return 0
@@ -307,7 +323,7 @@ def invoke(arguments: Sequence[str], given: dict[str, Any]) -> int:
         raise InvalidParameter(_sentence(error), hint=_help_line(error), target=_target(error)) from None
     except _click.exceptions.UsageError as error:
         raise _usage(error, arguments) from None
-    return status if isinstance(status, int) else 0
+    return 0
 
 
 def _unknown_option(error: _click.exceptions.NoSuchOption) -> UsageError:
@@ -319,9 +335,7 @@ def _unknown_option(error: _click.exceptions.NoSuchOption) -> UsageError:
 def _missing(error: _click.exceptions.MissingParameter) -> UsageError:
     """A verb without an argument or option that it needs: what is missing, and the whole usage."""
     command = error.ctx.command if error.ctx else None
-    name = "something"
-    if error.param is not None:
-        name = _entry(error.param)[0]
+    name = _entry(error.param)[0] if error.param is not None else "something"
     hint = _help_line(error)
     if isinstance(command, VerbCommand) and error.ctx:
         hint = f"{error.ctx.command_path} {usage_of(command.verb, command.own)}"
@@ -330,17 +344,35 @@ def _missing(error: _click.exceptions.MissingParameter) -> UsageError:
 
 def _usage(error: _click.exceptions.UsageError, arguments: Sequence[str]) -> UsageError:
     group = error.ctx.command if error.ctx else None
-    if isinstance(group, RootGroup | NounGroup) and error.ctx and error.message.startswith("No such command"):
-        known = group.list_commands(error.ctx)
-        word = next((item for item in arguments if repr(item) in error.message), "")
-        kind = "noun" if isinstance(group, RootGroup) else f"verb of {group.name}"
-        hint = nearest(word, known) or f"{kind}s: {', '.join(known)}"
-        return UsageError(f"no {kind} {word!r}", hint=hint, target=word)
-    return UsageError(_sentence(error), hint=_help_line(error))
+    if not isinstance(group, RootGroup | NounGroup) or not error.ctx:
+        return UsageError(_sentence(error), hint=_help_line(error))
+    known = group.list_commands(error.ctx)
+    kind, kinds = ("noun", "nouns") if isinstance(group, RootGroup) else ("verb", f"verbs of {group.name}")
+    everything = f"{kinds}: {', '.join(known)}"
+    if error.message.startswith("Missing command"):
+        return UsageError(f"a {kind} is missing", hint=everything)
+    word = next((item for item in arguments if repr(item) in error.message), "")
+    told = f"no noun {word!r}" if kind == "noun" else f"{group.name} has no verb {word!r}"
+    return UsageError(told, hint=nearest(word, known) or everything, target=word)
+
+
+WORDING = (
+    (re.compile(r"^Invalid value for '?([^':]*)'?: "), r"\1: "),
+    (re.compile(r"^Got unexpected extra arguments? ?\((.*)\)$"), r"too many arguments: \1"),
+    (re.compile(r"^Option '(.*)' requires an argument$"), r"\1 needs a value"),
+    (re.compile(r"^Option '(.*)' does not take a value$"), r"\1 takes no value"),
+    (re.compile(r"is not a valid float(?: range)?$"), "is not a number"),
+    (re.compile(r"is not a valid int(?:eger)?(?: range)?$"), "is not a whole number"),
+    (re.compile(r"is not in the range x>=(\S+)$"), r"is less than \1"),
+)
+"""What Typer says, and how it is said here."""
 
 
 def _sentence(error: _click.exceptions.UsageError) -> str:
-    return error.format_message().rstrip(".").removeprefix("Invalid value for ")
+    told = error.format_message().rstrip(".").replace("argument(s)", "argument")
+    for pattern, better in WORDING:
+        told = pattern.sub(better, told)
+    return told
 
 
 def _target(error: _click.exceptions.BadParameter) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from dsmilctl.client.interface import Client
     from dsmilctl.log import Log
 
+LOGGER = logging.getLogger("dsmilctl.commands")
 PROGRESS = ("auto", "json", "none")
 LOG_FORMATS = ("text", "json")
 
@@ -24,6 +26,7 @@ class Invocation(msgspec.Struct, kw_only=True):
     """The global options of one command line, over the settings."""
 
     settings: Settings
+    impact: str = "read"
     context: str = ""
     output: str = ""
     json: bool = False
@@ -45,6 +48,7 @@ class Invocation(msgspec.Struct, kw_only=True):
         fields = [field.strip() for field in self.fields.split(",") if field.strip()]
         try:
             output = Output(chosen, context=self.context, fields=fields, jq=self.jq)
+            output.forgiving = self.impact != "read"
         except UsageError as error:
             if not despite_errors:
                 raise
@@ -53,12 +57,20 @@ class Invocation(msgspec.Struct, kw_only=True):
         diagnostics.speak_json(output.as_json)
         return output
 
-    def connect(self) -> Client:
+    def connect(self, *, despite_errors: bool = False) -> Client:
         """A client on the chosen context, not yet opened."""
         from dsmilctl.client.opening import connect
 
-        client = connect(self.context, read_only=self.read_only, timeout=self.timeout, settings=self.settings)
+        LOGGER.debug("context %s, settings %s", self.context or "as chosen", self.settings)
+        client = connect(
+            self.context,
+            read_only=self.read_only,
+            timeout=self.timeout,
+            settings=self.settings,
+            despite_errors=despite_errors,
+        )
         self.context = client.context.name
+        LOGGER.info("context %s: %s", client.context.name, client.context.target)
         return client
 
     @property
@@ -98,13 +110,14 @@ def end() -> None:
         _current.log = None
 
 
-def invocation(*, despite_errors: bool = False) -> Invocation:
+def invocation(*, despite_errors: bool = False, quiet: bool = False) -> Invocation:
     """The global options of the command that runs, over the settings; made once.
 
-    Raises InvalidParameter and ConfigError.  With `despite_errors` what is wrong is said and left aside.
+    Raises InvalidParameter and ConfigError.  With `despite_errors` what is wrong is said (unless `quiet`) and
+    left aside.
     """
     if _current.invocation is None:
-        _current.invocation = _despite_errors() if despite_errors else _strict()
+        _current.invocation = _despite_errors(quiet=quiet) if despite_errors else _strict()
     return _current.invocation
 
 
@@ -114,8 +127,10 @@ def _strict() -> Invocation:
     return chosen
 
 
-def _despite_errors() -> Invocation:
-    settings = _settings_despite_errors()
+def _despite_errors(*, quiet: bool) -> Invocation:
+    settings, error = settings_despite_errors()
+    if error is not None and not quiet:
+        diagnostics.warn("the settings are wrong, so the defaults are used: dsmilctl config validate")
     try:
         chosen = _checked(Invocation(settings=settings, **_current.given))
         _start_log(chosen)
@@ -126,19 +141,12 @@ def _despite_errors() -> Invocation:
     return chosen
 
 
-def _settings_despite_errors() -> Settings:
-    settings, error = settings_despite_errors()
-    if error is not None:
-        diagnostics.warn(f"the defaults are used, since the settings are wrong: {error.message}")
-    return settings
-
-
 def _checked(chosen: Invocation) -> Invocation:
     chosen.context = chosen.context or chosen.settings.context
     _require_above_zero("--timeout", chosen.timeout)
     _require_above_zero("--deadline", chosen.deadline)
     if chosen.retries < 0:
-        raise InvalidParameter(f"--retry is {chosen.retry}", hint="0 or more", target="--retry")
+        raise InvalidParameter(f"--retry cannot be {chosen.retry}", hint="0 or more", target="--retry")
     _require_one_of("--progress", chosen.progress, PROGRESS)
     _require_one_of("--log-format", chosen.log_format or LOG_FORMATS[0], LOG_FORMATS)
     return chosen
@@ -146,13 +154,15 @@ def _checked(chosen: Invocation) -> Invocation:
 
 def _require_above_zero(option: str, seconds: float | None) -> None:
     if seconds is not None and not 0 < seconds < float("inf"):
-        raise InvalidParameter(f"{option} is {seconds:g}", hint="a number of seconds above 0", target=option)
+        raise InvalidParameter(
+            f"{option} cannot be {seconds:g}", hint="a number of seconds above 0", target=option
+        )
 
 
 def _require_one_of(option: str, word: str, known: tuple[str, ...]) -> None:
     if word not in known:
         hint = nearest(word, known) or f"{', '.join(known[:-1])} or {known[-1]}"
-        raise InvalidParameter(f"{option} is {word!r}", hint=hint, target=option)
+        raise InvalidParameter(f"{option} cannot be {word!r}", hint=hint, target=option)
 
 
 def _start_log(chosen: Invocation) -> None:

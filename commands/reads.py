@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -15,6 +16,10 @@ from dsmilctl.diagnostics import PARTIAL
 from dsmilctl.errors import kind_of
 from dsmilctl.model.device import Device
 from dsmilctl.model.reading import Reading, Span
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 2.0
+"""Seconds before a failed read is tried again, first and at the most; each pause is twice the one before."""
 
 
 class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,11 +42,12 @@ async def read_once(client: Client, options: ReadOptions) -> Result:
 async def read_with_retries(client: Client, devices: Sequence[Device], options: ReadOptions) -> list[Reading]:
     """Readings; devices that failed are asked again as often as `--retry` says."""
     readings = await client.read(devices, options.registers, span=options.span, options=options.bulk)
-    for _ in range(invocation().retries):
+    for attempt in range(invocation().retries):
         failed = {reading.device_id for reading in readings if reading.value is None}
         again = [device for device in devices if device.device_id in failed and not device.quarantined]
         if not again:
             break
+        await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**attempt))
         later = await client.read(again, options.registers, span=options.span, options=options.bulk)
         found = {(reading.device_id, reading.register): reading for reading in later}
         readings = [found.get((reading.device_id, reading.register), reading) for reading in readings]

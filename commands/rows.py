@@ -178,13 +178,17 @@ def operation_row(operation: Operation) -> dict[str, Any]:
     }
 
 
+def _operation_text(row: Row) -> str:
+    """What was asked: `write CONFIG`, `activate`, `command identify`."""
+    return f"{row['type'].lower()} {row['register']}".rstrip()
+
+
 def operation_columns(devices: Iterable[Device] = ()) -> tuple[Column, ...]:
     """The columns of operations on these devices."""
     bits = hexadecimal(devices)
     return (
         Column("device_id", "DEVICE"),
-        Column("type", wide=True),
-        Column("register"),
+        Column("operation", text=_operation_text),
         Column("status"),
         _value("old", bits, sparse=True),
         _value("new", bits, sparse=True),
@@ -194,12 +198,12 @@ def operation_columns(devices: Iterable[Device] = ()) -> tuple[Column, ...]:
     )
 
 
-def bulk_row(result: BulkResult, results: list[dict[str, Any]]) -> dict[str, Any]:
-    """A bulk with its counts and its results."""
+def bulk_row(result: BulkResult, results: list[dict[str, Any]], *, kept: bool = True) -> dict[str, Any]:
+    """A bulk with its counts and its results; one that was only planned is not `kept` and has no id."""
     summary = result.summary
     counts = {"total": summary.total, "successful": summary.successful, "failed": summary.failed}
     counts |= {"denied": summary.denied, "timeouts": summary.timeouts}
-    return {"id": result.id, "status": result.status, "summary": counts, "results": results}
+    return {"id": result.id if kept else None, "status": result.status, "summary": counts, "results": results}
 
 
 def confirmation_row(confirmation: Confirmation) -> dict[str, Any]:
@@ -220,7 +224,7 @@ def stop_row(stop: Stop) -> dict[str, Any]:
         "scope": stop.scope,
         "reason": stop.reason,
         "triggered_by": stop.triggered_by,
-        "triggered_at": when(stop.triggered_at),
+        "triggered_at": when(stop.triggered_at or None),
         "confirmed": [show_id(device_id) for device_id in stop.confirmed],
         "unconfirmed": [show_id(device_id) for device_id in stop.unconfirmed],
         "latched_ms": round(stop.latched_ms, 2),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from dsmilctl import diagnostics, log_fallback
+from dsmilctl.commands.event_log import events_logged
 from dsmilctl.commands.execution import execute
 from dsmilctl.commands.invocation import begin, end, invocation
-from dsmilctl.errors import ConfigError, DSMILError, StateUnavailable
+from dsmilctl.errors import ConfigError, DSMILError, InvalidParameter, StateUnavailable, UsageError
 from dsmilctl.output import Output
 from dsmilctl.stdout import CLOSED_PIPE, abandon, flush
 from dsmilctl.tables import Column
@@ -19,20 +22,23 @@ from dsmilctl.tables import Column
 if TYPE_CHECKING:
     from dsmilctl.client.interface import Client
 
+LOGGER = logging.getLogger("dsmilctl.commands")
 Options = TypeVar("Options")
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 """System errors that say that a disk, not the command line, is what is wrong."""
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What a command found: the data to show, the exit status (6 for a partial result, say), and columns.
+    """What a command found: the data to show and the exit status (6 for a partial result, say).
 
-    `columns` are for a table whose columns depend on what was found.
+    `columns` are those of a table where they depend on what was found, `page` is what people are shown where
+    that is not the data itself.
     """
 
     data: Any
     status: int = 0
     columns: Sequence[Column] = ()
+    page: Mapping[str, Any] | None = None
 
 
 class _Ending:
@@ -58,13 +64,14 @@ def run(
     output = chosen.make_output()
 
     async def work() -> Result:
-        async with chosen.connect() as client:
+        async with chosen.connect() as client, events_logged(client):
             found = await function(client, options)
             return found if isinstance(found, Result) else Result(found)
 
     result = execute(work(), chosen.time_limit)
     output.context = chosen.context
-    output.show(result.data, schema=schema, columns=result.columns or columns, empty=empty, rows=rows)
+    data = result.page if result.page is not None and output.for_people else result.data
+    output.show(data, schema=schema, columns=result.columns or columns, empty=empty, rows=rows)
     end_with(result.status)
 
 
@@ -78,22 +85,38 @@ def run_live(
     """Call a function that shows what it finds as it comes and returns the exit status.
 
     `default` is the format that it has where none is asked for.  With `despite_errors` neither settings nor
-    options keep it from running, and no deadline ends it but its own.
+    options keep it from running, it gets a client that is not yet open, and no deadline ends it but its own.
     """
     chosen = invocation(despite_errors=despite_errors)
     output = chosen.make_output(default, despite_errors=despite_errors)
 
     async def work() -> int:
-        async with chosen.connect() as client:
-            output.context = chosen.context
-            return await function(client, options, output)
+        client = chosen.connect(despite_errors=despite_errors)
+        output.context = chosen.context
+        try:
+            if not despite_errors:
+                await client.open()
+            async with events_logged(client):
+                return await function(client, options, output)
+        finally:
+            await client.close()
 
     end_with(execute(work(), 0.0 if despite_errors else chosen.time_limit))
 
 
-def show(data: Any, *, schema: str, columns: Sequence[Column] = (), empty: str = "", status: int = 0) -> None:
-    """Show what a command found without a client."""
-    invocation().make_output().show(data, schema=schema, columns=columns, empty=empty)
+def show(
+    data: Any,
+    *,
+    schema: str,
+    columns: Sequence[Column] = (),
+    empty: str = "",
+    status: int = 0,
+    despite_errors: bool = False,
+) -> None:
+    """Show what a command found without a client; `despite_errors` also where the settings are wrong."""
+    invocation(despite_errors=despite_errors, quiet=True).make_output().show(
+        data, schema=schema, columns=columns, empty=empty
+    )
     end_with(status)
 
 
@@ -104,6 +127,7 @@ def end_with(status: int) -> None:
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """The whole of a command line: parse, run, and turn every end into an exit status."""
+    arguments = [readable(argument) for argument in arguments]
     _Ending.status = 0
     diagnostics.speak_json(asks_for_json(arguments))
     log_fallback.install()
@@ -127,13 +151,17 @@ def _to_its_end(arguments: Sequence[str], given: dict[str, Any]) -> int:
 
         status = invoke(arguments, given) or _Ending.status
         flush()
+        LOGGER.info("done, exit status %d", status)
         return status
     except BrokenPipeError:
         raise
     except Exception as error:  # a mistake of ours, too, has to end in a sentence and a status
         if "--debug" in arguments:
             _tell_traceback()
-        return diagnostics.fail(_told(error, arguments))
+        told = _told(error, arguments)
+        if isinstance(told, UsageError) and _orders_a_stop(arguments):
+            told = _nothing_stopped(told)
+        return diagnostics.fail(told)
 
 
 def _told(error: Exception, arguments: Sequence[str]) -> DSMILError:
@@ -148,9 +176,28 @@ def _told(error: Exception, arguments: Sequence[str]) -> DSMILError:
     return DSMILError(f"a mistake in dsmilctl: {type(error).__name__}: {error}", hint=hint)
 
 
+def _orders_a_stop(arguments: Sequence[str]) -> bool:
+    words = [word for word in arguments if not word.startswith("-")]
+    return ("emergency", "stop") in pairwise(words)
+
+
+def _nothing_stopped(error: UsageError) -> UsageError:
+    """An emergency stop that was not understood has to say first that nothing happened."""
+    if "NOTHING WAS STOPPED" in f"{error.message} {error.hint}":
+        return error
+    hint = "dsmilctl -C NAME emergency stop, with nothing behind it, stops everything"
+    kind = type(error) if isinstance(error, InvalidParameter) else UsageError
+    return kind(f"NOTHING WAS STOPPED: {error.message}", hint=hint, target=error.target)
+
+
+def readable(argument: str) -> str:
+    """An argument as UTF-8 text, whatever the locale says; bytes that are no text are written out."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def asks_for_json(arguments: Sequence[str]) -> bool:
     """Whether a command line, right or wrong, asks for JSON: then its errors are JSON, too."""
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in pairwise([*arguments, ""]):
         if word == "--json" or word.partition("=")[0] == "--jq":
             return True
         if word in ("-o", "--output-format"):

@@ -10,7 +10,9 @@ import msgspec
 from dsmilctl import diagnostics
 from dsmilctl.client.local import LocalClient
 from dsmilctl.client.opening import connect_context
-from dsmilctl.commands.runner import end_with, execute, invocation
+from dsmilctl.commands.execution import execute
+from dsmilctl.commands.invocation import invocation
+from dsmilctl.commands.runner import end_with
 from dsmilctl.config.contexts import Context, DriverUse
 from dsmilctl.config.paths import Paths, paths
 from dsmilctl.errors import ConfigError, MissingExtraError

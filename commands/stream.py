@@ -29,6 +29,9 @@ from dsmilctl.tables import Column
 
 app = Noun("stream")
 T = TypeVar("T")
+SHORTEST = 0.01
+"""Seconds between two readings, at the least."""
+
 TRANSPORTS = ("auto", "ws", "sse", "poll")
 
 EVENT_COLUMNS = (
@@ -39,7 +42,7 @@ EVENT_COLUMNS = (
     Column("message", flexible=True),
 )
 
-Interval = Annotated[float, typer.Option(metavar="SECONDS", min=0.01, help="from one reading to the next")]
+Interval = Annotated[str, typer.Option(metavar="DURATION", help="from one reading to the next")]
 Count = Annotated[int, typer.Option(metavar="N", min=0, help="end after N lines of data")]
 For = Annotated[str, typer.Option("--for", metavar="DURATION", help="end after 500ms, 10s, 2m, 1h")]
 
@@ -60,7 +63,7 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
 def devices(
     targets: OptionalTargets = "",
     registers: Registers = None,
-    interval: Interval = 1.0,
+    interval: Interval = "1s",
     count: Count = 0,
     for_: For = "",
     transport: Annotated[str, typer.Option(metavar="KIND", help="auto, ws, sse or poll")] = "auto",
@@ -76,11 +79,20 @@ def devices(
     options = StreamOptions(
         selector=targets,
         registers=tuple(registers or ()),
-        interval=interval,
+        interval=_interval(interval),
         count=count,
         seconds=duration(for_) if for_ else 0.0,
     )
     run_live(follow_devices, options, default=_default())
+
+
+def _interval(text: str) -> float:
+    """Seconds from one reading to the next; raises InvalidParameter."""
+    seconds = duration(text)
+    if seconds < SHORTEST:
+        message = f"--interval cannot be {text}"
+        raise InvalidParameter(message, hint="10ms or more", target="--interval")
+    return seconds
 
 
 def _check_transport(transport: str) -> None:
@@ -127,14 +139,14 @@ def events(
     ] = "debug",
     count: Count = 0,
     for_: For = "",
-    interval: Interval = 1.0,
+    interval: Interval = "1s",
 ) -> None:
     """Follow events: devices that fail and answer again.
 
     Example: dsmilctl -C sim stream events --for 10s
     """
     options = StreamOptions(
-        interval=interval,
+        interval=_interval(interval),
         count=count,
         seconds=duration(for_) if for_ else 0.0,
         type=type_,

@@ -8,7 +8,7 @@ from dsmilctl.clock import NANOSECONDS, SYSTEM
 from dsmilctl.errors import InvalidParameter
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)")
 
 
 def duration(text: str) -> float:

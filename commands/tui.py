@@ -9,6 +9,7 @@ import typer
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.runner import end_with
+from dsmilctl.config.contexts import find_context
 
 app = Noun("tui")
 
@@ -27,13 +28,15 @@ def tui(
     from dsmilctl.tui.run import run_dashboard
 
     chosen = invocation()
+    # Fixed now: the stop key means the fleet on the screen, whatever somebody chooses elsewhere later.
+    name = find_context(chosen.context).name
 
     def open_client(context: str) -> Client:
         return connect(context, read_only=chosen.read_only, timeout=chosen.timeout or None)
 
     end_with(
         run_dashboard(
-            context_name=chosen.context,
+            context_name=name,
             read_only=chosen.read_only,
             low_bandwidth=low_bandwidth or chosen.settings.low_bandwidth,
             open_client=open_client,

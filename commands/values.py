@@ -41,8 +41,26 @@ def settings_of(words: Sequence[str], file: str = "") -> tuple[tuple[str, Value]
     return tuple(settings.items())
 
 
+def file_content(name: str, largest: int) -> bytes:
+    """What a file (`-`: stdin) holds; raises InvalidParameter where it cannot be read or is too large."""
+    try:
+        content = standard_input(largest) if name == "-" else _read(Path(name), largest)
+    except OSError as error:
+        hint = f"looked for it in {Path(name).absolute().parent}"
+        raise InvalidParameter(f"{name}: {error.strerror}", hint=hint, target=name) from None
+    if len(content) > largest:
+        hint = "is it the right file?"
+        raise InvalidParameter(f"{name} is larger than {largest >> 20} MB", hint=hint, target=name)
+    return content
+
+
+def _read(file: Path, largest: int) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(largest + 1)
+
+
 def _from_file(name: str) -> dict[str, Value]:
-    content = standard_input(LARGEST) if name == "-" else Path(name).read_bytes()
+    content = file_content(name, LARGEST)
     try:
         return msgspec.json.decode(content, type=dict[str, Value])
     except msgspec.MsgspecError as error:

@@ -26,7 +26,7 @@ async def watch(client: Client, options: WatchOptions, output: Output) -> int:
     """Show readings on a fixed schedule until a signal or the deadline ends it."""
     devices = await client.devices(selector_of(options.read.selector))
     columns = reading_columns(devices)
-    painted = output.format in ("table", "wide") and not output.as_json and moves_cursor()
+    painted = output.for_people and moves_cursor()
     due = SYSTEM.monotonic()
     while True:
         rows = [reading_row(reading) for reading in await read_with_retries(client, devices, options.read)]

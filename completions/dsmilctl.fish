@@ -252,7 +252,7 @@ complete -c dsmilctl -n '__dsmilctl_at emergency' -a status -d 'Show the emergen
 complete -c dsmilctl -n '__dsmilctl_at emergency' -a history -d 'Show the emergency stops there were, newest first'
 complete -c dsmilctl -n '__dsmilctl_at emergency' -a release -d 'End an emergency stop.  Devices stay in their safe state until they are told otherwise'
 complete -c dsmilctl -n '__dsmilctl_in emergency stop' -l reason -x -d 'why'
-complete -c dsmilctl -n '__dsmilctl_in emergency stop' -l deadline -x -d 'how long to try'
+complete -c dsmilctl -n '__dsmilctl_in emergency stop' -l deadline -x -d 'how long to try: 2s, 500ms'
 complete -c dsmilctl -n '__dsmilctl_place 1 emergency stop' -a '(__dsmilctl_selector)'
 complete -c dsmilctl -n '__dsmilctl_in emergency history' -l limit -x -d 'at most so many'
 complete -c dsmilctl -n '__dsmilctl_in emergency release' -l justification -x -d 'why it is safe again'

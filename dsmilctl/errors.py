@@ -306,6 +306,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if len(name) > LONGEST_NAME:
         return ""
     candidates = list(known)
-    folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}
-    matches = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.55)
+    folded = {candidate.casefold().lstrip("-"): candidate for candidate in reversed(candidates)}
+    matches = difflib.get_close_matches(name.casefold().lstrip("-"), folded, n=1, cutoff=0.6)
     return f"Did you mean {folded[matches[0]]}?" if matches else ""

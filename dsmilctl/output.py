@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dsmilctl.diagnostics import warn
 from dsmilctl.errors import InvalidParameter, nearest
 from dsmilctl.inert import encodable
 from dsmilctl.pages import page
@@ -43,11 +44,17 @@ class Output:
         self._program = _jq_program(jq) if jq else None
         self._stream: Table | None = None
         self._headed = False
+        self.forgiving = False
 
     @property
     def as_json(self) -> bool:
         """Whether programs read the output, so that everything else should be JSON, too."""
         return self.format in ("json", "ndjson") or self._program is not None
+
+    @property
+    def for_people(self) -> bool:
+        """Whether a person reads the output."""
+        return self.format in ("table", "wide") and self._program is None
 
     def show(
         self, data: Any, *, schema: str, columns: Sequence[Column] = (), empty: str = "", rows: str = ""
@@ -55,8 +62,19 @@ class Output:
         """Show one result: a list of rows, one thing, or any other value.
 
         `empty` is said instead of a table without rows.  `rows` names the field of a thing that holds the
-        rows it is about: only JSON shows the rest of it, and `fields` are theirs.
+        rows it is about: only JSON shows the rest of it, and `fields` are theirs.  A `forgiving` output, that
+        of a change which is made already, shows everything where `fields` or `jq` do not fit.
         """
+        try:
+            self._show(data, schema, columns, empty, rows)
+        except InvalidParameter as error:
+            if not self.forgiving:
+                raise
+            warn(f"{error.message}: everything is shown instead")
+            self.fields, self._program = (), None
+            self._show(data, schema, columns, empty, rows)
+
+    def _show(self, data: Any, schema: str, columns: Sequence[Column], empty: str, rows: str) -> None:
         if self.format == "json" or self._program is not None:
             picked = {**data, rows: self._picked(data[rows])} if rows else self._picked(data)
             document = {"schema": f"dsmilctl/{schema}", "context": self.context or None, "data": picked}
@@ -154,18 +172,10 @@ class Output:
         write("".join("\t".join(column.cell(row) for column in shown) + "\n" for row in rows))
 
     def _csv(self, rows: Sequence[Row], columns: Sequence[Column]) -> None:
-        import csv
-        import io
-
         fields = self.fields or tuple(rows[0] if rows else [column.field for column in columns])
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        if not self._headed:
-            writer.writerow(fields)
-            self._headed = True
-        for row in rows:
-            writer.writerow([_csv_cell(row.get(field)) for field in fields])
-        write(buffer.getvalue())
+        lines = [] if self._headed else [_csv_line(fields)]
+        self._headed = True
+        write("".join([*lines, *(_csv_line([row.get(field) for field in fields]) for row in rows)]))
 
     def _picked(self, data: Any) -> Any:
         if not self.fields:
@@ -203,6 +213,16 @@ def _encodable(value: Any) -> Any:
     if isinstance(value, dict):
         return {encodable(str(key)): _encodable(item) for key, item in value.items()}
     return [_encodable(item) for item in value] if isinstance(value, list) else value
+
+
+def _csv_line(values: Sequence[Any]) -> str:
+    """One line of a CSV; a carriage return in a cell is quoted like a line feed.  Source: RFC 4180."""
+    import csv
+    import io
+
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow([_csv_cell(value) for value in values])
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _csv_cell(value: Any) -> Any:

@@ -20,7 +20,8 @@ def page(data: Row, columns: Sequence[Column] = (), width: int | None = None) ->
         name: known[name].cell(data) if name in known and known[name].text else value
         for name, value in data.items()
     }
-    return _block(values, width)
+    lines = _block(values, width)
+    return lines if width is None else [shorten(line, width) for line in lines]
 
 
 def _block(values: Row, width: int | None) -> list[str]:
@@ -34,8 +35,7 @@ def _block(values: Row, width: int | None) -> list[str]:
             lines += [shown, *(f"{INDENT}{line}" for line in _inside(value, inner))]
         else:
             text = inert(plain(value)) or NOTHING
-            line = f"{shown}{' ' * (margin - columns_taken(shown))}{text}"
-            lines.append(line if width is None else shorten(line, width))
+            lines.append(f"{shown}{' ' * (margin - columns_taken(shown))}{text}")
     return lines
 
 

@@ -20,6 +20,7 @@ from dsmilctl.drivers.registry import EntryPoint, Registry
 from dsmilctl.errors import ConfigError, NotFound
 from dsmilctl.fleet.switches import Switches
 from dsmilctl.model.device import Device, DeviceId, Risk
+from dsmilctl.model.emergency import Stop, StopOutcome
 from dsmilctl.model.identity import Identity
 from dsmilctl.model.operation import OperationType, Request
 from dsmilctl.model.reading import Span
@@ -112,7 +113,8 @@ class Rack:
     async def take(self, device: Device, what: str, value: Any) -> None:
         """Something reached a device: note it, and misbehave afterwards where that is wanted."""
         device_id = device.device_id
-        self.at_work[device_id] = self.at_work.get(device_id, 0) + 1
+        counted = int(SAFE.get(what, object()) != value)  # a stop waits for nobody
+        self.at_work[device_id] = self.at_work.get(device_id, 0) + counted
         self.most_at_work = max(self.most_at_work, self.at_work[device_id])
         try:
             fault = await self.suffer(device, "write")
@@ -127,7 +129,7 @@ class Rack:
             if device_id in self.silent_after_write:
                 self.faults[device_id, "read"] = "silent"
         finally:
-            self.at_work[device_id] -= 1
+            self.at_work[device_id] -= counted
 
     @staticmethod
     def _kept(fault: str, value: float) -> Value:
@@ -290,3 +292,8 @@ def order(device_id: DeviceId, kind: OperationType, command: str = "", **facts: 
     """A change that is no write."""
     given: dict[str, Any] = {"justification": WHY} | facts
     return Request(device_id=device_id, type=kind, command=command, **given)
+
+
+def outcomes(stop: Stop) -> dict[object, StopOutcome]:
+    """What is known of each device after a stop."""
+    return {item.device_id: item.outcome for item in stop.confirmations}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
+from rich.console import RenderableType
 from textual import on
 from textual.app import App
 from textual.binding import BindingType
 from textual.reactive import reactive
+from textual.screen import Screen
 
 from dsmilctl.client.interface import Client
 from dsmilctl.clock import SYSTEM, Clock, rfc3339
@@ -20,21 +23,32 @@ from dsmilctl.tui import operations, palette
 from dsmilctl.tui.arming import Arming
 from dsmilctl.tui.command import Command, twin_of
 from dsmilctl.tui.inert import inert
+from dsmilctl.tui.keys import EVERYWHERE
 from dsmilctl.tui.link import Link, LinkState
 from dsmilctl.tui.messages import StatesRead, StopMoved, Ticked
 from dsmilctl.tui.meter import Meter
+from dsmilctl.tui.pen import sparing
 from dsmilctl.tui.screens.base import Page
 from dsmilctl.tui.screens.fleet import FleetPage
 from dsmilctl.tui.snapshot import Snapshot
 from dsmilctl.tui.stop import Stopper, StopProgress
 from dsmilctl.tui.store import FleetStore
-from dsmilctl.tui.terminal import STOP_KEY, Terminal
+from dsmilctl.tui.terminal import Terminal
 from dsmilctl.tui.theme import THEMES
 
 T = TypeVar("T")
 TICK, SLOW_TICK = 1.0, 5.0
+LOAD_AFTER = 1.0
+"""Seconds until the pages that are not on the screen are loaded, so that none of them keeps a key waiting."""
+
 SILENT_AFTER = 3.0
 """Ticks without a batch after which everything on the screen counts as stale."""
+
+
+def load_pages() -> None:
+    """Load every page, and what draws the chart."""
+    import_module("dsmilctl.tui.pages")
+    import_module("plotext")
 
 
 READ_ONLY_TEXT = "This session is read-only: start the dashboard without --read-only to change anything."
@@ -54,83 +68,9 @@ class DashboardApp(App[int]):
     CSS_PATH = "dashboard.tcss"
     TITLE = "dsmilctl"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Command(
-            STOP_KEY,
-            "stop_everything",
-            "STOP",
-            show=False,
-            priority=True,
-            summary="Emergency stop of every device, at once, without asking",
-            twin="dsmilctl -C {context} emergency stop",
-            impact="danger",
-        ),
-        Command(
-            "ctrl+c",
-            "interrupt",
-            "quit",
-            show=False,
-            priority=True,
-            summary="Copy the selected text, or quit with exit status 130",
-        ),
-        Command("a", "arm", "arm", summary="Arm writes for a minute", impact="screen"),
-        Command(
-            "c", "contexts", "context", summary="Switch to another context", twin="dsmilctl context use NAME"
-        ),
-        Command(
-            "J",
-            "journal",
-            "journal",
-            summary="The journal of every change",
-            twin="dsmilctl -C {context} audit log",
-            impact="read",
-        ),
-        Command(
-            "E",
-            "emergency",
-            "emergency",
-            summary="What is stopped, who confirmed, and the release",
-            twin="dsmilctl -C {context} emergency status",
-            impact="read",
-        ),
-        Command(
-            "colon,ctrl+p",
-            "commands",
-            "commands",
-            summary="Every command, with the command line that does the same",
-        ),
-        Command("question_mark,f1", "help", "help", summary="Every key of every screen"),
-        Command(
-            "y",
-            "copy_twin",
-            "copy",
-            show=False,
-            summary="Copy the command line that shows the same as this screen",
-        ),
-        Command("t", "next_theme", "theme", show=False, summary="Dark, light or the terminal's own colours"),
-        Command(
-            "ctrl+s",
-            "screenshot_here",
-            "picture",
-            show=False,
-            summary="Save a picture of the screen as SVG in the current folder",
-        ),
-        Command(
-            "ctrl+r", "reconnect", "reconnect", show=False, summary="Open the context again without waiting"
-        ),
-        Command(
-            "ctrl+z",
-            "suspend_process",
-            "suspend",
-            show=False,
-            summary="Suspend the dashboard; fg brings it back",
-        ),
-        Command(
-            "q,ctrl+q", "back_or_quit", "quit", show=False, summary="Back to the fleet, and from there quit"
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*EVERYWHERE]
 
-    snapshot: reactive[Snapshot] = reactive(Snapshot(), init=False)
+    snapshot: reactive[Snapshot] = reactive(Snapshot(), init=False, repaint=False)
     """What the widgets show."""
 
     def __init__(
@@ -142,7 +82,9 @@ class DashboardApp(App[int]):
         read_only: bool = False,
         low_bandwidth: bool = False,
         clock: Clock = SYSTEM,
+        refresh: float = TICK,
         theme: str = "dark",
+        arm_seconds: float = 60.0,
     ) -> None:
         super().__init__(driver_class=Terminal)
         self.animation_level = "none"
@@ -152,9 +94,9 @@ class DashboardApp(App[int]):
         self.read_only = read_only
         self.low_bandwidth = low_bandwidth
         self.clock = clock
-        self.arming = Arming(clock)
+        self.arming = Arming(clock, arm_seconds)
         self.meter = Meter(clock)
-        self.tick = SLOW_TICK if low_bandwidth else TICK
+        self.tick = max(refresh, SLOW_TICK) if low_bandwidth else refresh
         self.link: Link | None = None
         self.stopper = Stopper(self._open_for_stop, self._stop_moved, clock)
         self.progress: StopProgress | None = None
@@ -176,6 +118,11 @@ class DashboardApp(App[int]):
             raise SystemExit(status)
         loop.call_soon_threadsafe(self.exit, status, status)
 
+    def paint_again(self) -> None:
+        """Paint the whole screen; may be called from a signal handler."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: self.refresh(layout=True))
+
     @property
     def failure(self) -> BaseException | None:
         """The fault that ended the dashboard, if one did."""
@@ -185,16 +132,28 @@ class DashboardApp(App[int]):
         """End without the framework's traceback, which shows every local variable: the caller reports."""
         self._close_messages_no_wait()
 
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Write what changed, in fewer bytes than the framework would."""
+        super()._display(screen, cast("RenderableType | None", sparing(renderable)))
+
     @property
     def store(self) -> FleetStore | None:
         """What is known of the fleet, once it is open."""
         return self.link.store if self.link else None
 
+    def get_default_screen(self) -> FleetPage:
+        """The fleet is what everything else lies on."""
+        return FleetPage(sparks=not self.low_bandwidth)
+
     def on_mount(self) -> None:
-        """Open the context and begin to tick."""
-        self.push_screen(FleetPage(sparks=not self.low_bandwidth))
-        self.open_context(self.context_name)
+        """Show the empty screen first; then open the context, begin to tick, and load what comes next."""
+        self.call_after_refresh(self.open_context, self.context_name)
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.set_interval(self.tick, self._time_went_by)
+        self.set_timer(LOAD_AFTER, self._load_the_rest)
+
+    def _load_the_rest(self) -> None:
+        self.run_worker(load_pages, thread=True, group="loading", exit_on_error=False)
 
     def on_unmount(self) -> None:
         """Let the context go."""
@@ -396,6 +355,10 @@ class DashboardApp(App[int]):
     def operate(self, devices: Sequence[Device]) -> None:
         """The menu of lifecycle verbs and operations."""
         operations.open_menu(self, devices)
+
+    def carry_out(self, name: str, devices: Sequence[Device]) -> None:
+        """Begin an operation."""
+        operations.carry_out(self, name, devices)
 
     @on(StatesRead)
     def _show_states(self, event: StatesRead) -> None:

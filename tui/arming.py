@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dsmilctl.clock import Clock
 
-ARMED_SECONDS = 60.0
-
 
 class Arming:
     """Whether writes are armed, and for how long yet."""
 
-    def __init__(self, clock: Clock, seconds: float = ARMED_SECONDS) -> None:
+    def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
         self._seconds = seconds
         self._until = 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -82,7 +83,7 @@ class Link:
             self._loop.call_soon_threadsafe(self._again.set)
 
     async def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
-        """Put a question to the client in its own thread; raises NetworkError when there is none."""
+        """Put a question to the client in its own thread; raises DSMILError and nothing else."""
         client, loop = self._client, self._loop
         if client is None or loop is None:
             problem = str(self.problem or "the context is not open yet")
@@ -91,7 +92,13 @@ class Link:
         async def put() -> T:
             return await question(client)
 
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(put(), loop))
+        try:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(put(), loop))
+        except DSMILError:
+            raise
+        except Exception as error:  # whatever a driver raised, the screen has one way to say it
+            LOGGER.exception("a question to the context failed")
+            raise DSMILError(f"{type(error).__name__}: {error}", hint="the log has the traceback") from error
 
     def follow(
         self, device: Device, registers: Sequence[str], interval: float, take: Callable[[Batch], None]
@@ -173,6 +180,7 @@ class Link:
         self.context, self.identity, self.store = client.context, client.identity, store
         self._client = client
         self.state, self.problem = LinkState.LIVE, None
+        _settle_memory()
         self._tell()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_readings(client, store))
@@ -227,3 +235,10 @@ def _first(group: BaseExceptionGroup[BaseException]) -> DSMILError:
     if isinstance(error, DSMILError):
         return error
     return NetworkError(f"{type(error).__name__}: {error}")
+
+
+def _settle_memory() -> None:
+    """A large fleet stays as it is: the collector need not walk it again while somebody types."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

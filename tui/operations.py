@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dsmilctl.errors import DSMILError
 from dsmilctl.model.device import Device, DeviceStatus, show_id
 from dsmilctl.model.operation import OperationType
+from dsmilctl.tui.command import Command
 from dsmilctl.tui.inert import inert
 from dsmilctl.tui.messages import StatesRead
 
@@ -33,6 +34,23 @@ CHANGES = {
 """Guarded changes without a register: each has its own dialog, for one device at a time."""
 
 STOP_CHOSEN = "stop"
+
+OPERATIONS = tuple(
+    Command(
+        "",
+        f"carry_out('{name}')",
+        name,
+        summary=f"{name.capitalize()}: {text[0].lower()}{text[1:]}",
+        twin=f"dsmilctl -C {{context}} device {name} {{chosen}}",
+        impact=impact,
+    )
+    for name, (text, impact) in {
+        **VERBS,
+        **{name: (text, "write") for name, (_, text) in CHANGES.items()},
+    }.items()
+)
+"""The same as commands of the palette, for the device under the cursor or the marked ones."""
+
 SHOWN = 8
 
 

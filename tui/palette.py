@@ -5,12 +5,15 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from dsmilctl.tui.command import twin_of
+from dsmilctl.errors import ConfigError
+from dsmilctl.tui.command import Command, twin_of
 from dsmilctl.tui.screens.base import own_commands
 from dsmilctl.tui.screens.fleet import FleetPage
 from dsmilctl.tui.widgets.footer import key_name
 
 if TYPE_CHECKING:
+    from textual.dom import DOMNode
+
     from dsmilctl.tui.app import DashboardApp
 
 
@@ -19,7 +22,8 @@ def open_commands(app: DashboardApp) -> None:
     from dsmilctl.tui.screens.menu import Entry, Menu
 
     page, places = app.page, app.places()
-    commands = [*own_commands(page), *own_commands(app)]
+    commands: list[tuple[Command, DOMNode]] = [(command, page) for command in own_commands(page)]
+    commands += [(command, app) for command in own_commands(app)]
     entries = [
         Entry(
             value=str(number),
@@ -28,12 +32,13 @@ def open_commands(app: DashboardApp) -> None:
             twin=twin_of(command, places),
             impact=command.impact,
         )
-        for number, command in enumerate(commands)
+        for number, (command, _) in enumerate(commands)
     ]
 
     async def run(chosen: str | None) -> None:
         if chosen is not None:
-            await app.run_action(commands[int(chosen)].action, page)
+            command, owner = commands[int(chosen)]
+            await app.run_action(command.action, owner)
 
     app.push_screen(Menu("What do you want to do?", entries), run)
 
@@ -42,7 +47,7 @@ def open_contexts(app: DashboardApp) -> None:
     """The contexts that the dashboard was told of; choosing one opens it here."""
     from dsmilctl.tui.screens.menu import Entry, Menu
 
-    names = dict.fromkeys((*app.contexts, app.context_name))
+    names = dict.fromkeys((*(app.contexts or known_contexts()), app.context_name))
     entries = [Entry(name, name, twin=f"dsmilctl context use {shlex.quote(name)}") for name in names]
 
     def switch(chosen: str | None) -> None:
@@ -52,3 +57,13 @@ def open_contexts(app: DashboardApp) -> None:
             app.open_context(chosen)
 
     app.push_screen(Menu("Which context?", entries, chosen=app.context_name), switch)
+
+
+def known_contexts() -> list[str]:
+    """Every configured context; none where the configuration cannot be read."""
+    from dsmilctl.config.contexts import contexts
+
+    try:
+        return [context.name for context in contexts()]
+    except ConfigError:
+        return []

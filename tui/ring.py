@@ -41,8 +41,14 @@ class Ring:
             self._last = second
 
     def _fill(self, first: int, last: int, value: float) -> None:
-        for second in range(max(first, last - SECONDS + 1), last + 1):
-            self._values[second % SECONDS] = value
+        count = min(last - first + 1, SECONDS)
+        if count <= 0:
+            return
+        start = (last - count + 1) % SECONDS
+        fitting = min(count, SECONDS - start)
+        self._values[start : start + fitting] = array("f", (value,)) * fitting
+        if fitting < count:
+            self._values[: count - fitting] = array("f", (value,)) * (count - fitting)
 
     def window(self, second: int) -> list[float]:
         """The 60 values that end with `second`, oldest first."""
@@ -72,6 +78,9 @@ def blocks(ring: Ring | None, second: int, cells: int) -> str:
 
 
 def _mean(values: list[float]) -> float:
+    total = sum(values)
+    if not math.isnan(total):
+        return total / len(values)
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
 

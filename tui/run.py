@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dsmilctl.client.interface import Client
 from dsmilctl.errors import DSMILError, UsageError
+from dsmilctl.tui.held_log import HeldLog
 
 if TYPE_CHECKING:
     from dsmilctl.tui.app import DashboardApp
@@ -22,6 +23,9 @@ LOGGER = logging.getLogger("dsmilctl.tui")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 3.0
 """Seconds that a signal leaves to an orderly end; then the terminal is restored and the process ends."""
+
+SWITCH = 0.002
+"""Seconds after which a busy thread lets the others go on: a key waits for no more than that."""
 
 STOP_PATIENCE = 5.0
 """Seconds that the end waits for an emergency stop that is under way."""
@@ -46,12 +50,22 @@ def run_dashboard(
     DSMILError when the dashboard itself fails.
     """
     check_terminal(context_name)
+    from dsmilctl.config.settings import load_settings
     from dsmilctl.tui.app import DashboardApp
 
+    sys.setswitchinterval(SWITCH)
+    settings = load_settings()
     app = DashboardApp(
-        open_client, context_name, contexts=contexts, read_only=read_only, low_bandwidth=low_bandwidth
+        open_client,
+        context_name,
+        contexts=contexts,
+        read_only=read_only,
+        low_bandwidth=low_bandwidth,
+        refresh=settings.refresh,
+        theme=settings.theme,
+        arm_seconds=settings.arm_seconds,
     )
-    with Leaving(app):
+    with HeldLog(), Leaving(app):
         status = app.run()
         app.stopper.close(STOP_PATIENCE)
     if app.failure is not None:
@@ -66,7 +80,7 @@ def check_terminal(context_name: str) -> None:
     for name, stream in (("input", sys.stdin), ("output", sys.stdout), ("error output", sys.stderr)):
         if not stream.isatty():
             raise UsageError(f"the dashboard needs a terminal, and standard {name} is none", hint=hint)
-    if os.environ.get("TERM", "dumb") == "dumb":
+    if os.environ.get("TERM", "") in ("", "dumb"):
         raise UsageError("the dashboard needs a terminal that can move the cursor (TERM is dumb)", hint=hint)
 
 

@@ -16,7 +16,7 @@ import msgspec
 from dsmilctl.clock import Clock
 from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus
 from dsmilctl.model.emergency import Stop
-from dsmilctl.model.reading import Batch, Reading
+from dsmilctl.model.reading import Batch, Quality, Reading
 from dsmilctl.model.register import Register, find_register
 from dsmilctl.tui.ring import Ring
 
@@ -51,13 +51,14 @@ class FleetStore:
         self.row_of: dict[DeviceId, int] = {device.device_id: row for row, device in enumerate(self.devices)}
         self.statuses: list[DeviceStatus] = list(statuses)
         self.keys: list[tuple[Register, ...]] = _key_registers(self.devices)
+        self._places = _places(self.keys)
         self.columns = _columns(self.keys)
         self.readings: list[list[Reading | None]] = [[None] * len(self.devices) for _ in self.columns]
         self.rings: list[Ring | None] = [None] * len(self.devices)
         self.quarantined = sum(device.quarantined for device in self.devices)
         self.failing: set[int] = set()
         self.problems: dict[int, str] = {}
-        self.alarms: set[int] = set()
+        self._beyond: list[set[int]] = [set() for _ in self.columns]
         self.stops: tuple[Stop, ...] = ()
         self.stopped: frozenset[DeviceId] = frozenset()
         self.all_stopped = False
@@ -93,10 +94,9 @@ class FleetStore:
             self._dirty.add(row)
 
     def _take_reading(self, row: int, reading: Reading, second: int) -> None:
-        names = [register.name for register in self.keys[row]]
-        if reading.register not in names:
+        place = self._places[row].get(reading.register)
+        if place is None:
             return
-        place = names.index(reading.register)
         self._dirty.add(row)
         if reading.value is None:
             self.problems[row] = reading.error_code or reading.error
@@ -104,7 +104,10 @@ class FleetStore:
         self.readings[place][row] = reading
         if place == 0 and isinstance(reading.value, int | float):
             self._ring(row).put(second, float(reading.value), held_until=self._held_until(row, second))
-        self._judge(row)
+        if self.beyond(row, place):
+            self._beyond[place].add(row)
+        else:
+            self._beyond[place].discard(row)
 
     def _ring(self, row: int) -> Ring:
         ring = self.rings[row]
@@ -115,11 +118,10 @@ class FleetStore:
     def _held_until(self, row: int, second: int) -> int:
         return int(self._alone[row]) if row in self.failing and row in self._alone else second - 1
 
-    def _judge(self, row: int) -> None:
-        if any(self.beyond(row, place) for place in range(len(self.keys[row]))):
-            self.alarms.add(row)
-        else:
-            self.alarms.discard(row)
+    @property
+    def alarms(self) -> set[int]:
+        """The rows with a key reading beyond its alarm limits."""
+        return set().union(*self._beyond)
 
     def _take_failures(self, batch: Batch) -> None:
         failed = {self.row_of[device] for device in batch.failed if device in self.row_of}
@@ -190,7 +192,7 @@ class FleetStore:
             return Condition.STALE
         if self.reached_at is None or not any(cells[row] for cells in self.readings):
             return Condition.WAITING
-        return Condition.ALARM if row in self.alarms else Condition.GOOD
+        return Condition.ALARM if any(row in rows for rows in self._beyond) else Condition.GOOD
 
     def is_stopped(self, row: int) -> bool:
         """Whether an emergency stop holds the device."""
@@ -213,12 +215,12 @@ class FleetStore:
     def beyond(self, row: int, place: int) -> bool:
         """Whether a key reading lies beyond the alarm limits of its register, or cannot be."""
         reading = self.readings[place][row]
-        if reading is None or isinstance(reading.value, str | bool) or reading.value is None:
+        if reading is None or isinstance(reading.value, str) or reading.value is None:
             return False
-        register = self.keys[row][place]
-        low = register.low is not None and reading.value < register.low
-        high = register.high is not None and reading.value > register.high
-        return low or high or not reading.good
+        register, value = self.keys[row][place], reading.value
+        if register.low is not None and value < register.low:
+            return True
+        return (register.high is not None and value > register.high) or reading.quality is not Quality.GOOD
 
 
 def _key_registers(devices: Sequence[Device]) -> list[tuple[Register, ...]]:
@@ -231,6 +233,15 @@ def _key_registers(devices: Sequence[Device]) -> list[tuple[Register, ...]]:
             known[mark] = tuple(find_register(device.registers, name) for name in names if name)
         keys.append(known[mark])
     return keys
+
+
+def _places(keys: Sequence[tuple[Register, ...]]) -> list[dict[str, int]]:
+    known: dict[tuple[str, ...], dict[str, int]] = {}
+    places = []
+    for registers in keys:
+        names = tuple(register.name for register in registers)
+        places.append(known.setdefault(names, {name: place for place, name in enumerate(names)}))
+    return places
 
 
 def _columns(keys: Sequence[tuple[Register, ...]]) -> tuple[KeyColumn, ...]:

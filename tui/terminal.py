@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,21 @@ class Terminal(LinuxDriver):
             self._dashboard.pull_stop()
             return
         super().process_message(message)
+
+    def _sigcont_application(self, *_: Any) -> None:
+        """Take the terminal again after ctrl+z; after SIGSTOP it is still ours and only has to be painted."""
+        if self._must_signal_resume:
+            super()._sigcont_application()
+        else:
+            self._dashboard.paint_again()
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """The size of the terminal itself: COLUMNS and LINES in the environment do not follow a resize."""
+        try:
+            width, height = os.get_terminal_size(self.fileno)
+        except OSError:
+            width = height = 0
+        return (width, height) if width and height else super()._get_terminal_size()
 
     def run_input_thread(self) -> None:
         """Read keys until the end; a terminal that hung up ends the dashboard as SIGHUP does."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dsmilctl.model.register import Register, Value
 from dsmilctl.tui.inert import inert
 
+BYTES = frozenset({"bytes", "byte", "B"})
+
 
 def age_text(seconds: float | None) -> str:
     """An age in two or three characters and a unit; what is younger than a second does not flicker."""
@@ -37,13 +39,26 @@ def value_text(register: Register, value: Value | None) -> str:
     """A value short enough for a column, with as many digits from one moment to the next."""
     if value is None:
         return "·"
+    if register.unit in BYTES and isinstance(value, int | float) and abs(value) >= 1000:
+        return bytes_text(value)
     if isinstance(value, float):
-        text = (
-            f"{value:.1f}"
-            if 10 <= abs(value) < 1e6
-            else f"{value:.2f}"
-            if 0.1 <= abs(value) < 10
-            else f"{value:.3g}"
-        )
+        text = _decimal_text(value)
         return inert(f"{text} {register.unit}" if register.unit else text)
     return inert(register.format(value))
+
+
+def bytes_text(count: float) -> str:
+    """Bytes with decimal multiples, three digits."""
+    prefixes = iter("kMGTPE")
+    prefix = next(prefixes)
+    count /= 1000
+    while abs(count) >= 999.5:
+        prefix = next(prefixes)
+        count /= 1000
+    return f"{count:.0f} {prefix}B" if abs(count) >= 99.5 else f"{count:.1f} {prefix}B"
+
+
+def _decimal_text(value: float) -> str:
+    if 10 <= abs(value) < 1e6:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if 0.1 <= abs(value) < 10 else f"{value:.3g}"

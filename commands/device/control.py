@@ -10,7 +10,7 @@ import typer
 from dsmilctl.client.interface import Client
 from dsmilctl.commands.changes import change_many, change_one, ensure_person
 from dsmilctl.commands.nouns import Noun
-from dsmilctl.commands.rows import operation_columns, operation_row
+from dsmilctl.commands.rows import operation_columns
 from dsmilctl.commands.runner import Result, run
 from dsmilctl.commands.targets import (
     Approval,
@@ -34,6 +34,7 @@ class ControlOptions(msgspec.Struct, frozen=True, kw_only=True):
     """One control operation on the devices of a selector."""
 
     selector: str
+    verb: str
     type: OperationType
     command: str = ""
     arguments: tuple[str, ...] = ()
@@ -53,14 +54,14 @@ class ControlOptions(msgspec.Struct, frozen=True, kw_only=True):
             justification=self.justification,
             dry_run=self.dry_run,
             approval=self.approval,
-            origin=f"device {self.type.lower()}",
+            origin=f"device {self.verb}",
         )
 
 
 def run_control(options: ControlOptions, *, several: bool = False) -> None:
     """Run a control operation on one device, or on `several` that a selector names."""
     ensure_person(yes=options.yes, dry_run=options.dry_run)
-    run(control_many if several else control_one, options, schema=f"device.{options.type.lower()}/1")
+    run(control_many if several else control_one, options, schema=f"device.{options.verb}/1")
 
 
 async def control_one(client: Client, options: ControlOptions) -> Result:
@@ -76,9 +77,8 @@ async def control_many(client: Client, options: ControlOptions) -> Result:
     if len(requests) == 1:
         alone = await change_one(client, requests[0], devices[0], yes=options.yes)
         return msgspec.structs.replace(alone, data=[alone.data])
-    result, status = await change_many(client, requests, devices, yes=options.yes)
-    rows = [operation_row(operation) for operation in result.results]
-    return Result(rows, status, columns=operation_columns(devices))
+    outcome = await change_many(client, requests, devices, yes=options.yes)
+    return Result(outcome.rows, outcome.status, columns=operation_columns(devices))
 
 
 @app.command(impact="write")
@@ -131,6 +131,7 @@ def _simple(
 ) -> None:
     options = ControlOptions(
         selector=targets,
+        verb=kind.lower(),
         type=kind,
         justification=justification,
         dry_run=dry_run,
@@ -157,6 +158,7 @@ def command(
     run_control(
         ControlOptions(
             selector=device,
+            verb="command",
             type=OperationType.COMMAND,
             command=name,
             arguments=tuple(arguments or ()),

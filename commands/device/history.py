@@ -9,15 +9,18 @@ import typer
 
 from dsmilctl.client.interface import Client, HistoryQuery
 from dsmilctl.commands.nouns import Noun
-from dsmilctl.commands.rows import AUDIT_COLUMNS, audit_row
+from dsmilctl.commands.rows import audit_row
 from dsmilctl.commands.runner import run
 from dsmilctl.commands.targets import OneDevice, one_device
 from dsmilctl.commands.times import moment
 from dsmilctl.errors import InvalidParameter, nearest
 from dsmilctl.model.audit import AuditRecord
 from dsmilctl.model.operation import OperationType
+from dsmilctl.tables import Column, Row, plain
 
 app = Noun("device")
+INTENT = "INTENT"
+"""The outcome of the line that is written before a device is told anything."""
 
 
 class HistoryOptions(msgspec.Struct, frozen=True):
@@ -45,13 +48,13 @@ def history(
     known = [kind.value for kind in OperationType]
     if type_ and type_.upper() not in known:
         hint = nearest(type_, known) or f"types: {', '.join(known)}"
-        raise InvalidParameter(f"--type is never {type_!r}", hint=hint, target="--type")
+        raise InvalidParameter(f"--type cannot be {type_!r}", hint=hint, target="--type")
     options = HistoryOptions(device, since, until, type_, limit)
-    run(show_history, options, schema="device.history/1", columns=AUDIT_COLUMNS, empty="no operations")
+    run(show_history, options, schema="device.history/1", columns=COLUMNS, empty="no operations")
 
 
 async def show_history(client: Client, options: HistoryOptions) -> list[dict[str, Any]]:
-    """The outcomes of operations on one device."""
+    """The operations on one device: what was asked, and how it ended."""
     device = await one_device(client, options.device)
     records = await client.audit(
         HistoryQuery(
@@ -62,13 +65,38 @@ async def show_history(client: Client, options: HistoryOptions) -> list[dict[str
             limit=options.limit * 2,
         )
     )
-    ended = [record for record in records if record.outcome != "INTENT"][: options.limit]
-    return [operation_record_row(record) for record in ended]
+    asked = {record.operation_id: record for record in records if record.outcome == INTENT}
+    ended = [record for record in records if record.outcome != INTENT][: options.limit]
+    return [_row(record, asked.get(record.operation_id)) for record in ended]
 
 
-def operation_record_row(record: AuditRecord) -> dict[str, Any]:
-    """A line of the journal as the operation that it is about."""
-    row = audit_row(record)
-    kind = record.action.rpartition(".")[2].upper()
-    head = {"operation_id": record.operation_id, "type": kind, "status": record.outcome}
-    return {**head, **row, "timestamp": row["time"]}
+def _row(ended: AuditRecord, asked: AuditRecord | None) -> dict[str, Any]:
+    """One operation; its parameters are those of both its lines in the journal."""
+    row = audit_row(ended)
+    if asked is not None:
+        row["parameters"] = {**asked.parameters, **ended.parameters}
+    kind = ended.action.rpartition(".")[2].upper()
+    return {"operation_id": ended.operation_id, "type": kind, "status": ended.outcome, **row} | {
+        "timestamp": row["time"]
+    }
+
+
+def _what(row: Row) -> str:
+    """What was asked: `CONFIG 3 → 5`, or the command with its arguments."""
+    parameters = row["parameters"]
+    words = [parameters.get("register"), parameters.get("command"), plain(parameters.get("arguments"))]
+    if "value" in parameters:
+        words.append(f"{plain(parameters.get('old', '?'))} → {plain(parameters['value'])}")
+    return " ".join(str(word) for word in words if word)
+
+
+COLUMNS = (
+    Column("timestamp", "TIME"),
+    Column("type"),
+    Column("status"),
+    Column("parameters", "WHAT", text=_what, flexible=True),
+    Column("user"),
+    Column("why", text=lambda row: plain(row["parameters"].get("justification")), flexible=True, sparse=True),
+    Column("error", text=lambda row: plain(row["parameters"].get("error")), flexible=True, sparse=True),
+    Column("operation_id", wide=True),
+)

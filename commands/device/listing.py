@@ -57,7 +57,7 @@ def list_(
 def _one_of(option: str, word: str, known: list[str]) -> str:
     if word and word not in known:
         hint = nearest(word, known) or f"one of {', '.join(known)}"
-        raise InvalidParameter(f"{option} is never {word!r}", hint=hint, target=option)
+        raise InvalidParameter(f"{option} cannot be {word!r}", hint=hint, target=option)
     return word
 
 
@@ -85,29 +85,37 @@ def show(device: OneDevice) -> None:
     run(show_device, device, schema="device.show/1")
 
 
-async def show_device(client: Client, text: str) -> dict[str, Any]:
+async def show_device(client: Client, text: str) -> Result:
     """Everything that is known of one device."""
     device = await one_device(client, text)
     status = (await client.statuses([device]))[0]
     driver = {info.name: info for info in await client.drivers()}.get(device.driver)
-    return {
+    found = {
         **device_row(device, status),
         "reason": status.reason or None,
         "capabilities": list(driver.capabilities) if driver else [],
         "commands": list(driver.commands) if driver else [],
         "default_register": device.default_register,
-        "hardware": dict(device.facts),
-        "limits": {register.name: _limits(register) for register in device.registers},
         "registers": [register.name for register in device.registers],
+        "hardware": dict(device.facts),
     }
+    limits = {register.name: _limits(register) for register in device.registers}
+    shown = {register.name: _shown_limits(register) for register in device.registers}
+    return Result({**found, "limits": limits}, page={**found, "limits": shown})
+
+
+LIMITS = {"min": "minimum", "max": "maximum", "low": "low", "high": "high", "safe": "safe"}
 
 
 def _limits(register: Register) -> dict[str, Any]:
     limits = {"access": register.access, "unit": register.unit or None}
-    return limits | {name: getattr(register, field) for name, field in _LIMITS.items()}
+    return limits | {name: getattr(register, field) for name, field in LIMITS.items()}
 
 
-_LIMITS = {"min": "minimum", "max": "maximum", "low": "low", "high": "high", "safe": "safe"}
+def _shown_limits(register: Register) -> dict[str, str]:
+    """The limits as people read them: with their units, and bits in hexadecimal."""
+    limits = {name: register.format(getattr(register, field)) for name, field in LIMITS.items()}
+    return {"access": register.access, **limits}
 
 
 @app.command(impact="read")

@@ -105,6 +105,7 @@ def configure(
     run_control(
         ControlOptions(
             selector=device,
+            verb="configure",
             type=OperationType.CONFIG,
             arguments=tuple(settings or ()),
             file=file,

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from dsmilctl.errors import NotFound, StateUnavailable
+from dsmilctl.guard.files import write_durably
 from dsmilctl.model.operation import (
     BulkResult,
     Operation,
@@ -48,11 +49,8 @@ class Bulks:
     def keep(self, result: BulkResult) -> None:
         """Keep a result, with what each register held before; raises StateUnavailable."""
         path = self._folder / f"{result.id}.json"
-        partial = path.with_suffix(".partial")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            partial.write_bytes(msgspec.json.encode(result))
-            partial.replace(path)
+            write_durably(path, msgspec.json.encode(result))
             self._forget_old()
         except OSError as error:
             raise StateUnavailable(f"{path}: {error}", target=str(path)) from error

@@ -26,13 +26,15 @@ class Walk:
             "disconnect": lifecycle.disconnect,
             "cleanup": lifecycle.cleanup,
         }.get(verb)
-        if act is None or (verb == "disconnect" and not managed.connected):
-            return None  # there is nothing to do
+        if act is None:
+            return None
         try:
             self._checks.read(managed)
         except DSMILError as refusal:
             self.denied[managed.device.shown_id] = refusal
             return _failed(managed, refusal)
+        if verb == "disconnect" and not managed.connected:
+            return None  # there is nothing to do
         try:
             await act(managed, self._fleet.deadline)
         except DSMILError as error:

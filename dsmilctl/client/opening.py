@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import msgspec
 
@@ -47,15 +48,16 @@ def connect(
     timeout: float | None = None,
     settings: Settings | None = None,
     clock: Clock = SYSTEM,
+    despite_errors: bool = False,
 ) -> Client:
     """A client on a context, not yet opened; without a name on the current one.
 
     `read_only` lets no change through, `timeout` is the seconds that one call of a driver may take.
-    Raises NotFound for an unknown context and ConfigError for a wrong configuration.
+    Raises NotFound for an unknown context and ConfigError for a wrong configuration, which `despite_errors`
+    does not need to find a built-in context.
     """
-    return connect_context(
-        find_context(context), read_only=read_only, timeout=timeout, settings=settings, clock=clock
-    )
+    found = find_context(context, despite_errors=despite_errors)
+    return connect_context(found, read_only=read_only, timeout=timeout, settings=settings, clock=clock)
 
 
 def connect_context(
@@ -75,6 +77,7 @@ def connect_context(
     """
     chosen = settings or load_settings()
     folders = folders or paths()
+    _make_private(folders.state)
     registry = Registry(folders.entry_point_cache)
     return Opening(
         context=found,
@@ -88,6 +91,14 @@ def connect_context(
         clock=clock,
         serving=serving,
     ).client()
+
+
+def _make_private(state: Path) -> None:
+    """Make the state folder before anything below it is made: its parts would leave it open to others."""
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return  # reading goes on without it; what has to be kept says that it cannot be
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,6 +39,7 @@ Target = tuple[Managed, Sequence[Register]]
 NOT_THE_DEVICE = (UsageError, Refused, DeviceBusy, Conflict)
 """Errors that tell nothing of the device's health: a wrong question, a refusal, somebody else's turn."""
 
+IN_ONE_TURN = 1000
 DEADLINE = 2.0
 """Seconds that one call of a driver may take where nobody said otherwise."""
 
@@ -163,10 +164,11 @@ class Lifecycle:
         """Readings of many devices of one driver; no device waits for another one."""
         begun = self._clock.monotonic()
         answers = await self.ask_many(wanted, deadline=deadline)
-        results = [
-            None if answer is None else self.readings(managed, registers, answer, begun)
-            for (managed, registers), answer in zip(wanted, answers, strict=True)
-        ]
+        results: list[list[Reading] | None] = []
+        for (managed, registers), answer in zip(wanted, answers, strict=True):
+            results.append(None if answer is None else self.readings(managed, registers, answer, begun))
+            if len(results) % IN_ONE_TURN == 0:
+                await asyncio.sleep(0)  # a large fleet must not keep the loop to itself
         alone = [index for index, result in enumerate(results) if result is None]
         asked = await asyncio.gather(*(self.read(*wanted[index], deadline=deadline) for index in alone))
         for index, result in zip(alone, asked, strict=True):

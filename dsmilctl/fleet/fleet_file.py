@@ -90,11 +90,12 @@ def _unknown_keys(path: Path, node: yaml.Node, kind: type[msgspec.Struct], prefi
     if not isinstance(node, yaml.MappingNode):
         return []
     known = kind.__struct_fields__
-    return [
-        f"{_place(path, key)}: no key {prefix}{key.value!s}. {nearest(str(key.value), known) or 'Keys: ' + ', '.join(known)}"
-        for key, _ in node.value
-        if key.value not in known
-    ]
+    problems = []
+    for key, _ in node.value:
+        if key.value not in known:
+            hint = nearest(str(key.value), known) or f"Keys: {', '.join(known)}"
+            problems.append(f"{_place(path, key)}: no key {prefix}{key.value!s}. {hint}")
+    return problems
 
 
 def _twice(path: Path, node: yaml.MappingNode) -> list[str]:
@@ -105,9 +106,8 @@ def _twice(path: Path, node: yaml.MappingNode) -> list[str]:
             if key.value != "id":
                 continue
             if value.value in seen:
-                problems.append(
-                    f"{_place(path, value)}: id {value.value!r} is taken, see {_place(path, seen[value.value])}"
-                )
+                first = _place(path, seen[value.value])
+                problems.append(f"{_place(path, value)}: id {value.value!r} is taken, see {first}")
             seen.setdefault(value.value, value)
     return problems
 

@@ -20,6 +20,9 @@ LOGGER = logging.getLogger("dsmilctl.fleet.poll")
 
 SHORTEST_INTERVAL = 0.01
 LONGEST_INTERVAL = 7 * 86400.0
+COLLECTING = 0.02
+"""Seconds in which answers of devices asked alone are collected into one batch."""
+
 CONNECTED = DeviceState.CONNECTED
 Target = tuple[Managed, Sequence[Register]]
 
@@ -96,6 +99,8 @@ class Poll:
         self._good: dict[tuple[DeviceId, str], Reading] = {}
         self._codes: dict[DeviceId, str] = {}
         self._asking: dict[DeviceId, asyncio.Task[None]] = {}
+        self._late: Tick | None = None
+        self._handing_out: asyncio.TimerHandle | None = None
         self._sequence = 0
         self.missed_ticks = 0
 
@@ -121,6 +126,8 @@ class Poll:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._handing_out is not None:
+            self._handing_out.cancel()
 
     def forget(self) -> None:
         """Hand out everything at the next tick, not only what changed."""
@@ -209,18 +216,31 @@ class Poll:
 
     async def _ask(self, target: Target) -> None:
         managed = target[0]
-        tick = Tick(self._clock.monotonic(), self._clock.now())
+        begun = self._clock.monotonic()
         try:
             readings = await self._lifecycle.read(*target, deadline=self._deadline)
         finally:
             del self._asking[managed.device.device_id]
+        tick = self._collected(begun)
         if managed.connected:
             self._keep(readings, tick)
         else:
             tick.failed.append(managed.device.device_id)
             self._codes[managed.device.device_id] = next((item.error_code for item in readings), "")
             tick.readings.extend(self._stale(target, managed.reason) or readings)
-        self._hand_out(tick, partial=True)
+
+    def _collected(self, begun: float) -> Tick:
+        """Where answers of devices asked alone are put: a thousand at once are one batch, not a thousand."""
+        if self._late is None:
+            self._late = Tick(begun, self._clock.now())
+            delay = min(COLLECTING, self._interval / 4)
+            self._handing_out = asyncio.get_running_loop().call_later(delay, self._hand_out_late)
+        return self._late
+
+    def _hand_out_late(self) -> None:
+        tick, self._late = self._late, None
+        if tick is not None:
+            self._hand_out(tick, partial=True)
 
     def _stale(self, target: Target, reason: str) -> list[Reading]:
         """What is known of a device that does not answer: its last good values, marked as such."""

@@ -10,7 +10,7 @@ from dsmilctl.model.register import Register, find_register
 
 
 def registers_of(devices: Sequence[Device], names: Sequence[str]) -> list[tuple[Register, ...]]:
-    """For each device the registers of those names that it has; without names its default register.
+    """For each device the registers of those names that can be read; without names its default register.
 
     Raises InvalidParameter for a name that none of the devices has, and for one that cannot be read.
     """
@@ -40,9 +40,9 @@ def _require_register(devices: Sequence[Device], name: str) -> None:
         except InvalidParameter as error:
             problem = problem or error
             continue
-        if not register.readable:
-            raise InvalidParameter(f"{register.name} is write-only", target=name)
-        return
+        if register.readable:
+            return
+        problem = InvalidParameter(f"{register.name} is write-only", hint="write it", target=name)
     if problem:
         raise problem
 
@@ -51,7 +51,9 @@ def _known(registers: Sequence[Register], names: Sequence[str]) -> tuple[Registe
     found = []
     for name in names:
         try:
-            found.append(find_register(registers, name))
+            register = find_register(registers, name)
         except InvalidParameter:
             continue  # another device of the selection has it
+        if register.readable:
+            found.append(register)
     return tuple(found)

@@ -28,7 +28,7 @@ class Switches:
         """Every switch that was ever set, by driver; raises StateUnavailable for a file that is damaged."""
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Switch])
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, msgspec.MsgspecError) as error:
             hint = f"mend or remove {self._path}: without it every driver is enabled"

@@ -256,6 +256,13 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
                 hint="try again when that is done, or wait longer for it with --timeout",
             )
 
+    def reads_freely(self) -> bool:
+        """Whether check 4 lets every read pass that check 3 lets pass."""
+        return self.identity.devices is None and (
+            self.policy_problem is not None
+            or self.identity.clearance >= self.policy.level(OperationType.READ)
+        )
+
     def read(self, managed: Managed, request: Request | None = None) -> None:
         """What is asked of each device before a read: checks 3 to 5.
 

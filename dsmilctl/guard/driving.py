@@ -141,7 +141,11 @@ class Driving:
         """Read back what was told; those that do not show their safe state are driven again, each alone."""
         if not devices:
             return
-        wanted = [(managed, readable_safe_registers(managed)) for managed in devices]
+        tables: dict[int, tuple[Register, ...]] = {}  # devices of one model share theirs
+        for item in devices:
+            if id(item.device.registers) not in tables:
+                tables[id(item.device.registers)] = readable_safe_registers(item)
+        wanted = [(managed, tables[id(managed.device.registers)]) for managed in devices]
         answers = await self._lifecycle.read_many(wanted, deadline=self._left(ATTEMPT))
         rest = []
         for (managed, registers), readings in zip(wanted, answers, strict=True):

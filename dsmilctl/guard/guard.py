@@ -12,26 +12,20 @@ import msgspec
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.drivers.lifecycle import Lifecycle
 from dsmilctl.drivers.managed import Managed
-from dsmilctl.errors import DSMILError, NetworkError, Refused, StateUnavailable
+from dsmilctl.errors import DSMILError, Refused, StateUnavailable
 from dsmilctl.guard.admission import Admission
 from dsmilctl.guard.checks import Checks, judged_as, stopped
 from dsmilctl.guard.delivery import Delivery
 from dsmilctl.guard.evidence import Evidence
 from dsmilctl.guard.holds import Holds
+from dsmilctl.guard.judgement import Judgement, passed, refuse
 from dsmilctl.guard.plan import Plan
-from dsmilctl.guard.values import compare
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.emergency import Stop
 from dsmilctl.model.operation import Operation, OperationStatus, OperationType, Request
 
 LOGGER = logging.getLogger("dsmilctl.guard")
 T = TypeVar("T")
-
-UNREACHED = ("TIMEOUT", "NETWORK_ERROR", "PROTOCOL_ERROR")
-"""Codes of a reading that tell that the device did not answer, whatever its register holds."""
-
-AT_ONCE = 500
-"""Changes that are judged before others get a turn on the event loop."""
 
 MOST_AT_ONCE = 500
 """Devices that are told at once; with many more the event loop, not the device, would miss the deadline."""
@@ -80,12 +74,12 @@ class Guard:
     ) -> None:
         self.checks = checks
         self.admission = Admission(checks, evidence)
-        self._lifecycle = lifecycle
         self._evidence = evidence
         self._holds = holds
         self._in_force = in_force
         self._clock = clock
         self._deadline = deadline
+        self._judgement = Judgement(checks, lifecycle, evidence, in_force, deadline)
         self._delivery = Delivery(lifecycle, checks, in_force, deadline)
 
     async def change(self, managed: Managed, request: Request) -> Operation:
@@ -160,10 +154,10 @@ class Guard:
 
     async def _run(self, plans: Sequence[Plan], bulk: Bulk) -> None:
         """All of a change, for one or for many; a dry run is the same up to the driver."""
-        await self._judge(plans, bulk)
-        held = await self._hold(_passed(plans))
+        await self._judgement.alone(plans, bulk=bulk is not ALONE)
+        held = await self._hold(passed(plans))
         try:
-            await self._judge_devices(_passed(plans), held)
+            await self._judgement.with_devices(passed(plans), held)
             for plan in plans:
                 if plan.error is not None or plan.request.dry_run:
                     self._tell_progress(plan, bulk)
@@ -173,113 +167,19 @@ class Guard:
             self._holds.release(held)
             await asyncio.shield(self._conclude(plans, bulk))
 
-    async def _judge(self, plans: Sequence[Plan], bulk: Bulk) -> None:
-        """Checks 1 to 7, as far as they need no device."""
-        stops = self._in_force()
-        for number, plan in enumerate(plans, 1):
-            try:
-                plan.register = self.checks.before_device(
-                    plan.managed, plan.request, stops, bulk=bulk is not ALONE
-                )
-            except DSMILError as refusal:
-                plan.error = refusal
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
-
     async def _hold(self, plans: Sequence[Plan]) -> set[DeviceId]:
         """Hold the devices; those that others hold longer than the deadline are left out."""
         wanted = {plan.managed.device.device_id for plan in plans}
         try:
             return await self._holds.take(wanted, self._deadline)
         except StateUnavailable as error:
-            _refuse(plans, error)
+            refuse(plans, error)
             return set()
-
-    async def _judge_devices(self, plans: Sequence[Plan], held: set[DeviceId]) -> None:
-        """Checks 1 (again, for waiting takes time), 7 to 9, and whether anything can be journalled."""
-        stops = self._in_force()
-        for plan in plans if stops else ():
-            try:
-                self.checks.under_none_of(stops, plan.managed.device)
-            except DSMILError as refusal:
-                plan.error = refusal
-        silent = await self._compare(_passed(plans))
-        await self._count(_passed(plans))
-        for plan in _passed(plans):
-            try:
-                self.checks.state(plan.managed, held=plan.managed.device.device_id in held)
-                plan.error = silent.get(plan.operation_id)
-            except DSMILError as refusal:
-                plan.error = refusal
-        if passed := _passed(plans):
-            try:
-                await self._evidence.check()
-            except StateUnavailable as error:
-                _refuse(passed, error)
-        if any(plan.request.approval for plan in plans):
-            await asyncio.to_thread(self._use_approvals, _passed(plans))
-
-    def _use_approvals(self, plans: Sequence[Plan]) -> None:
-        """Checks 3 and 6 once more, now that nothing else stands in the way; a dry run uses nothing up."""
-        for plan in plans:
-            if not plan.request.dry_run:
-                try:
-                    self.checks.use_approval(plan.managed, plan.request, plan.kind)
-                except DSMILError as refusal:
-                    plan.error = refusal
-
-    async def _compare(self, plans: Sequence[Plan]) -> dict[str, DSMILError]:
-        """Check 7 where it needs the device: what each register holds now, compared where that is asked for.
-
-        Answers, by operation, which devices did not say.  Nothing is written to those: what cannot be read
-        before cannot be put back, and a write to it would end as unknown.
-        """
-        silent: dict[str, DSMILError] = {}
-        for plans_of_driver in _by_driver(plans):
-            wanted = [(plan.managed, [plan.register]) for plan in plans_of_driver if plan.register]
-            answers = await self._lifecycle.read_many(wanted, deadline=self._deadline)
-            for plan, (reading,) in zip(plans_of_driver, answers, strict=True):
-                plan.old = reading.value
-                device, register = plan.managed.device, plan.register
-                if plan.request.if_value is not None and register is not None:
-                    try:
-                        compare(device, register, plan.request.if_value, reading)
-                    except DSMILError as refusal:
-                        plan.error = refusal
-                elif reading.value is None and reading.error_code in UNREACHED:
-                    message = f"nothing was written: {reading.error}"
-                    hint = "dsmilctl doctor, or a longer --timeout"
-                    silent[plan.operation_id] = NetworkError(message, hint=hint, target=device.shown_id)
-        return silent
-
-    async def _count(self, plans: Sequence[Plan]) -> None:
-        """Check 8; a dry run takes its tokens from a copy of the buckets."""
-        for dry_run in (True, False):
-            counted = [
-                plan
-                for plan in plans
-                if plan.request.dry_run is dry_run and self.checks.buckets(plan.managed.device, plan.kind)
-            ]
-            if not counted:
-                continue
-            rates = self.checks.rates
-            try:
-                chosen = await asyncio.to_thread(rates.rehearsal) if dry_run else rates
-            except StateUnavailable as error:
-                _refuse(counted, error)
-                continue
-            asked = [(plan.managed.device, plan.kind) for plan in counted]
-            if chosen.waits:
-                refusals = await asyncio.to_thread(self.checks.rate, asked, chosen)
-            else:
-                refusals = self.checks.rate(asked, chosen)
-            for plan, refusal in zip(counted, refusals, strict=True):
-                plan.error = refusal
 
     async def _intend(self, plans: Sequence[Plan], bulk: Bulk) -> None:
         """Journal what was refused and what is to be done now; where that fails nothing is done."""
-        live = [plan for plan in _passed(plans) if not plan.request.dry_run]
-        refused = [plan for plan in plans if plan.error is not None and not plan.request.dry_run]
+        live = [plan for plan in passed(plans) if not plan.request.dry_run]
+        refused = [plan for plan in plans if plan.error is not None and plan.request.is_evidence]
         refusals = [plan.refusal(self._evidence, self._ended(plan)) for plan in refused]
         if not live:
             await self._evidence.record_if_possible(refusals)
@@ -289,7 +189,7 @@ class Guard:
             await asyncio.to_thread(bulk.keep, pending)
             await self._evidence.record([*refusals, *(plan.intent(self._evidence) for plan in live)])
         except StateUnavailable as error:
-            _refuse(live, error)
+            refuse(live, error)
             return
         for plan in live:
             plan.intended = True
@@ -310,6 +210,8 @@ class Guard:
                         await self._delivery.carry_out(plan)
                     failed = failed or not plan.ended(self.checks.identity.user).success
                     self._tell_progress(plan, bulk)
+                    if plan.refused:
+                        await asyncio.sleep(0)  # thousands that a stop refuses must not keep the loop
 
         await asyncio.gather(*(work() for _ in range(min(together, len(plans)))))
 
@@ -331,24 +233,6 @@ class Guard:
             bulk.progress(self._ended(plan))
         except Exception:  # whoever watches must not stop what is under way
             LOGGER.exception("the progress of %s could not be told", plan.operation_id)
-
-
-def _passed(plans: Iterable[Plan]) -> list[Plan]:
-    return [plan for plan in plans if plan.error is None]
-
-
-def _refuse(plans: Iterable[Plan], error: DSMILError) -> None:
-    for plan in plans:
-        plan.error = error
-
-
-def _by_driver(plans: Iterable[Plan]) -> list[list[Plan]]:
-    """The plans that write a register which can be read, by driver."""
-    groups: dict[str, list[Plan]] = {}
-    for plan in plans:
-        if plan.register is not None and plan.register.readable:
-            groups.setdefault(plan.managed.driver.name, []).append(plan)
-    return list(groups.values())
 
 
 def _by_device(plans: Iterable[Plan]) -> list[list[Plan]]:

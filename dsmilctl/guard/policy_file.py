@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,21 +29,32 @@ def read_policy(path: Path, default: Policy) -> Policy:
     Raises ConfigError for what is wrong in it and StateUnavailable when it cannot be read: without a policy
     that is understood nothing may change.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise StateUnavailable(f"{path}: {error.strerror}", target=str(path)) from error
-    if len(content) > LARGEST:
-        raise ConfigError(f"{path}: larger than {LARGEST:,} bytes", target=str(path))
+    content = _content(path)
     node, data = _load(path, content)
     _check_keys(path, node)
     try:
         policy = msgspec.convert({**msgspec.to_builtins(default), "name": path.name, **data}, Policy)
     except msgspec.ValidationError as error:
-        raise _wrong(path, node, error) from error
+        raise _wrong(path, node, data, error) from error
     _check_levels(path, node, policy)
     _check_numbers(path, node, policy)
     return policy
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file; whatever else lies there is not waited for."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise StateUnavailable(f"{path} is no file", hint="put a policy there", target=str(path))
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}"
+        raise StateUnavailable(message, hint="make it readable", target=str(path)) from error
+    if len(content) > LARGEST:
+        raise ConfigError(f"{path}: larger than {LARGEST:,} bytes", target=str(path))
+    return content
 
 
 def _load(path: Path, content: bytes) -> tuple[yaml.MappingNode, dict[str, Any]]:
@@ -108,10 +121,21 @@ def _buckets(policy: Policy) -> Iterator[tuple[tuple[str, ...], Bucket]]:
             yield (name,), single
 
 
-def _wrong(path: Path, node: yaml.MappingNode, error: msgspec.ValidationError) -> ConfigError:
+def _wrong(
+    path: Path, node: yaml.MappingNode, data: dict[str, Any], error: msgspec.ValidationError
+) -> ConfigError:
+    """The error with its place; where it is in a mapping, its entries are tried one by one to find it."""
     what, _, where = str(error).partition(" - at `")
-    steps = [step for step in where.rstrip("`").replace("[...]", "").split(".") if step not in ("", "$")]
-    place = _place(path, _find(node, tuple(steps)))
+    field = where.rpartition("$.")[2].partition("[")[0].rstrip("`")
+    steps: tuple[str, ...] = (field,) if field else ()
+    entries = data.get(field)
+    for key, value in entries.items() if isinstance(entries, dict) else ():
+        try:
+            msgspec.convert({field: {key: value}}, Policy)
+        except msgspec.ValidationError:
+            steps = (field, str(key))
+            break
+    place = _place(path, _find(node, steps))
     return ConfigError(f"{place}: {'.'.join(steps) or 'policy'}: {what}", target=".".join(steps))
 
 

@@ -16,6 +16,9 @@ from dsmilctl.model.emergency import Stop
 
 LOGGER = logging.getLogger("dsmilctl.guard")
 
+TOLD = 3
+"""Changes that were cut off and are told one by one."""
+
 
 class Settling:
     """Settles what processes that are no more have left open in this context, once."""
@@ -61,8 +64,10 @@ class Settling:
 
     async def _settle(self, left: Sequence[AuditRecord], devices: Mapping[str, Managed]) -> None:
         found = await asyncio.gather(*(self._found(record, devices) for record in left))
-        for record, fact in zip(left, found, strict=True):
+        for record, fact in list(zip(left, found, strict=True))[:TOLD]:
             LOGGER.warning("%s of %s was cut off, outcome unknown; %s", record.action, record.target, fact)
+        if len(left) > TOLD:
+            LOGGER.warning("%d more were cut off; all are in the journal as UNKNOWN", len(left) - TOLD)
         await self._evidence.record(
             [
                 self._evidence.entry(

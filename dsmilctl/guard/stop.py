@@ -92,8 +92,9 @@ class StopControl:
             error = self._latch.engage(stop)
         except StateUnavailable as problem:
             self._memory.stops += (stop,)
-            return f"{problem.message} It holds as long as this process runs. {problem.hint}".strip()
-        return f"{error} It holds until this machine starts anew." if error else ""
+            hint = f" ({problem.hint})" if problem.hint else ""
+            return f"{problem.message}; it holds as long as this process runs{hint}"
+        return f"{error}; it holds until this machine starts anew" if error else ""
 
     async def drive(
         self, stop: Stop, crews: Sequence[Crew], deadline: float, report: Report = silence

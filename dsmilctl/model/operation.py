@@ -40,7 +40,8 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     WRITE uses `register` and `value`; CONFIG, ACTIVATE, DEACTIVATE, RESET and COMMAND use `command` and
     `arguments`.  `if_value` is the value the register must hold for the write to happen; `dry_run` goes
-    through every check and stops before the driver; `origin` is the command or screen that asked.
+    through every check and stops before the driver; `attempt` marks a dry run whose refusal is evidence,
+    since the change itself was asked for; `origin` is the command or screen that asked.
     """
 
     device_id: DeviceId
@@ -53,8 +54,14 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     if_value: Value | None = None
     verify: bool = True
     dry_run: bool = False
+    attempt: bool = False
     approval: str = ""
     origin: str = ""
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether a refusal belongs into the journal: the change was asked for, not only tried out."""
+        return self.attempt or not self.dry_run
 
 
 def read_request(

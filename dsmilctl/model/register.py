@@ -108,7 +108,7 @@ class Register(msgspec.Struct, frozen=True, gc=False):
         if value is None:
             return ""
         if self.hexadecimal and isinstance(value, int) and abs(value) < LARGEST_SHOWN:
-            return f"0x{value:08X}"
+            return f"{'-' if value < 0 else ''}0x{abs(value):08X}"
         text = f"{value:.6g}" if isinstance(value, float) else _shown(value)
         return f"{text} {self.unit}" if self.unit else text
 

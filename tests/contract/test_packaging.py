@@ -85,7 +85,7 @@ def test_the_wheel_holds_all_of_the_package_with_its_links_and_nothing_else(whee
     package = {name for name in wheel if not name.startswith(f"dsmilctl-{__version__}.")}
 
     assert package == tree("dsmilctl")
-    assert {"dsmilctl/commands/device.py", "dsmilctl/tui/app.py", "dsmilctl/py.typed"} <= package
+    assert {"dsmilctl/commands/bulk.py", "dsmilctl/tui/app.py", "dsmilctl/py.typed"} <= package
 
 
 def test_man_pages_and_completions_are_installed_where_man_and_the_shells_look(wheel: set[str]) -> None:

@@ -112,6 +112,19 @@ def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+def test_every_test_that_the_reliability_page_names_exists() -> None:
+    named = re.findall(
+        r"`(tests/\S+\.py)::(\w+)`", (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    )
+
+    assert len(named) >= 20
+    assert [
+        f"{file}::{test}"
+        for file, test in named
+        if not (ROOT / file).exists() or f"def {test}(" not in (ROOT / file).read_text(encoding="utf-8")
+    ] == []
+
+
 def test_the_readme_shows_the_two_commands_the_platforms_and_a_picture_made_by_the_program() -> None:
     words = README.read_text(encoding="utf-8")
 

@@ -11,7 +11,7 @@ import pytest
 
 from dsmilctl.cli import NOUNS
 from dsmilctl.diagnostics import EXIT_CODES
-from dsmilctl.reference.__main__ import documents
+from dsmilctl.reference.__main__ import documents, write
 from dsmilctl.reference.tree import Command, Option, Tree
 from dsmilctl.reference.walk import walk
 from tests.contract.shells import need
@@ -153,3 +153,28 @@ def test_a_word_that_the_formatter_would_obey_is_shown_as_it_is() -> None:
     assert "'quoted .Sh \\fB -x Op 12 °C" in plain
     assert ".Sh not" in plain
     assert "a\\nb" in plain
+
+
+def test_writing_the_reference_leaves_every_file_and_no_page_of_a_noun_that_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "man").mkdir()
+    (tmp_path / "man/dsmilctl-gone.1").write_text("a noun of last year")
+
+    write(tmp_path)
+
+    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert written == set(documents(walk()))
+
+
+async def test_the_dashboard_draws_the_picture_of_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dsmilctl.reference import picture
+
+    monkeypatch.setenv("DSMIL_HOME", str(tmp_path))
+    monkeypatch.setattr(picture, "SECONDS", 1.5)
+
+    drawn = await picture.picture()
+
+    assert drawn.startswith("<svg")
+    assert "0x8000" in drawn
+    assert "STOP" in drawn

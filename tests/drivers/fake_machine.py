@@ -12,7 +12,7 @@ from dsmilctl.model.device import Device, DeviceId
 from dsmilctl.model.register import Register, Value
 
 STAT = """\
-cpu  1000 100 500 8000 200 50 150 0 0 0
+cpu  1000 100 500 8000 200 50 150 0 40 0
 cpu0 500 50 250 4000 100 25 75 0 0 0
 cpu1 500 50 250 4000 100 25 75 0 0 0
 intr 123456 0 7 9
@@ -23,7 +23,7 @@ procs_running 3
 procs_blocked 1
 """
 LATER = """\
-cpu  1060 100 520 8100 210 50 160 0 0 0
+cpu  1060 100 520 8100 210 50 160 0 70 0
 cpu0 560 50 270 4000 100 25 85 0 0 0
 cpu1 500 50 250 4100 110 25 75 0 0 0
 intr 123999 0 7 9
@@ -32,7 +32,8 @@ processes 4250
 procs_running 1
 procs_blocked 0
 """
-"""200 ticks after STAT: 60 in programs, 20 in the kernel, 10 in interrupts, 10 waiting, 100 idle."""
+"""200 ticks after STAT: 60 in programs (half of them in a guest, told twice), 20 in the kernel, 10 in
+interrupts, 10 waiting, 100 idle."""
 
 MEMINFO = """\
 MemTotal:        8000000 kB

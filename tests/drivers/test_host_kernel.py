@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,12 @@ async def test_messages_that_were_overwritten_are_counted_as_lost(machine: FakeM
     machine.write("dev/kmsg", "6,10,0,-;a\n6,11,0,-;b\n6,15,0,-;c\n")
 
     assert await host.answers("kernel", "messages", "lost") == {"messages": 3, "lost": 13}
+
+
+async def test_the_property_of_a_message_cannot_pass_for_a_message(machine: FakeMachine, host: Host) -> None:
+    machine.write("dev/kmsg", "6,0,0,-;true\n 3,1,9,-;forged\n")
+
+    assert await host.answers("kernel", "messages", "errors") == {"messages": 1, "errors": 0}
 
 
 async def test_a_ring_without_any_message_is_an_error(machine: FakeMachine, host: Host) -> None:
@@ -187,6 +194,20 @@ async def test_a_source_that_takes_long_stops_no_other_part_and_is_never_asked_t
     assert not waiting.done()
     assert (await waiting)["messages"] == 0
     assert log.read_text().split() == ["begin", "end", "begin", "end"]
+
+
+async def test_a_part_that_does_not_answer_costs_one_thread_however_often_it_is_asked(tmp_path: Path) -> None:
+    stuck = program(tmp_path / "journalctl", "sleep 1")
+    host = Host(tmp_path, HostOptions(root=str(tmp_path), kernel="journal", journalctl=stuck))
+    await host.discover()
+    before = threading.active_count()
+
+    for _ in range(5):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await host.answers("kernel")
+
+    assert threading.active_count() - before <= 1
 
 
 async def test_the_firmwares_tokens_are_told_by_number(host: Host) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import sys
 import tempfile
@@ -120,6 +122,29 @@ async def test_a_folder_in_the_place_of_a_sensor_is_that_sensors_error(
     assert answers["temp1"] == 1.0
     assert isinstance(answers["temp2"], HardwareError)
     assert "EISDIR" in answers["temp2"].message
+
+
+async def test_a_pipe_in_the_place_of_a_sensor_does_not_wait_for_a_writer(
+    machine: FakeMachine, host: Host
+) -> None:
+    os.mkfifo(machine.chip(9, "piped", {"temp2_input": "2000"}) / "temp1_input")
+
+    answers = await asyncio.wait_for(host.answers("hwmon:piped"), 10)
+
+    assert isinstance(answers["temp1"], HardwareError)
+    assert answers["temp2"] == 2.0
+
+
+async def test_a_link_that_leads_nowhere_or_in_a_circle_hides_no_other_chip(
+    machine: FakeMachine, host: Host
+) -> None:
+    (machine.root / "sys/class/hwmon/hwmon8").symlink_to("hwmon8")
+    (machine.root / "sys/class/hwmon/hwmon9").symlink_to("../../nowhere")
+    (machine.root / "sys/class/thermal/thermal_zone8").symlink_to("thermal_zone8")
+
+    devices = await host.discover()
+
+    assert {"hwmon:coretemp", "hwmon:nct6775", "thermal:acpitz"} <= set(devices)
 
 
 @pytest.mark.parametrize(
@@ -277,32 +302,50 @@ async def test_cooling_devices_tell_how_far_they_cool(host: Host) -> None:
 
 
 @pytest.fixture
-def secret_sensor() -> Iterator[tuple[Host, Path]]:
+def public() -> Iterator[FakeMachine]:
+    """A machine in a folder that every user may read, which pytest's own folders are not."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        machine = FakeMachine(Path(folder))
-        machine.chip(0, "secret", {"temp1_input": "1000", "temp2_input": "2000"})
-        sensor = machine.root / "sys/class/hwmon/hwmon0/temp2_input"
-        sensor.chmod(0)
-        root = os.geteuid() == 0
+        yield FakeMachine(Path(folder))
+
+
+@contextlib.contextmanager
+def without_rights(path: Path) -> Iterator[None]:
+    """Be a user who may not read `path`."""
+    mode, root = path.stat().st_mode, os.geteuid() == 0
+    path.chmod(0)
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
         if root:
-            os.seteuid(65534)
-        try:
-            yield Host(machine.root), sensor
-        finally:
-            if root:
-                os.seteuid(0)
+            os.seteuid(0)
+        path.chmod(mode)
 
 
-async def test_a_sensor_that_may_not_be_read_is_a_matter_of_rights(secret_sensor: tuple[Host, Path]) -> None:
-    host, sensor = secret_sensor
+async def test_a_sensor_that_may_not_be_read_is_a_matter_of_rights(public: FakeMachine) -> None:
+    sensor = public.chip(0, "secret", {"temp1_input": "1000", "temp2_input": "2000"}) / "temp2_input"
 
-    answers = await host.answers("hwmon:secret")
+    with without_rights(sensor):
+        answers = await Host(public.root).answers("hwmon:secret")
 
     assert answers["temp1"] == 1.0
     error = answers["temp2"]
     assert isinstance(error, PermissionDenied)
-    assert str(sensor.resolve()) in error.message
+    assert str(sensor) in error.message
+
+
+async def test_a_folder_that_may_not_be_read_hides_its_own_parts_and_says_so(public: FakeMachine) -> None:
+    public.write("proc/stat", "")
+    public.zone(0, "acpitz", "27800")
+    host = Host(public.root)
+
+    with without_rights(public.root / "proc"):
+        devices = await host.discover()
+
+    assert list(devices) == ["thermal:acpitz"]
+    assert "Permission denied" in (await host.driver.absent())["cpu"]
 
 
 async def test_every_answer_of_a_failing_chip_is_of_our_error_tree(machine: FakeMachine, host: Host) -> None:

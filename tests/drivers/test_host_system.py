@@ -84,6 +84,20 @@ async def test_the_next_usage_is_that_since_the_reading_before_and_waits_for_not
     assert later == [[75.0]]
 
 
+async def test_a_new_discovery_does_not_forget_when_the_usage_was_read_last(
+    machine: FakeMachine, host: Host
+) -> None:
+    reading = asyncio.create_task(host.answers("cpu", "usage"))
+    await asyncio.sleep(0.02)
+    machine.write("proc/stat", LATER)
+    await reading
+
+    await host.discover()
+    answers = await host.driver.read_many([(host.devices["cpu"], [host.register("cpu", "usage")])])
+
+    assert answers != [None]
+
+
 async def test_counters_of_the_processor_wait_for_nothing(host: Host) -> None:
     await host.discover()
     cpu = host.devices["cpu"]
@@ -273,6 +287,8 @@ async def test_without_the_kernels_files_psutil_tells_the_same(tmp_path: Path) -
 
     assert await other.value("memory", "total") == await files.value("memory", "total")
     assert await other.value("disk:/", "total") == await files.value("disk:/", "total")
+    memory = await other.answers("memory", "total", "available", "used")
+    assert memory["used"] == int(str(memory["total"])) - int(str(memory["available"]))
     uptime, known = await other.value("processes", "uptime"), await files.value("processes", "uptime")
     assert isinstance(uptime, float)
     assert isinstance(known, float)

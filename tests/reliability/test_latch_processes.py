@@ -169,3 +169,19 @@ def test_on_a_full_disk_the_stop_lies_in_the_runtime_folder_and_holds_everybody(
         assert latch(tmp_path).history(1)[0].released_by == "bob"
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@needs_strace
+def test_no_file_of_a_stop_is_ever_open_to_others_not_even_for_a_moment(tmp_path: Path) -> None:
+    log = tmp_path / "calls"
+    strace = ["strace", "-f", "-qq", "-o", str(log), "-e", "trace=openat,chmod,fchmod,fchmodat"]
+    done = subprocess.run([*strace, *command(ENGAGE, tmp_path / "state")], capture_output=True, check=False)
+    if b"ptrace" in done.stderr:
+        pytest.skip("this machine does not let one process trace another")
+
+    calls = [line for line in log.read_text().splitlines() if str(tmp_path / "state") in line]
+    created = [line for line in calls if "O_CREAT" in line]
+
+    assert created
+    assert all("O_EXCL" in line and ", 0600)" in line for line in created)
+    assert not [line for line in calls if "chmod" in line]

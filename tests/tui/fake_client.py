@@ -71,7 +71,7 @@ class World:
         self.broken = ""
         self.tampered = False
         self.gap = 0
-        self.ticks = asyncio.Event()
+        self.hushed = False
 
     def value(self, device: Device, register: Register) -> Any:
         """The value of a register now."""
@@ -229,6 +229,8 @@ class FakeClient(Client):
     ) -> AsyncGenerator[Batch | Gap, None]:
         sequence = 0
         while not self.world.broken:
+            while self.world.hushed and not self.world.broken:
+                await asyncio.sleep(0.01)
             sequence += 1
             if self.world.gap:
                 yield Gap(self.world.gap)

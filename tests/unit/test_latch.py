@@ -258,8 +258,6 @@ def test_a_stop_changed_in_place_is_seen_by_who_has_read_it_already(tmp_path: Pa
 
 
 def test_when_the_folder_cannot_be_written_the_stop_lies_in_the_fallback(tmp_path: Path) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "sim.history").write_text("")
     (tmp_path / "blocked").write_text("")
     latch = Latch(tmp_path / "blocked", "sim", tmp_path / "run")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.screen import ModalScreen, Screen
@@ -19,9 +19,47 @@ if TYPE_CHECKING:
     from dsmilctl.tui.app import DashboardApp
 
 Result = TypeVar("Result")
+Part = TypeVar("Part", bound=Widget)
 
 
-class Page(Screen[None]):
+class Parts(Screen[Result], Generic[Result]):
+    """A screen whose widgets can be asked for by kind and name as long as anybody knows the screen.
+
+    What a worker brings may arrive while the screen is being taken down and its widgets have left the tree;
+    it then changes a widget that nobody sees, instead of failing.
+    """
+
+    def __init__(self, *names: Any, **options: Any) -> None:
+        super().__init__(*names, **options)
+        self._widgets: tuple[Widget, ...] = ()
+
+    def on_mount(self) -> None:
+        """Begin; a screen that is opened while the app ends has no widgets and does nothing."""
+        self._widgets = tuple(node for node in self.walk_children() if isinstance(node, Widget))
+        if self._widgets:
+            self.begin()
+
+    def begin(self) -> None:
+        """Follow the snapshots.  Called once, when the widgets are there."""
+        self.watch(self.app, "snapshot", self._snapshot_changed)
+
+    def _snapshot_changed(self, snapshot: Snapshot) -> None:
+        raise NotImplementedError
+
+    def part(self, kind: type[Part], name: str = "") -> Part:
+        """The widget of this kind, and of this name where there are several."""
+        for widget in self._widgets:
+            if isinstance(widget, kind) and (not name or widget.id == name):
+                return widget
+        raise LookupError(f"{self} has no {kind.__name__} {name}")
+
+    @property
+    def dashboard(self) -> DashboardApp:
+        """The app."""
+        return cast("DashboardApp", self.app)
+
+
+class Page(Parts[None]):
     """A full screen: header, body, banner, footer.  `EXTRA` are commands without a key."""
 
     NAME: ClassVar[str] = ""
@@ -39,36 +77,33 @@ class Page(Screen[None]):
         """What is between header and banner."""
         raise NotImplementedError
 
-    @property
-    def dashboard(self) -> DashboardApp:
-        """The app."""
-        return cast("DashboardApp", self.app)
-
-    def on_mount(self) -> None:
-        """Follow the snapshots; a page in the background sleeps."""
+    def begin(self) -> None:
+        """Put the focus where it begins; a page in the background sleeps."""
+        super().begin()
         if self.INITIAL is not None:
-            self.query_one(self.INITIAL).focus()
-        self.watch(self.app, "snapshot", self._snapshot_changed)
+            self.part(Widget, self.INITIAL).focus()
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened in the background."""
-        self._snapshot_changed(self.dashboard.snapshot)
-        self._show_keys()
+        if self._widgets:
+            self._snapshot_changed(self.dashboard.snapshot)
+            self._show_keys()
 
     def on_resize(self) -> None:
         """The keys that fit are others."""
-        self._show_keys()
+        if self._widgets:
+            self._show_keys()
 
     def _show_keys(self) -> None:
-        commands = [*own_commands(self), *own_commands(self.app)]
-        shown = [command for command in commands if command.show]
-        self.query_one(Footer).show_keys(shown, self.app.size.width)
+        keys = [(command, f"screen.{command.action}") for command in own_commands(self)]
+        keys += [(command, f"app.{command.action}") for command in own_commands(self.app)]
+        self.part(Footer).show_keys(keys, self.app.size.width)
 
     def _snapshot_changed(self, snapshot: Snapshot) -> None:
         if not self.is_current:
             return
-        self.query_one(Header).watch_snapshot(snapshot)
-        self.query_one(Banner).watch_snapshot(snapshot)
+        self.part(Header).watch_snapshot(snapshot)
+        self.part(Banner).watch_snapshot(snapshot)
         self.show(snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
@@ -79,7 +114,7 @@ class Page(Screen[None]):
         return {}
 
 
-class Dialog(ModalScreen[Result], Generic[Result]):
+class Dialog(ModalScreen[Result], Parts[Result], Generic[Result]):
     """A dialog: its own box, and below it the banner and the footer with the stop."""
 
     EXTRA: ClassVar[tuple[Command, ...]] = ()
@@ -97,29 +132,21 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         """The box."""
         raise NotImplementedError
 
-    @property
-    def dashboard(self) -> DashboardApp:
-        """The app."""
-        return cast("DashboardApp", self.app)
-
-    def on_mount(self) -> None:
-        """Follow the snapshots."""
-        self.watch(self.app, "snapshot", self._snapshot_changed)
-
     def on_screen_resume(self) -> None:
         """Show the keys."""
-        self._show_keys()
+        self.on_resize()
 
     def on_resize(self) -> None:
         """The keys that fit are others."""
-        self._show_keys()
+        if self._widgets:
+            self._show_keys()
 
     def _show_keys(self) -> None:
-        shown = [command for command in own_commands(self) if command.show]
-        self.query_one(Footer).show_keys(shown, self.app.size.width)
+        keys = [(command, f"screen.{command.action}") for command in own_commands(self)]
+        self.part(Footer).show_keys(keys, self.app.size.width)
 
     def _snapshot_changed(self, snapshot: Snapshot) -> None:
-        self.query_one(Banner).watch_snapshot(snapshot)
+        self.part(Banner).watch_snapshot(snapshot)
 
     def action_cancel(self) -> None:
         """Close without a result."""
@@ -127,7 +154,15 @@ class Dialog(ModalScreen[Result], Generic[Result]):
 
 
 def own_commands(owner: object) -> list[Command]:
-    """The commands that a screen, a widget or the app (or its class) declares, those without a key last."""
+    """The commands that a screen, a widget or the app (or its class) declares, those without a key last.
+
+    A dialog has those of every dialog as well, unless it declares the key itself.
+    """
     kind = owner if isinstance(owner, type) else type(owner)
-    declared = kind.__dict__.get("BINDINGS", ())
-    return [*(item for item in declared if isinstance(item, Command)), *getattr(kind, "EXTRA", ())]
+    found: dict[str, Command] = {}
+    for ancestor in kind.__mro__:
+        if ancestor is Dialog or ancestor is kind:
+            declared = ancestor.__dict__.get("BINDINGS", ())
+            commands = [item for item in declared if isinstance(item, Command)]
+            found = {**{command.key: command for command in commands}, **found}
+    return [*found.values(), *getattr(kind, "EXTRA", ())]

@@ -71,10 +71,10 @@ class ChangeDialog(Dialog[bool]):
         yield Static(self._range_text(), id="range", classes="field-label", markup=False)
         yield Input(id="value", compact=True, classes="field")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Begin with the value, or with the reason where there is no value."""
-        super().on_mount()
-        self.query_one("#value" if self._type is OperationType.WRITE else "#why", Input).focus()
+        super().begin()
+        self.part(Input, "value" if self._type is OperationType.WRITE else "why").focus()
 
     def _range_text(self) -> str:
         register = self._known_register()
@@ -95,17 +95,17 @@ class ChangeDialog(Dialog[bool]):
     def _edited(self, event: Input.Changed) -> None:
         if event.input.id == "register":
             self._register = event.value.strip()
-            self.query_one("#range", Static).update(self._range_text())
+            self.part(Static, "range").update(self._range_text())
         self._planned = None
-        self.query_one("#go", Button).disabled = True
-        self.query_one("#plan", Static).update("")
-        self.query_one("#problem", Static).update("")
+        self.part(Button, "go").disabled = True
+        self.part(Static, "plan").update("")
+        self.part(Static, "problem").update("")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
-        following = {"register": "#value", "value": "#why"}.get(event.input.id or "")
+        following = {"register": "value", "value": "why"}.get(event.input.id or "")
         if following:
-            self.query_one(following, Input).focus()
+            self.part(Input, following).focus()
         else:
             self._plan()
 
@@ -119,14 +119,14 @@ class ChangeDialog(Dialog[bool]):
         self.run_worker(self._dry_run(request), exclusive=True, exit_on_error=False)
 
     def _request(self) -> Request:
-        why = self.query_one("#why", Input).value.strip()
+        why = self.part(Input, "why").value.strip()
         request = Request(
             device_id=self._device.device_id, type=self._type, justification=why, dry_run=True, origin=ORIGIN
         )
         if self._type is not OperationType.WRITE:
             return request
         register = find_register(self._device.registers, self._register)
-        value = register.parse(self.query_one("#value", Input).value.strip())
+        value = register.parse(self.part(Input, "value").value.strip())
         return msgspec.structs.replace(request, register=register.name, value=value)
 
     async def _dry_run(self, request: Request) -> None:
@@ -146,9 +146,9 @@ class ChangeDialog(Dialog[bool]):
 
     @on(Planned)
     def _show_plan(self, event: Planned) -> None:
-        self.query_one("#plan", Static).update(f"{self._difference(event.operation)}\n{checks_text('')}")
-        self.query_one("#go", Button).disabled = False
-        self.query_one("#cancel", Button).focus()
+        self.part(Static, "plan").update(f"{self._difference(event.operation)}\n{checks_text('')}")
+        self.part(Button, "go").disabled = False
+        self.part(Button, "cancel").focus()
 
     def _difference(self, operation: Operation) -> str:
         if self._type is not OperationType.WRITE:
@@ -166,13 +166,11 @@ class ChangeDialog(Dialog[bool]):
         if self._planned is None:
             return
         if not self.dashboard.arming.left:
-            self.query_one("#problem", Static).update(
-                "Writes are off again: press a to arm them, then confirm."
-            )
-            self.query_one("#cancel", Button).focus()
+            self.part(Static, "problem").update("Writes are off again: press a to arm them, then confirm.")
+            self.part(Button, "cancel").focus()
             return
         request = self._planned
-        self.query_one("#go", Button).disabled = True
+        self.part(Button, "go").disabled = True
         self.run_worker(self._carry_out(request), exclusive=True, exit_on_error=False)
 
     async def _carry_out(self, request: Request) -> None:
@@ -187,7 +185,7 @@ class ChangeDialog(Dialog[bool]):
         if not operation.success:
             hint = f"\n{inert(operation.hint)}" if operation.hint else ""
             text = f"✕ {operation.error_code}: {inert(operation.error)}{hint}"
-            self.query_one("#problem", Static).update(text)
+            self.part(Static, "problem").update(text)
             return
         register = self._known_register()
         back = ""
@@ -202,8 +200,8 @@ class ChangeDialog(Dialog[bool]):
 
     def _say(self, error: DSMILError) -> None:
         hint = f"\n{inert(error.hint)}" if error.hint else ""
-        self.query_one("#plan", Static).update(checks_text(error.code))
-        self.query_one("#problem", Static).update(f"✕ {error.code}: {inert(error.message)}{hint}")
+        self.part(Static, "plan").update(checks_text(error.code))
+        self.part(Static, "problem").update(f"✕ {error.code}: {inert(error.message)}{hint}")
 
     @on(Button.Pressed, "#cancel")
     def _cancelled(self) -> None:
@@ -212,4 +210,4 @@ class ChangeDialog(Dialog[bool]):
     def action_arm(self) -> None:
         """Arm again, from within the dialog."""
         self.dashboard.action_arm()
-        self.query_one("#problem", Static).update("")
+        self.part(Static, "problem").update("")

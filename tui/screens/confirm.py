@@ -31,10 +31,10 @@ class ConfirmDialog(Dialog[bool]):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button(self._verb, id="go", compact=True, variant="error")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """The focus is on Cancel."""
-        super().on_mount()
-        self.query_one("#cancel", Button).focus()
+        super().begin()
+        self.part(Button, "cancel").focus()
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

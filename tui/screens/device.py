@@ -20,6 +20,7 @@ from dsmilctl.model.register import Register
 from dsmilctl.tui.command import Command
 from dsmilctl.tui.inert import inert
 from dsmilctl.tui.messages import HistoryRead, Read, Sampled
+from dsmilctl.tui.operations import OPERATIONS
 from dsmilctl.tui.screens.base import Page
 from dsmilctl.tui.snapshot import Snapshot
 from dsmilctl.tui.widgets.chart import Chart
@@ -38,7 +39,7 @@ class DevicePage(Page):
     """The screen of one device."""
 
     NAME = "device"
-    INITIAL = "#registers"
+    INITIAL = "registers"
     BINDINGS: ClassVar[list[BindingType]] = [
         Command(
             "w",
@@ -81,6 +82,8 @@ class DevicePage(Page):
         Command("escape", "leave", "back", summary="Back to the fleet"),
     ]
 
+    EXTRA = OPERATIONS
+
     def __init__(self, device: Device, *, interval: float = 0.2) -> None:
         super().__init__()
         self.device = device
@@ -99,9 +102,9 @@ class DevicePage(Page):
             yield RecordTable(brief=True, id="history")
         yield Chart(id="chart")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Begin to read."""
-        super().on_mount()
+        super().begin()
         readable = [register.name for register in self.device.registers if register.readable]
         if readable and not self.device.quarantined:
             self._follow("registers", readable, self.dashboard.tick, self._take_read)
@@ -134,7 +137,7 @@ class DevicePage(Page):
         self._charted = register
         if register is None or self.device.quarantined:
             return
-        chart = self.query_one(Chart)
+        chart = self.part(Chart)
         chart.seconds = self._seconds
         chart.begin(inert(register.name), self._chart_text(register), (register.low, register.high))
         series, clock, name = chart.series, self.dashboard.clock, register.name
@@ -154,12 +157,12 @@ class DevicePage(Page):
 
     @on(Read)
     def _show_read(self, event: Read) -> None:
-        self.query_one(RegisterTable).take(event.batch)
+        self.part(RegisterTable).take(event.batch)
 
     @on(Sampled)
     def _show_sampled(self) -> None:
         if not self._paused and self.is_current:
-            self.query_one(Chart).draw(self.dashboard.clock.monotonic())
+            self.part(Chart).draw(self.dashboard.clock.monotonic())
 
     def show(self, snapshot: Snapshot) -> None:
         """The title, and now and then what was done."""
@@ -182,7 +185,7 @@ class DevicePage(Page):
                 parts.append(Part(f" ({inert(status.reason)})", "dim"))
         facts = [device.risk.value, device.group, *(f"{name} {value}" for name, value in device.facts)]
         parts.append(Part("   " + " · ".join(inert(fact) for fact in facts if fact), "dim"))
-        self.query_one("#device-title", Line).show(parts)
+        self.part(Line, "device-title").show(parts)
 
     async def _read_history(self) -> None:
         query = HistoryQuery(device_id=self.device.device_id, limit=100)
@@ -194,7 +197,7 @@ class DevicePage(Page):
 
     @on(HistoryRead)
     def _show_history(self, event: HistoryRead) -> None:
-        self.query_one(RecordTable).take(event.records)
+        self.part(RecordTable).take(event.records)
 
     @on(Table.Chosen, "#registers")
     def _chosen(self) -> None:
@@ -202,13 +205,13 @@ class DevicePage(Page):
 
     @on(Table.Chosen, "#history")
     def _record_chosen(self) -> None:
-        record: AuditRecord | None = self.query_one(RecordTable).record
+        record: AuditRecord | None = self.part(RecordTable).record
         if record is not None:
             self.dashboard.show_record(record)
 
     def action_chart(self) -> None:
         """Chart the register under the cursor."""
-        register = self.query_one(RegisterTable).register
+        register = self.part(RegisterTable).register
         if register is not None and can_be_charted(register):
             self._chart(register)
         elif register is not None:
@@ -218,7 +221,7 @@ class DevicePage(Page):
         """More or fewer seconds."""
         place = WINDOWS.index(self._seconds) + step
         self._seconds = WINDOWS[max(0, min(place, len(WINDOWS) - 1))]
-        chart = self.query_one(Chart)
+        chart = self.part(Chart)
         chart.seconds = self._seconds
         self._retitle()
 
@@ -235,22 +238,26 @@ class DevicePage(Page):
 
     def _retitle(self) -> None:
         if self._charted is not None:
-            self.query_one(Chart).retitle(self._chart_text(self._charted))
+            self.part(Chart).retitle(self._chart_text(self._charted))
 
     def action_other_table(self) -> None:
         """Between registers and history."""
-        tables = [self.query_one(RegisterTable), self.query_one(RecordTable)]
+        tables = [self.part(RegisterTable), self.part(RecordTable)]
         focused = tables[1] if tables[0].has_focus and tables[1].display else tables[0]
         focused.focus()
 
     def action_write(self) -> None:
         """The write dialog for the register under the cursor."""
-        register = self.query_one(RegisterTable).register
+        register = self.part(RegisterTable).register
         self.dashboard.write(self.device, register.name if register and register.writable else "")
 
     def action_operate(self) -> None:
         """The menu of lifecycle verbs and operations."""
         self.dashboard.operate([self.device])
+
+    def action_carry_out(self, name: str) -> None:
+        """An operation of the palette."""
+        self.dashboard.carry_out(name, [self.device])
 
     def action_leave(self) -> None:
         """Back."""
@@ -258,7 +265,7 @@ class DevicePage(Page):
 
     def places(self) -> Mapping[str, str]:
         """The device and the register under the cursor."""
-        register = self.query_one(RegisterTable).register
+        register = self.part(RegisterTable).register
         return {
             "device": self.device.shown_id,
             "selector": self.device.shown_id,

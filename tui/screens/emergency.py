@@ -27,7 +27,7 @@ class EmergencyPage(Page):
     """The screen of the emergency stops."""
 
     NAME = "emergency"
-    INITIAL = "#confirmations"
+    INITIAL = "confirmations"
     BINDINGS: ClassVar[list[BindingType]] = [
         Command(
             "r",
@@ -68,8 +68,8 @@ class EmergencyPage(Page):
         pulled = snapshot.stop
         stop = snapshot.stops[self._place % len(snapshot.stops)] if snapshot.stops else None
         devices = self.dashboard.store.devices if self.dashboard.store else ()
-        self.query_one(ConfirmationTable).take(stop, devices)
-        what, who, how = (self.query_one(f"#stop-{name}", Line) for name in ("what", "who", "how"))
+        self.part(ConfirmationTable).take(stop, devices)
+        what, who, how = (self.part(Line, f"stop-{name}") for name in ("what", "who", "how"))
         if pulled is not None and pulled.phase is not Phase.ENDED:
             what.show([Part(f" ■ {progress_text(pulled)}", "bad")])
             return
@@ -109,7 +109,7 @@ class EmergencyPage(Page):
     def on_stops_read(self, event: StopsRead) -> None:
         """Show the past stops below the table."""
         for number in range(5):
-            line = self.query_one(f"#past-{number}", Line)
+            line = self.part(Line, f"past-{number}")
             line.display = number < len(event.stops)
             if line.display:
                 line.show([Part(f" {past_text(event.stops[number])}", "dim")])
@@ -118,10 +118,11 @@ class EmergencyPage(Page):
 
     def action_release(self) -> None:
         """Ask, and release."""
-        if not self.dashboard.snapshot.stops:
+        stops = self.dashboard.snapshot.stops
+        if stops:
+            self.app.push_screen(ReleaseDialog(self.dashboard.context_name, len(stops)))
+        else:
             self.notify("Nothing is stopped.")
-            return
-        self.app.push_screen(ReleaseDialog(self.dashboard.context_name))
 
     def action_leave(self) -> None:
         """Back."""
@@ -129,7 +130,7 @@ class EmergencyPage(Page):
 
     def places(self) -> Mapping[str, str]:
         """The stop on the screen."""
-        return {"stop": self.query_one(ConfirmationTable).stop_id}
+        return {"stop": self.part(ConfirmationTable).stop_id}
 
 
 def who_text(stop: Stop) -> str:

@@ -19,6 +19,7 @@ from dsmilctl.tui.arrange import in_order, nearest_row, rows_of
 from dsmilctl.tui.command import Command
 from dsmilctl.tui.inert import inert
 from dsmilctl.tui.messages import Arranged, Found
+from dsmilctl.tui.operations import OPERATIONS
 from dsmilctl.tui.screens.base import Page
 from dsmilctl.tui.snapshot import Snapshot
 from dsmilctl.tui.store import FleetStore
@@ -35,7 +36,7 @@ class FleetPage(Page):
     """The first screen."""
 
     NAME = "fleet"
-    INITIAL = "#fleet"
+    INITIAL = "fleet"
     BINDINGS: ClassVar[list[BindingType]] = [
         Command(
             "slash",
@@ -62,11 +63,13 @@ class FleetPage(Page):
             "o",
             "operate",
             "operate",
-            summary="Lifecycle and operations of the device or of the marked ones",
+            summary="Lifecycle and operations of the device or the marked ones",
             twin="dsmilctl -C {context} device connect {selector}",
             impact="write",
         ),
     ]
+
+    EXTRA = OPERATIONS
 
     def __init__(self, *, sparks: bool = True) -> None:
         super().__init__()
@@ -86,7 +89,7 @@ class FleetPage(Page):
     @property
     def table(self) -> FleetTable:
         """The table."""
-        return self.query_one(FleetTable)
+        return self.part(FleetTable)
 
     @property
     def device(self) -> Device | None:
@@ -142,7 +145,7 @@ class FleetPage(Page):
         self._say_filter(event.problem)
 
     def _say_filter(self, error: DSMILError | None) -> None:
-        line = self.query_one("#filter", Line)
+        line = self.part(Line, "filter")
         line.display = bool(self._filter)
         if error is not None:
             line.show([Part(f" {inert(error.message)}", "bad"), Part(f"  {inert(error.hint)}", "dim")])
@@ -168,9 +171,9 @@ class FleetPage(Page):
 
     def _ask(self, label: str, text: str) -> None:
         self._searching = label == "find"
-        self.query_one("#ask").display = True
-        self.query_one("#ask-label", Line).show([Part(f" {label}", "key")])
-        field = self.query_one("#ask-input", Input)
+        self.part(Horizontal, "ask").display = True
+        self.part(Line, "ask-label").show([Part(f" {label}", "key")])
+        field = self.part(Input, "ask-input")
         with field.prevent(Input.Changed):
             field.value = text
         field.focus()
@@ -188,12 +191,12 @@ class FleetPage(Page):
         self._close_ask()
 
     def _close_ask(self) -> None:
-        self.query_one("#ask").display = False
+        self.part(Horizontal, "ask").display = False
         self.table.focus()
 
     def key_escape(self) -> None:
         """Leave the line, then the filter, then the marks."""
-        if self.query_one("#ask").display:
+        if self.part(Horizontal, "ask").display:
             self._close_ask()
         elif self._filter:
             self.action_clear_filter()
@@ -269,6 +272,11 @@ class FleetPage(Page):
         """The menu of lifecycle verbs and operations."""
         if self.chosen:
             self.dashboard.operate(self.chosen)
+
+    def action_carry_out(self, name: str) -> None:
+        """An operation of the palette."""
+        if self.chosen:
+            self.dashboard.carry_out(name, self.chosen)
 
     def places(self) -> Mapping[str, str]:
         """The device under the cursor, and the marked ones as a selector."""

@@ -56,7 +56,7 @@ class HelpPage(Page):
     """The screen of the help."""
 
     NAME = "help"
-    INITIAL = "#help"
+    INITIAL = "help"
     BINDINGS: ClassVar[list[BindingType]] = [Command("escape", "leave", "back", summary="Back")]
 
     def __init__(self, owners: Mapping[str, object]) -> None:
@@ -68,11 +68,11 @@ class HelpPage(Page):
         yield Line(id="help-what")
         yield HelpTable(self._lines, id="help")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Say what this is."""
-        super().on_mount()
+        super().begin()
         text = " Every screen has a twin in the shell; the palette (:) fills in the device under the cursor."
-        self.query_one("#help-what", Line).show([Part(text, "dim")])
+        self.part(Line, "help-what").show([Part(text, "dim")])
 
     def action_leave(self) -> None:
         """Back."""

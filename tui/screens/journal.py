@@ -32,7 +32,7 @@ class JournalPage(Page):
     """The screen of the journal."""
 
     NAME = "journal"
-    INITIAL = "#records"
+    INITIAL = "records"
     BINDINGS: ClassVar[list[BindingType]] = [
         Command(
             "v",
@@ -46,7 +46,7 @@ class JournalPage(Page):
             "slash",
             "filter",
             "filter",
-            summary="Show only some records: outcome=DENIED, user=ada, action=device.write, device=0x8000",
+            summary="Show only some records, such as outcome=DENIED,device=0x8000",
             twin="dsmilctl -C {context} audit log {options}",
             impact="read",
         ),
@@ -92,7 +92,7 @@ class JournalPage(Page):
 
     @on(HistoryRead)
     def _show_records(self, event: HistoryRead) -> None:
-        line = self.query_one("#verdict", Line)
+        line = self.part(Line, "verdict")
         if event.problem is not None:
             line.show(
                 [
@@ -101,7 +101,7 @@ class JournalPage(Page):
                 ]
             )
             return
-        self.query_one(RecordTable).take(event.records)
+        self.part(RecordTable).take(event.records)
         if self._filter:
             text = ",".join(f"{name}={value}" for name, value in self._filter.items())
             line.show(
@@ -114,7 +114,7 @@ class JournalPage(Page):
 
     def action_verify(self) -> None:
         """Check the chain."""
-        self.query_one("#verdict", Line).show([Part(" ◐ checking the chain …", "dim")])
+        self.part(Line, "verdict").show([Part(" ◐ checking the chain …", "dim")])
         self.run_worker(self._verify(), exclusive=True, group="verify", exit_on_error=False)
 
     async def _verify(self) -> None:
@@ -125,13 +125,13 @@ class JournalPage(Page):
 
     @on(Verified)
     def _show_verdict(self, event: Verified) -> None:
-        self.query_one("#verdict", Line).show(verdict_parts(event.verdict))
+        self.part(Line, "verdict").show(verdict_parts(event.verdict))
 
     def action_filter(self) -> None:
         """Ask for conditions."""
-        self.query_one("#ask").display = True
-        self.query_one("#ask-label", Line).show([Part(" /", "key")])
-        field = self.query_one("#ask-input", Input)
+        self.part(Horizontal, "ask").display = True
+        self.part(Line, "ask-label").show([Part(" /", "key")])
+        field = self.part(Input, "ask-input")
         field.value = ",".join(f"{name}={value}" for name, value in self._filter.items())
         field.focus()
 
@@ -143,20 +143,20 @@ class JournalPage(Page):
             self.notify(f"{inert(error.message)}. {inert(error.hint)}", severity="warning", markup=False)
             return
         self._close_ask()
-        self.query_one("#verdict", Line).show([])
+        self.part(Line, "verdict").show([])
         self._read()
 
     def _close_ask(self) -> None:
-        self.query_one("#ask").display = False
-        self.query_one(RecordTable).focus()
+        self.part(Horizontal, "ask").display = False
+        self.part(RecordTable).focus()
 
     def action_leave(self) -> None:
         """Leave the line, then the filter, then the screen."""
-        if self.query_one("#ask").display:
+        if self.part(Horizontal, "ask").display:
             self._close_ask()
         elif self._filter:
             self._filter = {}
-            self.query_one("#verdict", Line).show([])
+            self.part(Line, "verdict").show([])
             self._read()
         else:
             self.app.pop_screen()
@@ -164,13 +164,13 @@ class JournalPage(Page):
     @on(Table.Chosen, "#records")
     def action_show(self) -> None:
         """The whole record."""
-        record = self.query_one(RecordTable).record
+        record = self.part(RecordTable).record
         if record is not None:
             self.dashboard.show_record(record)
 
     def places(self) -> Mapping[str, str]:
         """The record under the cursor, and the filter as options."""
-        record = self.query_one(RecordTable).record
+        record = self.part(RecordTable).record
         return {"sequence": str(record.sequence) if record else ""}
 
 

@@ -104,18 +104,18 @@ class Menu(Dialog[str]):
             yield MenuTable(self._entries, id="entries")
             yield Line(id="twin")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """The field has the focus, the arrow keys move in the list."""
-        super().on_mount()
-        self.query_one(Input).focus()
+        super().begin()
+        self.part(Input).focus()
         values = [entry.value for entry in self._entries]
         if self._chosen in values:
-            self.query_one(MenuTable).cursor = values.index(self._chosen)
+            self.part(MenuTable).cursor = values.index(self._chosen)
         self._show_twin()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        self.query_one(MenuTable).narrow(event.value.strip())
+        self.part(MenuTable).narrow(event.value.strip())
         self._show_twin()
 
     @on(Table.Moved)
@@ -123,8 +123,8 @@ class Menu(Dialog[str]):
         self._show_twin()
 
     def _show_twin(self) -> None:
-        entry = self.query_one(MenuTable).entry
-        line = self.query_one("#twin", Line)
+        entry = self.part(MenuTable).entry
+        line = self.part(Line, "twin")
         if entry is None:
             line.show([Part(" nothing matches", "dim")])
         elif entry.twin:
@@ -134,11 +134,11 @@ class Menu(Dialog[str]):
 
     def action_move(self, rows: int) -> None:
         """Move in the list while the field has the focus."""
-        self.query_one(MenuTable).action_move(rows)
+        self.part(MenuTable).action_move(rows)
 
     def action_copy(self) -> None:
         """Copy the command line."""
-        entry = self.query_one(MenuTable).entry
+        entry = self.part(MenuTable).entry
         if entry is not None and entry.twin:
             self.app.copy_to_clipboard(entry.twin)
             self.notify("Copied")
@@ -146,5 +146,5 @@ class Menu(Dialog[str]):
     @on(Input.Submitted)
     @on(Table.Chosen)
     def _take(self) -> None:
-        entry = self.query_one(MenuTable).entry
+        entry = self.part(MenuTable).entry
         self.dismiss(entry.value if entry else None)

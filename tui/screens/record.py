@@ -29,10 +29,10 @@ class RecordDialog(Dialog[None]):
             with VerticalScroll(classes="lines"):
                 yield Static(record_text(self._record), markup=False)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Long records scroll."""
-        super().on_mount()
-        self.query_one(VerticalScroll).focus()
+        super().begin()
+        self.part(VerticalScroll).focus()
 
 
 def record_text(record: AuditRecord) -> str:

@@ -18,14 +18,16 @@ from dsmilctl.tui.screens.base import Dialog
 class ReleaseDialog(Dialog[bool]):
     """Asks for the context's name and a justification; the focus begins on the name, never on Release."""
 
-    def __init__(self, context: str) -> None:
+    def __init__(self, context: str, stops: int) -> None:
         super().__init__()
+        self._stops = stops
         self._name = context
 
     def body(self) -> Iterable[Widget]:
         """Two fields, what is wrong, two buttons."""
         with Vertical(classes="box"):
-            yield Static("Release the emergency stop", classes="box-title", markup=False)
+            what = "the emergency stop" if self._stops == 1 else f"all {self._stops} emergency stops"
+            yield Static(f"Release {what}", classes="box-title", markup=False)
             yield Static(
                 "Devices stay in their safe state; they can be changed again.", classes="dim", markup=False
             )
@@ -40,11 +42,11 @@ class ReleaseDialog(Dialog[bool]):
 
     @on(Input.Submitted, "#release-name")
     def _name_entered(self) -> None:
-        self.query_one("#release-why", Input).focus()
+        self.part(Input, "release-why").focus()
 
     @on(Input.Submitted, "#release-why")
     def _why_entered(self) -> None:
-        self.query_one("#cancel", Button).focus()
+        self.part(Button, "cancel").focus()
 
     @on(Button.Pressed, "#cancel")
     def _cancelled(self) -> None:
@@ -52,10 +54,10 @@ class ReleaseDialog(Dialog[bool]):
 
     @on(Button.Pressed, "#release")
     def _asked(self) -> None:
-        if self.query_one("#release-name", Input).value.strip() != self._name:
+        if self.part(Input, "release-name").value.strip() != self._name:
             self._say(f"The name is not {inert(self._name)}: nothing was released.")
             return
-        why = self.query_one("#release-why", Input).value.strip()
+        why = self.part(Input, "release-why").value.strip()
         self.run_worker(self._release(why), exclusive=True, exit_on_error=False)
 
     async def _release(self, why: str) -> None:
@@ -76,4 +78,4 @@ class ReleaseDialog(Dialog[bool]):
         self._say(f"{event.error.code}: {inert(event.error.message)}\n{inert(event.error.hint)}")
 
     def _say(self, text: str) -> None:
-        self.query_one("#release-problem", Static).update(text)
+        self.part(Static, "release-problem").update(text)

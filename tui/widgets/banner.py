@@ -8,19 +8,29 @@ from dsmilctl.tui.snapshot import Snapshot
 from dsmilctl.tui.stop import Phase, StopProgress
 from dsmilctl.tui.widgets.line import Line, Part
 
+ROOMY = 16
+"""Rows of a screen on which the line is there although it is empty, so that nothing moves when it is not."""
+
 
 class Banner(Line):
     """An emergency stop before a lost link before lost readings before nothing."""
 
     def watch_snapshot(self, snapshot: Snapshot) -> None:
-        """Show a snapshot."""
-        self.show(*banner_parts(snapshot))
+        """Show a snapshot; a low screen has no line for saying nothing."""
+        left, right = banner_parts(snapshot)
+        self.display = bool(left) or self.app.size.height >= ROOMY
+        self.show(left, right)
 
 
 def banner_parts(snapshot: Snapshot) -> tuple[list[Part], list[Part]]:
     """The line in parts: left, right."""
-    if snapshot.stop is not None and snapshot.stop.phase is not Phase.ENDED:
-        return [Part(f" ■ {progress_text(snapshot.stop)}", "bad")], []
+    pulled = snapshot.stop
+    if pulled is not None and pulled.phase is Phase.BROKEN and snapshot.stops:
+        return [
+            Part(f" ■ EMERGENCY STOP latched, but devices were not told: {inert(pulled.error)}", "bad")
+        ], []
+    if pulled is not None and pulled.phase is not Phase.ENDED:
+        return [Part(f" ■ {progress_text(pulled)}", "bad")], []
     if snapshot.stops:
         return [Part(f" ■ {stops_text(snapshot)}", "bad")], [
             Part("E", "key", "app.emergency"),

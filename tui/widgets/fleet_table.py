@@ -9,13 +9,14 @@ from textual.message import Message
 from dsmilctl.model.device import Risk
 from dsmilctl.model.reading import Reading
 from dsmilctl.tui.inert import inert
-from dsmilctl.tui.ring import GAP, blocks
+from dsmilctl.tui.ring import GAP, SECONDS, blocks
 from dsmilctl.tui.snapshot import Snapshot
 from dsmilctl.tui.store import Condition, FleetStore
 from dsmilctl.tui.units import age_text, milliseconds_text, value_text
 from dsmilctl.tui.widgets.table import Cell, Column, Table
 
 SPARK_CELLS = 20
+SECONDS_A_CELL = SECONDS // SPARK_CELLS
 MARKED_HEAD = len("DEVICE ▲")
 SIGNS = {
     Condition.QUARANTINE: ("⊘ quarantine", "dim"),
@@ -70,8 +71,14 @@ class FleetTable(Table):
 
     def show(self, snapshot: Snapshot) -> None:
         """Paint what the snapshot changed on the screen."""
-        self._snapshot = snapshot
-        self.repaint_changed()
+        before, self._snapshot = self._snapshot, snapshot
+        store = self.store
+        follows = snapshot.number == before.number + 1  # else changes of other snapshots were not seen
+        if store is None or not follows or _mark(before) != _mark(snapshot):
+            self.repaint_changed()
+        else:
+            moved = snapshot.changed | store.failing
+            self.repaint_changed(lambda index: self.order[index] in moved)
 
     def columns(self) -> Sequence[Column]:
         """Device, name, state, risk, the fleet's key registers, the last minute, age and latency."""
@@ -173,6 +180,11 @@ class FleetTable(Table):
     def action_sort_by(self, key: str) -> None:
         """A click on a head sorts by it."""
         self.post_message(self.SortAsked(key))
+
+
+def _mark(snapshot: Snapshot) -> tuple[object, ...]:
+    """What concerns every row: another link, another stop, another cell of the last minute."""
+    return snapshot.live, snapshot.silent_for, snapshot.stops, int(snapshot.monotonic) // SECONDS_A_CELL
 
 
 def state_cell(store: FleetStore, row: int, condition: Condition) -> tuple[str, str]:

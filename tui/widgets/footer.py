@@ -26,15 +26,17 @@ KEY_NAMES = {
 class Footer(Line):
     """The last line of every screen."""
 
-    def show_keys(self, commands: Sequence[Command], width: int) -> None:
-        """Show as many keys as there is room for, and the stop."""
+    def show_keys(self, keys: Sequence[tuple[Command, str]], width: int) -> None:
+        """Show as many keys as there is room for, each with the action of a click, and the stop."""
         stop = stop_parts(width)
         room = width - sum(cell_len(part.text) for part in stop)
         parts: list[Part] = [Part(" ")]
         room -= 1
-        for command in commands:
+        for command, action in keys:
+            if not command.show or not command.key:
+                continue
             pair = [
-                Part(key_name(command.key), "key", command.action),
+                Part(key_name(command.key), "key", action),
                 Part(f" {command.description}  ", "dim"),
             ]
             needed = sum(cell_len(part.text) for part in pair)

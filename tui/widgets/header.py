@@ -22,7 +22,9 @@ class Header(Line):
         left += [Part("   "), guard_part(snapshot)]
         right = [link_part(snapshot), *count_parts(snapshot, width), *clock_parts(snapshot, width)]
         if width < 60:
-            left = [Part(" "), Part(inert(snapshot.context), "strong"), Part(" "), guard_part(snapshot)]
+            left = [Part(" "), Part(inert(snapshot.context), "strong"), Part("  "), guard_part(snapshot)]
+        if width < 34 and not (snapshot.read_only or snapshot.armed_for):
+            left.pop()
         self.show(left, right)
 
 

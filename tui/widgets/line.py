@@ -46,9 +46,7 @@ class Line(Widget):
         if not self.size.width:
             return
         text = "".join(part.text for part in self._arrange(self.size.width))
-        first, last = difference(self._painted, text)
-        if not same_inks or not text.isascii() or not self._painted.isascii():
-            first, last = wide_difference(self._painted, text) if same_inks else (0, self.size.width)
+        first, last = difference(self._painted, text) if same_inks else (0, self.size.width)
         if last > first:
             self.refresh(Region(first, 0, last - first, 1))
 
@@ -61,7 +59,7 @@ class Line(Widget):
         right_width = sum(cell_len(part.text) for part in self._right)
         if right_width >= width:
             return _cut(self._right, width)
-        left = _cut(self._left, width - right_width)
+        left = _cut(self._left, width - right_width - 1)
         taken = sum(cell_len(part.text) for part in left)
         return [*left, Part(" " * (width - right_width - taken)), *self._right]
 
@@ -93,16 +91,15 @@ def _cut(parts: Sequence[Part], width: int) -> list[Part]:
 
 
 def difference(before: str, after: str) -> tuple[int, int]:
-    """The first and last place that differ; everything when the lengths do."""
+    """The cells from the first to the last that differ; all of them when the lengths do."""
     if len(before) != len(after):
-        return 0, max(len(before), len(after))
-    places = [place for place, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
-    return (places[0], places[-1] + 1) if places else (0, 0)
-
-
-def wide_difference(before: str, after: str) -> tuple[int, int]:
-    """The same in cells, for text in which a character may take two."""
-    first, last = difference(before, after)
-    if cell_len(before) != cell_len(after) or len(before) != len(after):
         return 0, max(cell_len(before), cell_len(after))
-    return cell_len(after[:first]), cell_len(after[:last])
+    places = [place for place, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
+    if not places:
+        return 0, 0
+    first, last = places[0], places[-1] + 1
+    if before.isascii() and after.isascii():
+        return first, last
+    if cell_len(before) != cell_len(after):
+        return 0, max(cell_len(before), cell_len(after))
+    return cell_len(after[:first]), max(cell_len(before[:last]), cell_len(after[:last]))

@@ -93,5 +93,7 @@ def what_text(parameters: dict[str, Any]) -> str:
     else:
         shown = {name: item for name, item in parameters.items() if name not in LEFT_OUT}
         what = " ".join(f"{name}={item}" for name, item in shown.items())
+    if parameters.get("error"):
+        what = what.replace(f"code={parameters.get('code')}", "").strip()
     why = parameters.get("error") or parameters.get("justification") or parameters.get("reason") or ""
     return inert(" · ".join(part for part in (what, str(why)) if part))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -18,6 +18,7 @@ from textual.strip import Strip
 from dsmilctl.tui.command import Command
 from dsmilctl.tui.inert import fit, inert
 from dsmilctl.tui.widgets.ink import INK_CLASSES, ink
+from dsmilctl.tui.widgets.line import difference
 
 GAP = 2
 
@@ -61,7 +62,7 @@ class Table(ScrollView, can_focus=True):
         Command("enter", "choose", "open", show=False, summary="Open the row under the cursor"),
     ]
 
-    cursor: reactive[int] = reactive(0)
+    cursor: reactive[int] = reactive(0, repaint=False)
     """The row under the cursor."""
 
     class Chosen(Message):
@@ -96,7 +97,7 @@ class Table(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._shown: list[tuple[Column, int]] = []
+        self._shown: list[tuple[Column, int, int]] = []
         self._painted: dict[int, tuple[int, tuple[Cell, ...]]] = {}
 
     def columns(self) -> Sequence[Column]:
@@ -128,8 +129,11 @@ class Table(ScrollView, can_focus=True):
         self._painted.clear()
         self.refresh()
 
-    def repaint_changed(self) -> None:
-        """Paint the cells on the screen that differ from what was painted last."""
+    def repaint_changed(self, moved: Callable[[int], bool] | None = None) -> None:
+        """Paint the cells on the screen that differ from what was painted last.
+
+        `moved` says of a row whether anything about it can have changed; without it every row is looked at.
+        """
         offset = self.scroll_offset.y
         for y in range(self.HEAD, self.size.height):
             index = offset + y - self.HEAD
@@ -137,21 +141,23 @@ class Table(ScrollView, can_focus=True):
             if index >= self.row_count():
                 if painted is not None:
                     self.refresh(Region(0, y, self.size.width, 1))
-                continue
-            if painted is None or painted[0] != index:
+            elif painted is None or painted[0] != index:
                 self.refresh(Region(0, y, self.size.width, 1))
-            else:
+            elif moved is None or moved(index):
                 self._refresh_difference(y, painted[1], tuple(self.cells(index)))
 
     def _refresh_difference(self, y: int, before: tuple[Cell, ...], after: tuple[Cell, ...]) -> None:
         if before == after:
             return
         x = GAP
-        order = {column.key: place for place, column in enumerate(self.columns())}
-        for column, width in self._shown:
-            place = order[column.key]
-            if before[place] != after[place]:
-                self.refresh(Region(x, y, width, 1))
+        for column, width, place in self._shown:
+            old, new = before[place], after[place]
+            if old != new:
+                first, last = 0, width
+                if old.ink == new.ink:
+                    texts = (fit(cell.text, width, column.right) for cell in (old, new))
+                    first, last = difference(*texts)
+                self.refresh(Region(x + first, y, last - first, 1))
             x += width + GAP
 
     def _lay_out(self) -> None:
@@ -164,8 +170,10 @@ class Table(ScrollView, can_focus=True):
             columns.remove(victim)
         spare = room - _needed(columns)
         growing = sum(column.grows for column in columns)
+        places = {column.key: place for place, column in enumerate(self.columns())}
         self._shown = [
-            (column, max(1, column.width + (spare // growing if column.grows else 0))) for column in columns
+            (column, max(1, column.width + (spare // growing if column.grows else 0)), places[column.key])
+            for column in columns
         ]
 
     def render_line(self, y: int) -> Strip:
@@ -184,7 +192,7 @@ class Table(ScrollView, can_focus=True):
     def _render_head(self, width: int) -> Strip:
         style = ink(self, "head")
         segments = [Segment(" " * GAP, style)]
-        for column, column_width in self._shown:
+        for column, column_width, _ in self._shown:
             text = fit(inert(self.head(column)), column_width, column.right)
             action = Style(meta={"@click": f"sort_by('{column.key}')"})
             segments += [Segment(text, style + action), Segment(" " * GAP, style)]
@@ -195,12 +203,10 @@ class Table(ScrollView, can_focus=True):
         ground = ink(self, "plain", cursor=here)
         sign = "▸" if here else " "
         segments = [Segment(sign + self.mark(index), ink(self, "accent", cursor=here))]
-        order = {column.key: place for place, column in enumerate(self.columns())}
-        for column, column_width in self._shown:
-            cell = cells[order[column.key]]
-            style = ink(self, cell.ink, cursor=here)
-            segments.append(Segment(fit(cell.text, column_width, column.right), style))
-            segments.append(Segment(" " * GAP, ground))
+        for column, column_width, place in self._shown:
+            cell = cells[place]
+            text = fit(cell.text, column_width, column.right) + " " * GAP
+            segments.append(Segment(text, ink(self, cell.ink, cursor=here)))
         return Strip(segments).adjust_cell_length(width, ground)
 
     def on_resize(self) -> None:

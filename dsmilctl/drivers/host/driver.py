@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from dsmilctl.drivers.contract import Answer, Capability, Driver, DriverContext
-from dsmilctl.drivers.host.machine import Absent, Machine, names
+from dsmilctl.drivers.host.machine import Absent, Machine
 from dsmilctl.drivers.host.options import HostOptions
 from dsmilctl.drivers.host.part import Part
 from dsmilctl.drivers.host.rooms import Room, rooms
+from dsmilctl.drivers.host.workers import Workers
 from dsmilctl.errors import DeviceNotFound, DSMILError
 from dsmilctl.model.device import Device, DeviceId
 from dsmilctl.model.reading import Span
@@ -32,6 +33,7 @@ class HostDriver(Driver):
         super().__init__(options, context)
         self._parts: dict[DeviceId, Part] = {}
         self._absent: dict[str, str] | None = None
+        self._workers = Workers()
         self._underway: dict[DeviceId, asyncio.Future[list[Answer]]] = {}
 
     async def discover(self) -> Sequence[Device]:
@@ -44,12 +46,15 @@ class HostDriver(Driver):
         absent: dict[str, str] = {}
         for room in rooms(machine):
             try:
-                found += await _search(room, machine)
+                found += await self._search(room, machine)
             except Absent as reason:
                 absent[room.kind] = str(reason)
         self._keep(found)
         self._absent = absent
         return [part.device for part in self._parts.values()]
+
+    async def _search(self, room: Room, machine: Machine) -> list[Part]:
+        return await self._workers.start(partial(room.search, machine)) if room.slow else room.search(machine)
 
     def _keep(self, found: Sequence[Part]) -> None:
         """Take over what was found; a part that looks as before stays, with what it remembers."""
@@ -60,7 +65,11 @@ class HostDriver(Driver):
             self._parts[part.device.device_id] = known if known is not None and same else part
         for part in before.values():
             if self._parts.get(part.device.device_id) is not part:
-                part.close()
+                self._close(part)
+
+    def _close(self, part: Part) -> None:
+        if part.device.device_id not in self._underway:  # else it would wait for a read that may never end
+            part.close()
 
     async def absent(self) -> Mapping[str, str]:
         """Kinds of parts that this machine does not have, and how that was found out."""
@@ -98,7 +107,7 @@ class HostDriver(Driver):
         device_id = part.device.device_id
         while device_id in self._underway:
             await asyncio.wait({self._underway[device_id]})
-        reading = asyncio.ensure_future(asyncio.to_thread(part.read, registers))
+        reading = self._workers.start(partial(part.read, registers))
         self._underway[device_id] = reading
         reading.add_done_callback(partial(self._ended, device_id))
         return await asyncio.shield(reading)
@@ -130,10 +139,4 @@ class HostDriver(Driver):
     async def shutdown(self) -> None:
         """Let go of every open file."""
         for part in self._parts.values():
-            part.close()
-
-
-async def _search(room: Room, machine: Machine) -> list[Part]:
-    if room.slow and names(machine.path(room.place)):
-        return await asyncio.to_thread(room.search, machine)
-    return room.search(machine)
+            self._close(part)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from dsmilctl.drivers.contract import Answer
-from dsmilctl.drivers.host.machine import Machine, Nonsense, line, names, natural, printable, whole
+from dsmilctl.drivers.host.machine import Machine, Nonsense, line, names, natural, place, printable, whole
 from dsmilctl.drivers.host.names import Names, id_of, register_of
 from dsmilctl.drivers.host.part import Part, Sensor, SensorPart, numbered
 from dsmilctl.model.device import Device
@@ -70,7 +70,7 @@ def chips(machine: Machine) -> list[Chip]:
     The real folder is remembered: when a chip goes and another one takes its number, it is not mistaken.
     """
     folder = machine.path("sys/class/hwmon")
-    places = sorted((str((folder / name).resolve()) for name in names(folder)), key=natural)
+    places = sorted((str(place(folder / name)) for name in names(folder)), key=natural)
     given = Names()
     return [_chip(Path(place), given) for place in places]
 

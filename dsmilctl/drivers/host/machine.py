@@ -108,6 +108,11 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def place(path: Path) -> Path:
+    """Where a path leads in the end; a link that goes in a circle leads nowhere and hurts nobody."""
+    return Path(os.path.realpath(path))
+
+
 def natural(name: str) -> list[tuple[int, str]]:
     """A sort key that orders digits by their number."""
     return [(int(part) if part.isdecimal() else -1, part) for part in re.split("([0-9]+)", name)]
@@ -134,5 +139,6 @@ def wholes(fields: Iterable[str]) -> list[int]:
 
 def printable(field: str, length: int = 80) -> str:
     """A field on one line without control characters, cut to `length`."""
-    clean = "".join(character if character.isprintable() else " " for character in field)
-    return " ".join(clean.split())[:length]
+    if not field.isprintable():
+        field = "".join(character if character.isprintable() else " " for character in field)
+    return " ".join(field.split())[:length]

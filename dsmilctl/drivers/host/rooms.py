@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from dsmilctl.drivers.host.machine import Absent, Machine
+from dsmilctl.drivers.host.machine import Absent, Machine, names
 from dsmilctl.drivers.host.part import Part
 
 
@@ -26,7 +26,7 @@ class Room(msgspec.Struct, frozen=True):
         """The parts of this kind; raises Absent where there are none, or the search failed."""
         try:
             parts = list(self.find(machine))
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError) as error:
             raise Absent(f"looking for a {self.what} failed: {error}") from error
         if not parts:
             raise Absent(machine.why_absent(self.place, self.what))
@@ -37,17 +37,21 @@ def rooms(machine: Machine) -> tuple[Room, ...]:
     """The rooms of a machine: the kernel's files where it has them, else psutil."""
     source = machine.options.source
     foreign = source == "auto" and machine.real and not machine.path("proc").is_dir()
-    return (_by_psutil() if source == "psutil" or foreign else _in_files()) + _sensors(machine)
+    return (_by_psutil() if source == "psutil" or foreign else _in_files(machine)) + _sensors(machine)
 
 
-def _in_files() -> tuple[Room, ...]:
+def _has(machine: Machine, folder: str) -> bool:
+    return bool(names(machine.path(folder)))
+
+
+def _in_files(machine: Machine) -> tuple[Room, ...]:
     from dsmilctl.drivers.host.disks import find_disks
     from dsmilctl.drivers.host.network import find_interfaces
     from dsmilctl.drivers.host.processor import find_processor
     from dsmilctl.drivers.host.system import find_load, find_memory, find_processes
 
     return (
-        Room("cpu", find_processor, "proc/stat", "processor"),
+        Room("cpu", find_processor, "proc/stat", "processor", slow=_has(machine, "sys/class/hwmon")),
         Room("memory", find_memory, "proc/meminfo", "memory"),
         Room("load", find_load, "proc/loadavg", "load average"),
         Room("processes", find_processes, "proc/stat", "processes"),
@@ -73,13 +77,20 @@ def _sensors(machine: Machine) -> tuple[Room, ...]:
     from dsmilctl.drivers.host.hwmon import find_chips
     from dsmilctl.drivers.host.kernel import find_kernel
     from dsmilctl.drivers.host.thermal import find_cooling, find_fans, find_zones
-    from dsmilctl.drivers.host.tokens import find_tokens, tool_serves
+    from dsmilctl.drivers.host.tokens import find_tokens, token_folders, tool_serves
 
+    chips, zones = _has(machine, "sys/class/hwmon"), _has(machine, "sys/class/thermal")
     return (
-        Room("hwmon", find_chips, "sys/class/hwmon", "sensor chip", slow=True),
-        Room("thermal", find_zones, "sys/class/thermal", "thermal zone", slow=True),
-        Room("fan", find_fans, "sys/class/hwmon", "fan", slow=True),
+        Room("hwmon", find_chips, "sys/class/hwmon", "sensor chip", slow=chips),
+        Room("thermal", find_zones, "sys/class/thermal", "thermal zone", slow=zones),
+        Room("fan", find_fans, "sys/class/hwmon", "fan", slow=chips),
         Room("cooling", find_cooling, "sys/class/thermal", "cooling device"),
         Room("kernel", find_kernel, "dev/kmsg", "kernel messages"),
-        Room("tokens", find_tokens, "sys/devices/platform", "Dell SMBIOS tokens", slow=tool_serves(machine)),
+        Room(
+            "tokens",
+            find_tokens,
+            "sys/devices/platform",
+            "Dell SMBIOS tokens",
+            slow=tool_serves(machine) or bool(machine.once(token_folders)),
+        ),
     )

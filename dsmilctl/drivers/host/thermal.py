@@ -11,7 +11,7 @@ import msgspec
 from dsmilctl.drivers.contract import Answer
 from dsmilctl.drivers.host.hwmon import KINDS, chips, measuring, scaled
 from dsmilctl.drivers.host.hwmon import SOURCE as HWMON_SOURCE
-from dsmilctl.drivers.host.machine import Machine, Nonsense, line, names, whole
+from dsmilctl.drivers.host.machine import Machine, Nonsense, line, names, place, whole
 from dsmilctl.drivers.host.names import Names, id_of, register_of
 from dsmilctl.drivers.host.part import Part, Sensor, SensorPart, numbered
 from dsmilctl.model.device import Device
@@ -30,7 +30,7 @@ def find_zones(machine: Machine) -> Iterable[Part]:
         folder = machine.path(FOLDER) / name
         if name.startswith("thermal_zone") and (folder / "temp").exists():
             kind = line(folder / "type") or name
-            yield _zone(given.take(id_of("thermal", kind)), kind, folder.resolve())
+            yield _zone(given.take(id_of("thermal", kind)), kind, place(folder))
 
 
 def _zone(device_id: str, kind: str, folder: Path) -> SensorPart:
@@ -112,7 +112,7 @@ def find_cooling(machine: Machine) -> Iterable[Part]:
         if name.startswith("cooling_device") and (folder / name / "cur_state").exists():
             kind = line(folder / name / "type")
             registers.append(_cooler(given.take(register_of(kind, name)), kind, folder / name))
-            sensors[registers[-1].name] = Sensor((folder / name / "cur_state").resolve(), whole)
+            sensors[registers[-1].name] = Sensor(place(folder / name) / "cur_state", whole)
     if registers:
         device = Device(
             "cooling", "cooling devices", "host", numbered(registers), group="sensors",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dsmilctl.drivers.contract import Answer
-from dsmilctl.drivers.host.machine import Absent, Machine, Nonsense, line, names, printable
+from dsmilctl.drivers.host.machine import Absent, Machine, Nonsense, line, printable
 from dsmilctl.drivers.host.part import Part, Sensor, SensorPart
 from dsmilctl.drivers.host.program import installed, run
 from dsmilctl.model.device import Device
@@ -26,9 +26,8 @@ def find_tokens(machine: Machine) -> Iterable[Part]:
     reasons = []
     wanted = machine.options.tokens
     if wanted in ("auto", "sysfs"):
-        folders = sorted(machine.path("sys/devices/platform").glob("dell-smbios*/tokens"))
-        if folders:
-            return [_in_folder(folders[0])]
+        for folder in machine.once(token_folders):
+            return [_in_folder(folder)]
         reasons.append(f"{machine.path('sys/devices/platform')}/dell-smbios.*/tokens does not exist")
     if tool_serves(machine):
         try:
@@ -36,6 +35,11 @@ def find_tokens(machine: Machine) -> Iterable[Part]:
         except (OSError, Nonsense) as error:
             reasons.append(str(error.strerror if isinstance(error, OSError) else error))
     raise Absent("; ".join(reasons))
+
+
+def token_folders(machine: Machine) -> list[Path]:
+    """The kernel's folders of tokens: one, or none."""
+    return sorted(machine.path("sys/devices/platform").glob("dell-smbios*/tokens"))
 
 
 def tool_serves(machine: Machine) -> bool:
@@ -62,7 +66,7 @@ def _in_folder(folder: Path) -> Part:
     """Tokens of the kernel's folder: what the firmware's table says of each, not how it is set now."""
     registers: list[Register] = []
     sensors: dict[str, Sensor] = {}
-    found = [(match, entry) for entry in names(folder) if (match := re.fullmatch(FILE, entry))]
+    found = [(match, entry.name) for entry in folder.iterdir() if (match := re.fullmatch(FILE, entry.name))]
     for match, entry in sorted(found, key=lambda item: (int(item[0][1], 16), item[0][2] != "value")):
         token, kind = int(match[1], 16), match[2]
         what = {"value": "value that makes the token active", "location": "place that the token is kept at"}[

@@ -215,7 +215,7 @@ ENDPOINTS = (
         answer=History, summary="What was asked of a device", errors=UNKNOWN,
     ),
     Endpoint(
-        method="POST", path="/devices/{device_id}/lifecycle/{verb}", handler=lifecycle, answer=LifecycleStatus,
-        summary="Carry out a lifecycle verb", errors=UNKNOWN,
+        method="POST", path="/devices/{device_id}/lifecycle/{verb}", handler=lifecycle,
+        answer=LifecycleStatus, summary="Carry out a lifecycle verb", errors=UNKNOWN,
     ),
 )  # fmt: skip

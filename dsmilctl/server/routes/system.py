@@ -125,16 +125,21 @@ async def sdk(call: Call) -> dict[str, str]:
 
 
 ENDPOINTS = (
-    Endpoint(method="GET", path="/system/status", handler=status, answer=SystemStatus, summary="System status"),
     Endpoint(
-        method="GET", path="/system/capabilities", handler=capabilities, answer=Capabilities, summary="Capabilities"
+        method="GET", path="/system/status", handler=status, answer=SystemStatus, summary="System status",
+    ),
+    Endpoint(
+        method="GET", path="/system/capabilities", handler=capabilities, answer=Capabilities,
+        summary="Capabilities",
     ),
     Endpoint(
         method="GET", path="/monitoring/health", handler=health, answer=Health, summary="Health", login=False
     ),
     Endpoint(
-        method="GET", path="/monitoring/metrics", handler=metrics, answer=str, summary="Metrics for Prometheus",
-        clearance=Clearance.SECRET, media="text/plain",
+        method="GET", path="/monitoring/metrics", handler=metrics, answer=str,
+        summary="Metrics for Prometheus", clearance=Clearance.SECRET, media="text/plain",
     ),
-    Endpoint(method="GET", path="/sdk/{name}", handler=sdk, answer=dict[str, str], summary="A client library"),
+    Endpoint(
+        method="GET", path="/sdk/{name}", handler=sdk, answer=dict[str, str], summary="A client library",
+    ),
 )  # fmt: skip

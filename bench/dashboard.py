@@ -1,0 +1,197 @@
+"""Dashboard: its budgets with 10,000 simulated devices, a tenth changing each second, on 120 by 40.
+
+The dashboard runs in a process of its own on a pseudo-terminal.  Times that depend on the machine are judged
+beside `gh --version` of the same minute: 39 ms where the budgets were set, hence first paint ≤ 400 / 39 and
+key to handler ≤ 25 / 39 of it.  `python -m bench.dashboard` prints the rows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.pseudo_terminal import PseudoTerminal
+from bench.row import Row
+
+DEVICES = 10_000
+WATCHED = 20.0
+KEYS = 100
+STARTS = 7
+GH_THERE = 39.0
+"""Milliseconds of `gh --version` on the machine for which the budgets were written."""
+
+
+def rows() -> Iterable[Row]:
+    """First paint, keys, processor, bytes and memory with a large fleet; then one live chart."""
+    gh = version_of_gh()
+    with tempfile.TemporaryDirectory(prefix="dsmilctl-bench-") as folder:
+        paints = [first_paint(Path(folder)) for _ in range(STARTS)]
+        yield judged("dashboard: first paint", statistics.median(paints), 400, gh)
+        yield from large_fleet(Path(folder), gh)
+        yield from live_chart(Path(folder))
+
+
+def judged(name: str, ours: float, budget: float, gh: float) -> Row:
+    """A row in milliseconds, judged beside gh where there is one."""
+    if not gh:
+        return Row(name, ours, "ms", budget)
+    return Row(name, ours, "ms", round(budget / GH_THERE, 2), "gh --version", gh)
+
+
+def version_of_gh() -> float:
+    """The median of `gh --version` in milliseconds; 0 where there is no gh."""
+    if shutil.which("gh") is None:
+        return 0.0
+    took = []
+    for _ in range(15):
+        begun = time.perf_counter()
+        subprocess.run(["gh", "--version"], stdout=subprocess.DEVNULL, check=True)
+        took.append((time.perf_counter() - begun) * 1000)
+    return statistics.median(took)
+
+
+def start(folder: Path, devices: int, log: Path | None = None) -> PseudoTerminal:
+    """The dashboard on the simulator, in a terminal; `log` gets the times of its handlers."""
+    line = [sys.executable, "-m", "bench.dashboard", "--child"]
+    options = {"devices": devices, "period": 10 if devices > 1000 else 1}
+    environment = {
+        **os.environ,
+        "DSMIL_HOME": str(folder),
+        "DSMIL_SIM_OPTIONS": json.dumps(options),
+        "BENCH_LOG": str(log or ""),
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+    return PseudoTerminal(line, environment)
+
+
+def first_paint(folder: Path) -> float:
+    """Milliseconds from the start of the process until the first screen, footer and all, was written."""
+    terminal = start(folder, 84)
+    try:
+        return (terminal.wait_for("STOP EVERYTHING") - terminal.begun) * 1000
+    finally:
+        terminal.close()
+
+
+def large_fleet(folder: Path, gh: float) -> Iterable[Row]:
+    """A fleet that is only watched, then one in which somebody moves about."""
+    log = folder / "keys"
+    terminal = start(folder, DEVICES, log)
+    try:
+        shown = terminal.wait_for("°C", 60.0)
+        yield Row("dashboard: readings of 10,000 on the screen after", (shown - terminal.begun), "s")
+        time.sleep(15.0)
+        share, rate = watch(terminal, WATCHED)
+        yield Row("dashboard: 10,000 devices, processor", share * 100, "%", 5)
+        yield Row("dashboard: 10,000 devices, written", rate / 1000, "kB/s", 10)
+        typed = []
+        for number in range(KEYS):
+            typed.append(terminal.type("j" if number % 20 < 15 else "k"))
+            time.sleep(0.173)
+        yield Row("dashboard: 10,000 devices, memory", terminal.resident_bytes() / 1e6, "MB", 120)
+        terminal.type("q")
+        terminal.wait()
+    finally:
+        terminal.close()
+    delays = sorted((at - sent) * 1000 for sent, at in zip(typed, times(log, "key"), strict=True))
+    yield Row("dashboard: key to handler, median", statistics.median(delays), "ms")
+    yield judged("dashboard: key to handler, p95", delays[int(len(delays) * 0.95)], 25, gh)
+
+
+def live_chart(folder: Path) -> Iterable[Row]:
+    """One chart at twenty samples a second."""
+    log = folder / "frames"
+    terminal = start(folder, 84, log)
+    try:
+        terminal.wait_for("°C", 30.0)
+        terminal.type("\r")
+        terminal.wait_for("per second", 30.0)
+        terminal.type("]]]")
+        terminal.wait_for("20 per second", 30.0)
+        time.sleep(5.0)
+        begun = time.monotonic()
+        share, rate = watch(terminal, WATCHED)
+        ended = time.monotonic()
+        terminal.type("qq")
+        terminal.wait()
+    finally:
+        terminal.close()
+    frames = [at for at in times(log, "frame") if begun <= at <= ended]
+    yield Row("dashboard: live chart, frames", len(frames) / (ended - begun), "1/s", 19, at_least=True)
+    yield Row("dashboard: live chart, processor", share * 100, "%", 10)
+    yield Row("dashboard: live chart, written", rate / 1000, "kB/s")
+
+
+def watch(terminal: PseudoTerminal, seconds: float) -> tuple[float, float]:
+    """The share of one core and the bytes per second, over some seconds."""
+    begun, used, written = time.monotonic(), terminal.processor_seconds(), terminal.count()
+    time.sleep(seconds)
+    elapsed = time.monotonic() - begun
+    return (terminal.processor_seconds() - used) / elapsed, (terminal.count() - written) / elapsed
+
+
+def times(log: Path, kind: str) -> list[float]:
+    """The monotonic times of one kind of note in the log of the dashboard's process."""
+    notes = (line.split() for line in log.read_text().splitlines())
+    return [float(at) for name, at in notes if name == kind]
+
+
+def child() -> int:
+    """The dashboard itself, with a note of when its handlers ran."""
+    from dsmilctl.client.interface import Client
+    from dsmilctl.tui.run import run_dashboard
+
+    def open_client(context: str) -> Client:
+        from dsmilctl.client.opening import connect
+
+        return connect(context)
+
+    notes: list[str] = []
+    if os.environ["BENCH_LOG"]:
+        note_handlers(notes)
+    try:
+        return run_dashboard("sim", False, False, open_client)
+    finally:
+        if os.environ["BENCH_LOG"]:
+            Path(os.environ["BENCH_LOG"]).write_text("\n".join(notes))
+
+
+def note_handlers(notes: list[str]) -> None:
+    """Note when a key's action runs and when a frame is drawn."""
+    from dsmilctl.tui.widgets.chart import Chart
+    from dsmilctl.tui.widgets.table import Table
+
+    move, draw = Table.action_move, Chart.draw
+
+    def action_move(table: Table, rows: int) -> None:
+        notes.append(f"key {time.monotonic()}")
+        move(table, rows)
+
+    def drawn(chart: Chart, now: float) -> None:
+        draw(chart, now)
+        notes.append(f"frame {time.monotonic()}")
+
+    setattr(Table, "action_move", action_move)  # noqa: B010 - noted, not replaced
+    setattr(Chart, "draw", drawn)  # noqa: B010 - noted, not replaced
+
+
+def main() -> int:
+    """Print the rows."""
+    for row in rows():
+        print(row.line, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(child() if "--child" in sys.argv else main())

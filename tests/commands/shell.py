@@ -1,0 +1,187 @@
+"""Shell: runs command lines in fresh processes, each with a home of its own to use up."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+PATIENCE = 30.0
+STILL = {"DSMIL_SIM_OPTIONS": '{"period": 1e12}'}
+"""Simulated devices whose registers do not change by themselves."""
+
+
+Variables = Mapping[str, str]
+NONE: Variables = MappingProxyType({})
+
+
+class Error(NamedTuple):
+    """An error as a program reads it from stderr."""
+
+    code: str
+    message: str
+    hint: str | None
+    target: str | None
+
+
+class Answer(NamedTuple):
+    """What a process said and how it ended."""
+
+    exit: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Stdout as one JSON document."""
+        return json.loads(self.out)
+
+    @property
+    def data(self) -> Any:
+        """The data of the JSON document on stdout."""
+        return self.json["data"]
+
+    @property
+    def lines(self) -> list[Any]:
+        """Stdout as one JSON document per line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def error(self) -> Error:
+        """The JSON error on stderr: its last line."""
+        told = json.loads(self.err.splitlines()[-1])["error"]
+        return Error(told["code"], told["message"], told["hint"], told["target"])
+
+
+class Shell:
+    """A shell with a home folder and an environment that no other test sees."""
+
+    def __init__(self, home: Path, environment: Variables = STILL) -> None:
+        self.home = home
+        self.environment = {**inherited(), **environment, "HOME": str(home), "DSMIL_HOME": str(home)}
+        self.environment["PATH"] = f"{_commands(home)}:{os.environ['PATH']}"
+
+    def __call__(
+        self, line: str, *, stdin: str | bytes = "", timeout: float = PATIENCE, environment: Variables = NONE
+    ) -> Answer:
+        """Run a line of shell; `dsmilctl` in it is a fresh process."""
+        return self._run(["/bin/sh", "-c", line], stdin, timeout, environment)
+
+    def run(
+        self,
+        *arguments: str | bytes,
+        stdin: str | bytes = "",
+        timeout: float = PATIENCE,
+        limits: Callable[[], None] | None = None,
+        environment: Variables = NONE,
+    ) -> Answer:
+        """Run dsmilctl itself, without a shell between; `limits` is called in the new process before it."""
+        return self._run([*PROGRAM, *arguments], stdin, timeout, environment, limits)
+
+    def start(self, *arguments: str, environment: Variables = NONE) -> Running:
+        """Start dsmilctl and leave it running."""
+        process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            cwd=self.home,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        return Running(process)
+
+    def _run(
+        self,
+        command: list[Any],
+        stdin: str | bytes,
+        timeout: float,
+        environment: Variables,
+        limits: Callable[[], None] | None = None,
+    ) -> Answer:
+        done = subprocess.run(
+            command,
+            cwd=self.home,
+            env={**self.environment, **environment},
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            preexec_fn=limits,
+        )
+        answer = Answer(done.returncode, _text(done.stdout), _text(done.stderr))
+        assert "Traceback" not in answer.err or "--debug" in str(command), answer.err
+        return answer
+
+
+PROGRAM = [sys.executable, "-m", "dsmilctl"]
+
+
+class Running:
+    """A command that goes on until somebody ends it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def line(self) -> str:
+        """The next line of stdout, as soon as it is there."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().decode()
+
+    def told(self) -> str:
+        """The next line of stderr, as soon as it is there."""
+        assert self._process.stderr is not None
+        return self._process.stderr.readline().decode()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the command still runs."""
+        return self._process.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the command a signal."""
+        self._process.send_signal(number)
+
+    def end(self, number: signal.Signals | None = None) -> Answer:
+        """Send a signal, or none, and wait for what else the command has to say."""
+        if number is not None:
+            self.send(number)
+        out, err = self._process.communicate(timeout=PATIENCE)
+        return Answer(self._process.returncode, _text(out), _text(err))
+
+
+def inherited() -> dict[str, str]:
+    """The environment that every command gets: nothing of the settings of whoever runs the tests."""
+    ours = ("DSMIL", "XDG_", "PYTHON", "LC_", "LANG", "COLUMNS", "LINES", "NO_COLOR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
+
+
+def largest_file(size: int) -> Callable[[], None]:
+    """A limit under which no file can be written beyond `size` bytes, as on a disk that is full."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+def _commands(home: Path) -> Path:
+    """A folder with `dsmilctl` in it, for the PATH of a shell."""
+    folder = home / "bin"
+    folder.mkdir(exist_ok=True)
+    script = folder / "dsmilctl"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dsmilctl "$@"\n')
+    script.chmod(0o755)
+    return folder
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "backslashreplace")

@@ -1,0 +1,79 @@
+"""What is made cannot be unmade by how it is shown, and what is refused leaves evidence."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.commands.shell import Shell
+
+
+@pytest.mark.parametrize("option", ["--fields nope", "--jq '.data|error(\"no\")'"])
+def test_a_change_is_shown_whole_where_the_format_does_not_fit_it(shell: Shell, option: str) -> None:
+    answer = shell(f"dsmilctl -C sim device write 0x8030 CONFIG 5 --yes {option}")
+
+    assert answer.exit == 0
+    assert "SUCCESS" in answer.out
+    assert "everything is shown instead" in answer.err
+
+
+def test_the_id_that_undoes_a_bulk_is_shown_whatever_fields_are_asked_for(shell: Shell) -> None:
+    answer = shell(
+        "dsmilctl -C sim bulk write 0x8030-0x8031 CONFIG 7 --yes --justification 'a new setpoint'"
+        " -o json --fields nope"
+    )
+
+    assert answer.exit == 0
+    assert shell(f"dsmilctl -C sim bulk undo {answer.data['id']} --yes").exit == 0
+
+
+def test_a_plan_that_is_refused_wholly_is_in_the_journal(shell: Shell) -> None:
+    refused = shell("dsmilctl -C sim device reset 0x8000-0x8001 --yes")
+
+    assert refused.exit == 1
+    records = shell("dsmilctl -C sim audit log --outcome DENIED -o json").data
+    assert [record["target"] for record in records] == ["0x8001", "0x8000"]
+    assert {record["action"] for record in records} == {"device.reset"}
+
+
+def test_a_dry_run_that_is_refused_leaves_nothing(shell: Shell) -> None:
+    shell("dsmilctl -C sim device reset 0x8000-0x8001 --dry-run")
+
+    assert shell("dsmilctl -C sim audit log -o json").data == []
+
+
+@pytest.mark.parametrize(
+    "line", ["--deadline 2x", "--deadline 500ms", "--yes", "-y", "-o nonsense", "--fields nope"]
+)
+def test_a_slip_in_an_option_holds_no_stop_up(shell: Shell, line: str) -> None:
+    answer = shell(f"dsmilctl -C sim emergency stop {line}")
+
+    assert answer.exit == 0
+    assert len(shell("dsmilctl -C sim emergency status -o json").data) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dsmilctl -C simm emergency stop",
+        "dsmilctl -C sim --timeout abc emergency stop",
+        "dsmilctl -C sim emergency stop --reason",
+        "dsmilctl -C sim emergency stop --nonsense",
+        "dsmilctl -C sim emergency stop 0x9999",
+    ],
+)
+def test_a_stop_that_was_not_understood_says_so_first(shell: Shell, line: str) -> None:
+    answer = shell(line)
+
+    assert answer.exit == 2
+    assert "NOTHING WAS STOPPED" in answer.err
+    assert shell("dsmilctl -C sim emergency status -o json").data == []
+
+
+def test_durations_have_units_everywhere(shell: Shell) -> None:
+    answer = shell(
+        "dsmilctl -C sim --timeout 500ms --deadline 1m stream devices 0x8000 --interval 100ms --for 300ms"
+    )
+
+    assert answer.exit == 0
+    assert answer.lines[0]["interval"] == 0.1
+    assert answer.lines[-1]["reason"] == "time"

@@ -1,0 +1,146 @@
+"""Help: every command says what it does, what it takes, how risky it is, and shows lines that really run."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from dsmilctl.commands.grammar import parameters
+from dsmilctl.commands.help_page import IMPACTS, fitting, noun_page, verb_page
+from dsmilctl.commands.nouns import Noun, Verb, nouns
+from dsmilctl.tables import columns_taken
+from tests.commands.shell import Shell
+from tests.commands.terminal import Terminal
+
+VERBS = [(noun, verb) for noun in nouns() for verb in noun.verbs.values()]
+NAMES = [f"{noun.name} {verb.name}".strip() for noun, verb in VERBS]
+WATCHING = "--watch"
+EXAMPLES = [line for _, verb in VERBS for line in verb.examples if WATCHING not in line]
+
+PREPARED = {
+    "setpoints.csv": "printf 'device_id,register,value\\n0x8030,CONFIG,5\\n' > setpoints.csv",
+    "night.ndjson": 'echo \'{"device_id": "0x8030", "type": "deactivate"}\' > night.ndjson',
+    "anchor.json": "dsmilctl -C sim device write 0x8030 CONFIG 5 --yes; dsmilctl audit export anchor.json",
+    "emergency release": "dsmilctl -C sim emergency stop",
+    "audit show": "dsmilctl -C sim device write 0x8030 CONFIG 5 --yes",
+    "context previous": "dsmilctl context use sim",
+    "context remove": "dsmilctl context add big --driver sim",
+    "share/bash-completion": "mkdir -p .local/share/bash-completion/completions",
+    ".zfunc": "mkdir .zfunc",
+    "config/fish": "mkdir -p .config/fish/completions",
+    "bulk-0123456789ab": (
+        "dsmilctl -C sim bulk write 0x8030 CONFIG 5 --justification 'night setpoints' --yes"
+        " && cd state/bulks/sim && f=$(ls *.json)"
+        " && sed s/${f%.json}/bulk-0123456789ab/ $f > bulk-0123456789ab.json"
+    ),
+}
+"""What has to be there for an example with these words."""
+
+SHORTENED = {"--count 50": "--count 2", "--for 10s": "--for 200ms", "/media/safe/": "", "~/": ""}
+"""What is put in the place of words, so that an example takes no longer than a test may and stays at home."""
+
+NEEDS_TERMINAL = ("dsmilctl -C sim tui", "dsmilctl -C local --read-only tui")
+
+
+@pytest.mark.parametrize(("noun", "verb"), VERBS, ids=NAMES)
+def test_every_command_says_what_it_does_with_an_example_and_its_impact(noun: Noun, verb: Verb) -> None:
+    assert verb.summary[0].isupper()
+    assert verb.impact in IMPACTS
+    assert verb.examples
+    assert all(line.startswith("dsmilctl ") for line in verb.examples)
+    assert all(f" {noun.name} {verb.name}".rstrip() in line for line in verb.examples)
+    assert all(getattr(parameter, "help", "") for parameter in parameters(verb))
+
+
+def test_only_reading_commands_are_tagged_as_reading() -> None:
+    changing = {name for name, (_, verb) in zip(NAMES, VERBS, strict=True) if verb.impact != "read"}
+
+    assert {"device write", "bulk undo", "emergency stop", "driver disable", "config set"} <= changing
+    assert not {name for name in changing if name.split()[-1] in ("list", "show", "log", "status", "read")}
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_every_example_runs(shell: Shell, line: str) -> None:
+    for words, preparation in PREPARED.items():
+        if words in line:
+            prepared = shell(preparation)
+            assert prepared.exit == 0, prepared.err
+    for words, shorter in SHORTENED.items():
+        line = line.replace(words, shorter)
+
+    answer = shell(line)
+
+    if line in NEEDS_TERMINAL:
+        assert (answer.exit, "needs a terminal" in answer.err) == (2, True)
+    else:
+        assert answer.exit == 0, answer.err
+
+
+def test_an_example_that_watches_goes_on_until_it_is_interrupted(shell: Shell) -> None:
+    watching = [line for _, verb in VERBS for line in verb.examples if WATCHING in line]
+    assert len(watching) == 1
+
+    running = shell.start(*watching[0].split()[1:])
+
+    assert running.line().startswith("DEVICE")
+    assert running.end(signal.SIGINT).exit == 130
+
+
+def test_help_is_found_in_every_way_that_people_try(shell: Shell) -> None:
+    wanted = shell("dsmilctl emergency stop --help")
+
+    assert wanted.out.startswith("Usage: dsmilctl emergency stop [SEL] [OPTIONS]")
+    for line in ("help emergency stop", "-C sim emergency stop -h", "emergency stop 0x8000 --help"):
+        assert shell(f"dsmilctl {line}") == wanted
+    root = shell("dsmilctl --help")
+    for line in ("", "help", "-h", "-C sim --help"):
+        assert shell(f"dsmilctl {line}") == root
+
+
+def test_help_fits_a_narrow_terminal(shell: Shell) -> None:
+    with Terminal(shell, "device", "read", "--help", columns=60) as terminal:
+        assert terminal.ends() == 0
+
+    long = [line for line in terminal.seen.splitlines() if columns_taken(line) > 60]
+    assert all(line.startswith("  dsmilctl") for line in long), "examples are never broken"
+
+
+def test_a_page_names_arguments_options_examples_and_impact() -> None:
+    page = verb_page(
+        usage="dsmilctl device read SEL [OPTIONS]",
+        text="Read registers.\n\nA device that fails\nis a row.",
+        arguments=[("SEL", "devices")],
+        options=[("--offset N", "byte offset"), ("-h, --help", "this page")],
+        examples=["dsmilctl device read 0x8000"],
+        impact="read",
+        width=60,
+    )
+
+    assert page.splitlines()[:12] == [
+        "Usage: dsmilctl device read SEL [OPTIONS]",
+        "",
+        "Read registers.",
+        "",
+        "A device that fails is a row.",
+        "",
+        "Arguments:",
+        "  SEL         devices",
+        "",
+        "Options:",
+        "  --offset N  byte offset",
+        "  -h, --help  this page",
+    ]
+    assert "Example:\n  dsmilctl device read 0x8000\n" in page
+    assert "Impact:         read: changes nothing\n" in page
+
+
+def test_a_name_that_is_too_long_has_its_meaning_on_the_next_line() -> None:
+    page = noun_page("fleet", "many devices", [("a-very-long-verb-that-nobody-would-type", "Go")], 60)
+
+    assert page.splitlines()[5:6] == ["  a-very-long-verb-that-nobody-would-type  Go"]
+
+
+@pytest.mark.parametrize(("terminal", "page"), [(None, 100), (300, 100), (72, 72), (10, 40)])
+def test_a_page_is_as_wide_as_the_terminal_within_reason(terminal: int | None, page: int) -> None:
+    assert fitting(terminal) == page

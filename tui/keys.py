@@ -1,0 +1,78 @@
+"""Keys: the commands that are there on every page."""
+
+from __future__ import annotations
+
+from dsmilctl.tui.command import Command
+from dsmilctl.tui.terminal import STOP_KEY
+
+EVERYWHERE = (
+    Command(
+        STOP_KEY,
+        "stop_everything",
+        "STOP",
+        show=False,
+        priority=True,
+        summary="Emergency stop of every device, at once, without asking",
+        twin="dsmilctl -C {context} emergency stop",
+        impact="danger",
+    ),
+    Command(
+        "ctrl+c",
+        "interrupt",
+        "quit",
+        show=False,
+        priority=True,
+        summary="Copy the selected text, or quit with exit status 130",
+    ),
+    Command("a", "arm", "arm", summary="Arm writes for a minute", impact="screen"),
+    Command(
+        "c", "contexts", "context", summary="Switch to another context", twin="dsmilctl context use NAME"
+    ),
+    Command(
+        "J",
+        "journal",
+        "journal",
+        summary="The journal of every change",
+        twin="dsmilctl -C {context} audit log",
+        impact="read",
+    ),
+    Command(
+        "E",
+        "emergency",
+        "emergency",
+        summary="What is stopped, who confirmed, and the release",
+        twin="dsmilctl -C {context} emergency status",
+        impact="read",
+    ),
+    Command(
+        "colon,ctrl+p",
+        "commands",
+        "commands",
+        summary="Every command, with the command line that does the same",
+    ),
+    Command("question_mark,f1", "help", "help", summary="Every key of every screen"),
+    Command(
+        "y",
+        "copy_twin",
+        "copy",
+        show=False,
+        summary="Copy the command line that shows the same as this screen",
+    ),
+    Command("t", "next_theme", "theme", show=False, summary="Dark, light or the terminal's own colours"),
+    Command(
+        "ctrl+s",
+        "screenshot_here",
+        "picture",
+        show=False,
+        summary="Save a picture of the screen as SVG in the current folder",
+    ),
+    Command("ctrl+r", "reconnect", "reconnect", show=False, summary="Open the context again without waiting"),
+    Command(
+        "ctrl+z",
+        "suspend_process",
+        "suspend",
+        show=False,
+        summary="Suspend the dashboard; fg brings it back",
+    ),
+    Command("q,ctrl+q", "back_or_quit", "quit", show=False, summary="Back to the fleet, and from there quit"),
+)
