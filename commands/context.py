@@ -142,7 +142,7 @@ def add(
 
 async def _open(name: str) -> None:
     """Open a context and close it again: raises where its driver or its options cannot be."""
-    from dsmilctl.client.opening import connect
+    from dsmilctl.client.connecting import connect
 
     async with connect(name):
         pass

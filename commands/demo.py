@@ -13,7 +13,7 @@ import typer
 
 from dsmilctl import diagnostics
 from dsmilctl.client.interface import Client
-from dsmilctl.client.opening import connect
+from dsmilctl.client.connecting import connect
 from dsmilctl.clock import SYSTEM
 from dsmilctl.commands.execution import execute
 from dsmilctl.commands.invocation import invocation

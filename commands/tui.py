@@ -24,7 +24,7 @@ def tui(
     Example: dsmilctl -C local --read-only tui
     """
     from dsmilctl.client.interface import Client
-    from dsmilctl.client.opening import connect
+    from dsmilctl.client.connecting import connect
     from dsmilctl.tui.run import run_dashboard
 
     chosen = invocation()

@@ -10,12 +10,13 @@ from pathlib import Path
 import msgspec
 
 from dsmilctl.client.bulks import Bulks
-from dsmilctl.client.interface import Client, ContextInfo
+from dsmilctl.client.connecting import connect as connect
+from dsmilctl.client.interface import ContextInfo
 from dsmilctl.client.local import LocalClient
 from dsmilctl.client.local_approvals import Consents
 from dsmilctl.client.local_drivers import InstalledDrivers
 from dsmilctl.clock import SYSTEM, Clock
-from dsmilctl.config.contexts import Context, find_context
+from dsmilctl.config.contexts import Context
 from dsmilctl.config.paths import Paths, file_name, paths
 from dsmilctl.config.settings import Settings, load_settings
 from dsmilctl.drivers.managed import Reconnect
@@ -39,25 +40,6 @@ from dsmilctl.guard.stop import StopControl, Unlatched
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.emergency import Stop
 from dsmilctl.model.identity import Identity
-
-
-def connect(
-    context: str = "",
-    *,
-    read_only: bool = False,
-    timeout: float | None = None,
-    settings: Settings | None = None,
-    clock: Clock = SYSTEM,
-    despite_errors: bool = False,
-) -> Client:
-    """A client on a context, not yet opened; without a name on the current one.
-
-    `read_only` lets no change through, `timeout` is the seconds that one call of a driver may take.
-    Raises NotFound for an unknown context and ConfigError for a wrong configuration, which `despite_errors`
-    does not need to find a built-in context.
-    """
-    found = find_context(context, despite_errors=despite_errors)
-    return connect_context(found, read_only=read_only, timeout=timeout, settings=settings, clock=clock)
 
 
 def connect_context(

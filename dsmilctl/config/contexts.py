@@ -32,8 +32,21 @@ class DriverUse(msgspec.Struct, frozen=True):
     options: dict[str, Any] = {}
 
 
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """The server of a remote context.
+
+    `ca` is a file of further authorities, `certificate` one with the client's certificate and key;
+    `insecure` lets its certificate go unverified, or the conversation unencrypted.
+    """
+
+    url: str
+    ca: str = ""
+    certificate: str = ""
+    insecure: bool = False
+
+
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """What a command talks to.
+    """What a command talks to: drivers, the devices of a fleet file, or a server.
 
     `target` says it to a reader.  `fleet` is the key of latch, lock and state: contexts over the same drivers
     are the same fleet, whatever they are called and however the options change, so that a stop holds for
@@ -48,6 +61,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     fleet: str = ""
     builtin: bool = False
     description: str = ""
+    server: Server | None = None
+    file: str = ""
 
 
 BUILTIN = {

@@ -89,6 +89,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.state / "tokens"
 
     @property
+    def login_locks_folder(self) -> Path:
+        """Where the locks are that let one process at a time renew a login."""
+        return self.state / "logins"
+
+    @property
     def log_file(self) -> Path:
         """Where a program that runs long logs when asked for a file without a name."""
         return self.state / "dsmilctl.log"

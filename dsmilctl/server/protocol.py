@@ -7,14 +7,15 @@ import json
 import socket
 from typing import Any
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from dsmilctl.clock import SYSTEM, rfc3339
 
 HEAD_DEADLINE = 10.0
 """Seconds in which the head of a request has to arrive, from its first byte or the connection's beginning."""
+LARGEST_HEAD = 65_536
+"""Bytes that the head of a request may have."""
 REST_DEADLINE = 1.0
 """Seconds that a client has to end a body that was answered before its end."""
 MOST_DISCARDED = 1 << 20
@@ -24,10 +25,13 @@ LAST_BYTES_DEADLINE = 5.0
 MOST_CONNECTIONS = 8192
 
 
-class HttpProtocol(H11Protocol):
-    """HTTP/1.1 with deadlines for the head of a request and for the rest of a body that nobody reads."""
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with limits: the size of a head, and deadlines for it and for the rest of an unread body."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _in_head = False
+    _in_body = False
+    _head_size = 0
     _discarded = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
@@ -44,12 +48,35 @@ class HttpProtocol(H11Protocol):
             if self._discarded > MOST_DISCARDED:
                 self.transport.abort()
                 return
+        elif self._in_head:
+            self._head_size += len(data)
+            if self._head_size > LARGEST_HEAD:
+                self.send_400_response(f"a head may have {LARGEST_HEAD:,} bytes")
+                return
         super().data_received(data)
-        awaiting_head = self.conn.their_state is h11.IDLE
-        if awaiting_head and self.conn.trailing_data[0]:
+        if self._in_head:
             self._due(HEAD_DEADLINE)
-        elif not awaiting_head and not self._answered_early():
+        elif not self._answered_early():
             self._met()
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._in_head, self._head_size = True, 0
+
+    def on_headers_complete(self) -> None:
+        """The head of a request is there; raises ValueError, which the parser turns into a failure."""
+        self._in_head, self._in_body = False, True
+        if sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD:
+            raise ValueError("a head beyond the limit")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A request is complete; one that was answered before may be followed by another."""
+        if self._answered_early():
+            self._wait_for_next()
+        self._in_body = False
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """An answer is complete; a body that is still on its way has to end, or the connection does."""
@@ -62,30 +89,40 @@ class HttpProtocol(H11Protocol):
         self._met()
         super().connection_lost(exc)
 
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+    def handle_websocket_upgrade(self) -> None:
         """The head was that of a WebSocket, which has deadlines of its own."""
         self._met()
-        super().handle_websocket_upgrade(event)
+        super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP, or has a head beyond the limit, gets the envelope of every failure."""
         self._met()
-        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+        if self._answering():
             self.transport.abort()
             return
         body = _envelope(msg)
-        headers = [
-            ("content-type", "application/json"),
-            ("content-length", str(len(body))),
-            ("connection", "close"),
-        ]
-        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
-        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
+        head = (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
         self.transport.close()
 
+    def _answering(self) -> bool:
+        """Whether the beginning of an answer is out already: nothing else can be said then."""
+        cycle = self.cycle
+        return cycle is not None and cycle.response_started and not cycle.response_complete
+
     def _answered_early(self) -> bool:
-        return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
+        """Whether a request was answered whose body is still on its way."""
+        return self._in_body and self.cycle is not None and self.cycle.response_complete
+
+    def _wait_for_next(self) -> None:
+        self._met()
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     def _due(self, seconds: float) -> None:
         if self._deadline is None:

@@ -142,13 +142,13 @@ class Api:
     async def renew(self, spent: str, ends: float) -> None:
         """Have a new pair of tokens instead of `spent`; whoever comes second finds it done."""
         session = self.session
-        async with session.renewing:
+        async with session.alone(ends):
             if session.access_token != spent:
                 return
             if not session.refresh_token:
                 session.forget()
                 if (login := session.own_login()) is None:
-                    raise TokenExpired("the login is over", hint="log in again")
+                    raise TokenExpired("the login is over", hint=session.login_hint)
                 await self.log_in(login, ends)
                 return
             try:

@@ -1,16 +1,18 @@
-"""Session: who the client is to the server.  Tokens live in memory only."""
+"""Session: who the client is to the server.  Its tokens live in memory, and in the store of a context."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import msgspec
 
 from dsmilctl import redaction
 from dsmilctl.client.remote.config import ClientConfig
 from dsmilctl.client.remote.failures import again
-from dsmilctl.clock import Clock
+from dsmilctl.client.remote.keeping import KeptLogin, LoginStore
+from dsmilctl.clock import NANOSECONDS, Clock
 from dsmilctl.errors import AuthenticationError
 from dsmilctl.wire.auth import Login, Tokens, UserContext
 
@@ -34,6 +36,8 @@ class Session:
         self.refused: AuthenticationError | None = None
         self.renewing = asyncio.Lock()
         self.adopted: Callable[[Tokens], None] | None = None
+        self.store: LoginStore | None = None
+        self.login_hint = "log in again"
         self._renew_at = float("inf")
 
     def adopt(self, tokens: Tokens) -> None:
@@ -54,6 +58,29 @@ class Session:
         redaction.register(refresh_token)
         self.access_token, self.refresh_token = access_token, refresh_token
         self._renew_at = float("inf")
+
+    def resume(self, kept: KeptLogin) -> None:
+        """Go on with the login that an earlier process kept."""
+        self.access_token, self.refresh_token = kept.access_token, kept.refresh_token
+        self.user, self.bulk_limit = kept.user, kept.bulk_limit
+        left = (kept.expires_at - self._clock.now()) / NANOSECONDS
+        self._renew_at = self._clock.monotonic() + left - min(MARGIN, max(0.0, left) / 2)
+
+    @asynccontextmanager
+    async def alone(self, ends: float) -> AsyncIterator[None]:
+        """Renew as the only one, in this process and beside others that keep the same login.
+
+        What another process has renewed meanwhile is taken over.
+        """
+        async with self.renewing:
+            if self.store is None:
+                yield
+                return
+            async with self.store.alone(ends):
+                kept = self.store.load()
+                if kept is not None and kept.access_token != self.access_token:
+                    self.resume(kept)
+                yield
 
     def forget(self) -> None:
         """Be nobody."""
