@@ -271,6 +271,19 @@ async def test_after_a_gap_news_come_before_the_next_gap() -> None:
     assert await box.next() == Missed(1)
 
 
+async def test_what_waits_of_an_ended_subscription_is_not_said_and_makes_room() -> None:
+    box = Outbox(size=1000)
+    for subscription in ("sub-a", "sub-b", "sub-a"):
+        box.news(Letter("DEVICE_STATE_UPDATE", b"{}", subscription=subscription))
+    box.forget_subscription("sub-a")
+    box.news(Letter("DEVICE_STATE_UPDATE", b"x" * 550, subscription="sub-c"))
+
+    said = [await box.next() for _ in range(2)]
+
+    assert [getattr(item, "subscription", "") for item in said] == ["sub-b", "sub-c"]
+    assert len(box) == 0
+
+
 async def test_who_asks_without_reading_is_not_heard_any_more() -> None:
     box = Outbox()
     for _ in range(64):

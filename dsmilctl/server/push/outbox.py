@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 
 import msgspec
 
@@ -17,13 +18,15 @@ OVERHEAD = 200
 class Letter(msgspec.Struct, frozen=True, gc=False):
     """One message with its data in JSON.
 
-    `weight` is how many readings or events it holds, `reply_to` the id of the message that it answers.
+    `weight` is how many readings or events it holds, `reply_to` the id of the message that it answers,
+    `subscription` the subscription to device updates that it is part of.
     """
 
     type: str
     data: bytes
     weight: int = 1
     reply_to: str = ""
+    subscription: str = ""
 
 
 class Missed(msgspec.Struct, frozen=True):
@@ -99,8 +102,14 @@ class Outbox:
 
     def forget_readings(self) -> int:
         """Drop the readings that wait, because all that is known is about to be said anew; how many."""
-        kept = deque(letter for letter in self._news if letter.type not in READINGS)
         dropped = sum(letter.weight for letter in self._news if letter.type in READINGS)
-        self._bytes = sum(len(letter.data) + OVERHEAD for letter in kept)
-        self._news = kept
+        self._keep(letter for letter in self._news if letter.type not in READINGS)
         return dropped
+
+    def forget_subscription(self, subscription_id: str) -> None:
+        """Drop what waits of a subscription that has ended: nothing of it is said any more."""
+        self._keep(letter for letter in self._news if letter.subscription != subscription_id)
+
+    def _keep(self, letters: Iterable[Letter]) -> None:
+        self._news = deque(letters)
+        self._bytes = sum(len(letter.data) + OVERHEAD for letter in self._news)

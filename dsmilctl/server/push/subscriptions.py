@@ -184,7 +184,7 @@ class DeviceUpdates:
             self._send_frames(tick)
         else:
             for update in tick.updates:
-                self._outbox.news(Letter("DEVICE_STATE_UPDATE", update))
+                self._news("DEVICE_STATE_UPDATE", update)
 
     def _send_frames(self, tick: Tick) -> None:
         batch, last = tick.batch, len(tick.frames) - 1
@@ -193,7 +193,7 @@ class DeviceUpdates:
                 readings, batch.timestamp, batch.failed, batch.pending, batch.latency_ms,
                 partial=batch.partial or number != last,
             )  # fmt: skip
-            self._outbox.news(Letter("DEVICE_STATE_BATCH", data, max(count, 1)))
+            self._news("DEVICE_STATE_BATCH", data, max(count, 1))
 
     def _frame(
         self,
@@ -235,11 +235,9 @@ class DeviceUpdates:
             infos = ENCODER.encode(list(reading_infos(readings)))
             newest = max(reading.timestamp for reading in readings)
             data = self._frame(infos, newest, self._failed, partial=True)
-            self._outbox.news(Letter("DEVICE_STATE_BATCH", data, len(readings)))
+            self._news("DEVICE_STATE_BATCH", data, len(readings))
         else:
-            self._outbox.news(
-                Letter("DEVICE_STATE_UPDATE", update_of(self._waiting.pop(next(iter(self._waiting)))))
-            )
+            self._news("DEVICE_STATE_UPDATE", update_of(self._waiting.pop(next(iter(self._waiting)))))
         self._next_at = loop.time() + 1 / self._limit
         if self._superseded and loop.time() - self._told_at >= 1:
             self._tell_limit(loop.time())
@@ -255,7 +253,10 @@ class DeviceUpdates:
             "subscription_id": self.subscription_id,
         }
         self._superseded, self._told_at = 0, now
-        self._outbox.news(Letter("CLIENT_RATE_LIMITED", ENCODER.encode(told), 0))
+        self._news("CLIENT_RATE_LIMITED", ENCODER.encode(told), 0)
+
+    def _news(self, kind: str, data: bytes, weight: int = 1) -> None:
+        self._outbox.news(Letter(kind, data, weight, subscription=self.subscription_id))
 
     def refresh(self) -> None:
         """Say all that is known again, after something was missed or at the beginning."""
@@ -267,6 +268,7 @@ class DeviceUpdates:
         self._tell_end(self.subscription_id, error)
 
     def close(self) -> None:
-        """Send nothing more."""
+        """Send nothing more, nor what waits to be sent."""
         if self._timer is not None:
             self._timer.cancel()
+        self._outbox.forget_subscription(self.subscription_id)

@@ -96,7 +96,8 @@ def _with_fields(found: DeviceList, text: str) -> dict[str, Any]:
     fields = [field.strip() for field in text.split(",") if field.strip()]
     for field in fields:
         if field not in DeviceInfo.__struct_fields__:
-            hint = nearest(field, DeviceInfo.__struct_fields__)
+            known = DeviceInfo.__struct_fields__
+            hint = nearest(field, known) or f"fields: {', '.join(known)}"
             raise InvalidParameter(f"a device has no field {field!r}", hint=hint, target="fields")
     whole: dict[str, Any] = msgspec.to_builtins(found)
     whole["devices"] = [{field: device[field] for field in fields} for device in whole["devices"]]
