@@ -12,8 +12,8 @@ import msgspec
 import typer
 
 from dsmilctl import diagnostics
-from dsmilctl.client.interface import Client
 from dsmilctl.client.connecting import connect
+from dsmilctl.client.interface import Client
 from dsmilctl.clock import SYSTEM
 from dsmilctl.commands.execution import execute
 from dsmilctl.commands.invocation import invocation

@@ -23,8 +23,8 @@ def tui(
     Example: dsmilctl -C sim tui
     Example: dsmilctl -C local --read-only tui
     """
-    from dsmilctl.client.interface import Client
     from dsmilctl.client.connecting import connect
+    from dsmilctl.client.interface import Client
     from dsmilctl.tui.run import run_dashboard
 
     chosen = invocation()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dsmilctl.client.interface import Client as Client
     from dsmilctl.client.connecting import connect as connect
+    from dsmilctl.client.interface import Client as Client
 
 __all__ = ["Client", "connect"]
 

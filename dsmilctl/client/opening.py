@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import msgspec
 
 from dsmilctl.client.bulks import Bulks
-from dsmilctl.client.connecting import connect as connect
+from dsmilctl.client.connecting import connect
 from dsmilctl.client.interface import ContextInfo
 from dsmilctl.client.local import LocalClient
 from dsmilctl.client.local_approvals import Consents
@@ -33,6 +33,7 @@ from dsmilctl.guard.guard import Guard
 from dsmilctl.guard.holds import Holds
 from dsmilctl.guard.journal import Journal
 from dsmilctl.guard.latch import Latch
+from dsmilctl.guard.places import Places
 from dsmilctl.guard.policy import Policy, load_policy
 from dsmilctl.guard.rates import Rates
 from dsmilctl.guard.settling import Settling
@@ -40,6 +41,8 @@ from dsmilctl.guard.stop import StopControl, Unlatched
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.emergency import Stop
 from dsmilctl.model.identity import Identity
+
+__all__ = ["Opening", "Serving", "connect", "connect_context", "local_identity"]
 
 
 def connect_context(
@@ -84,10 +87,19 @@ def _make_private(state: Path) -> None:
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
-    """How a server guards its fleet.  `approval_seconds` is what an approval is good for."""
+    """How a server guards its fleet.
+
+    Without `approvals` a second person is asked for quarantined devices alone; `approval_seconds` is what an
+    approval is good for.
+    """
 
     rate_limits: bool = True
+    approvals: bool = True
     approval_seconds: float = LIFETIME
+
+
+MOST_CLIENTS = 2000
+"""Clients of identities that are kept: a server makes one for each session and not for each request."""
 
 
 class _Shared(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +114,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     policy: Callable[[], tuple[Policy, DSMILError | None]]
     rates: Rates
     unlatched: Unlatched
+    places: Places
     approvals: Approvals | None = None
 
 
@@ -133,19 +146,33 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             policy=self.policy if self.serving is None else cache(self.policy),
             rates=Rates(self.folders.state / "rates.json" if self.serving is None else None, self.clock),
             unlatched=Unlatched(),
+            places=Places(),
             approvals=self.approvals(self.serving, name) if self.serving else None,
         )
-        return self.client_of(self.identity, shared)
+
+        @lru_cache(MOST_CLIENTS)
+        def variant(identity: Identity, in_bulk: bool) -> LocalClient:
+            return self.client_of(identity, shared, variant, in_bulk=in_bulk)
+
+        return variant(self.identity, False)
 
     def approvals(self, serving: Serving, name: str) -> Approvals:
         """The approvals of the context, beside its latch."""
         folder = self.folders.state / "approvals" / name
         return Approvals(folder, self.clock, lifetime=serving.approval_seconds)
 
-    def client_of(self, identity: Identity, shared: _Shared, *, in_bulk: bool = False) -> LocalClient:
+    def client_of(
+        self,
+        identity: Identity,
+        shared: _Shared,
+        variant: Callable[[Identity, bool], LocalClient],
+        *,
+        in_bulk: bool = False,
+    ) -> LocalClient:
         """A client with everything that stands between this identity and the devices.
 
-        `in_bulk` is for the parts of a bulk, whose operation was counted as a whole.
+        `in_bulk` is for the parts of a bulk, whose operation was counted as a whole; `variant` makes the
+        clients of others.
         """
         fleet = shared.fleet
         announce = fleet.bus.events.send
@@ -182,8 +209,9 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             bulks=shared.bulks,
             memory=shared.memory,
             installed=self.installed,
+            places=shared.places,
             consents=Consents(fleet, checks, evidence, checks.consent) if checks.consent else None,
-            variant=lambda other, in_bulk: self.client_of(other, shared, in_bulk=in_bulk),
+            variant=variant,
         )
 
     def fleet(self) -> Fleet:
@@ -228,6 +256,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
         policy, problem = load_policy(self.folders.policy_file, self.default_policy())
         if self.serving is not None and not self.serving.rate_limits:
             policy = policy.without_rates()
+        if self.serving is not None and not self.serving.approvals:
+            policy = policy.without_approvals()
         return policy, problem
 
     def default_policy(self) -> str:

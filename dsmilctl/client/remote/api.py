@@ -94,6 +94,8 @@ class Api:
 
     def report(self, error: DSMILError) -> None:
         """Show an error to the handler before anybody else sees it."""
+        if error.code in ("AUTHENTICATION_FAILED", "TOKEN_EXPIRED") and self.session.store is not None:
+            error.hint = self.session.login_hint
         if error.code in ("PERMISSION_DENIED", "DEVICE_QUARANTINED", "APPROVAL_REQUIRED"):
             user = self.session.user.username if self.session.user else ""
             about = getattr(error, "device_id", None)
@@ -135,6 +137,8 @@ class Api:
             async with session.renewing:
                 if not session.logged_in and (login := session.own_login()) is not None:
                     await self.log_in(login, until)
+            if not session.logged_in and session.store is not None:
+                raise AuthenticationError(f"not logged in to {self.config.base_url}", hint=session.login_hint)
         elif session.due:
             await self.renew(session.access_token, until)
         return session.access_token
@@ -157,9 +161,10 @@ class Api:
                 self.logs.secured(
                     "refresh", user=session.user.username if session.user else "", outcome="SUCCESS"
                 )
-            except AuthenticationError:
-                session.forget()
+            except AuthenticationError as error:
+                session.over()
                 if (login := session.own_login()) is None:
+                    error.hint = session.login_hint
                     raise
                 await self.log_in(login, ends)
 
@@ -172,7 +177,7 @@ class Api:
             self.session.refused = error
             self.logs.secured("login_failed", user=login.username, error_code=error.code, outcome="DENIED")
             raise
-        self.session.adopt(tokens)
+        self.session.adopt(tokens, login.grant)
         self.logs.secured("login", user=tokens.user_context.username, outcome="SUCCESS")
         return tokens
 

@@ -68,6 +68,15 @@ class Authentication(Connected):
             self._api.session.forget()
             self._cache.drop()
 
+    async def refresh_login(self) -> None:
+        """Renew the tokens now; raises AuthenticationError where the login is over."""
+        token = await self._api.token()
+        await self._api.renew(token, self._api.clock.monotonic() + self.config.timeout)
+
+    async def access_token(self) -> str:
+        """The access token, renewed where it ends soon; it opens every door that this client may pass."""
+        return await self._api.token()
+
     async def get_sessions(self) -> list[Session]:
         """The open sessions of this user."""
         return (await self._api.get("/auth/sessions", Sessions)).sessions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dsmilctl.client.remote.api import Api
 from dsmilctl.client.remote.batching import Batching
@@ -15,6 +15,9 @@ from dsmilctl.client.remote.http import HttpTransport
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.errors import ConfigError
 from dsmilctl.wire.auth import Tokens
+
+if TYPE_CHECKING:
+    from dsmilctl.client.remote.keeping import LoginStore
 
 
 class Connected:
@@ -66,6 +69,13 @@ class Connected:
         """Go on with the tokens of an earlier process; `renewed` is told every new pair, to keep it."""
         self._api.session.carry(access_token, refresh_token)
         self._api.session.adopted = renewed
+
+    def remember(self, store: LoginStore, login_hint: str) -> None:
+        """Go on with the login in a store, and keep it there; `login_hint` tells how to log in."""
+        self._api.session.store = store
+        self._api.session.login_hint = login_hint
+        if (kept := store.load()) is not None:
+            self._api.session.resume(kept)
 
     async def close(self) -> None:
         """Close every connection; tokens are forgotten."""

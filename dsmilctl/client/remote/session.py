@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from dsmilctl import redaction
 from dsmilctl.client.remote.config import ClientConfig
 from dsmilctl.client.remote.failures import again
-from dsmilctl.client.remote.keeping import KeptLogin, LoginStore
 from dsmilctl.clock import NANOSECONDS, Clock
 from dsmilctl.errors import AuthenticationError
 from dsmilctl.wire.auth import Login, Tokens, UserContext
+
+if TYPE_CHECKING:
+    from dsmilctl.client.remote.keeping import KeptLogin, LoginStore
 
 MARGIN = 300.0
 """Seconds before its end at which an access token is renewed."""
@@ -40,15 +43,18 @@ class Session:
         self.login_hint = "log in again"
         self._renew_at = float("inf")
 
-    def adopt(self, tokens: Tokens) -> None:
-        """Go on with these tokens."""
+    def adopt(self, tokens: Tokens, grant: str = "") -> None:
+        """Go on with these tokens, of a login (its `grant`) or of a renewal."""
         redaction.register(tokens.access_token)
         redaction.register(tokens.refresh_token)
+        spent = self.refresh_token
         self.access_token, self.refresh_token = tokens.access_token, tokens.refresh_token
         self.user = tokens.user_context
         self.bulk_limit = tokens.api_capabilities.bulk_operation_max_devices
         self.refused = None
         self._renew_at = self._clock.monotonic() + tokens.expires_in - min(MARGIN, tokens.expires_in / 2)
+        if self.store is not None:
+            self.store.adopted(tokens, grant=grant, spent=spent)
         if self.adopted is not None:
             self.adopted(tokens)
 
@@ -78,9 +84,15 @@ class Session:
                 return
             async with self.store.alone(ends):
                 kept = self.store.load()
-                if kept is not None and kept.access_token != self.access_token:
+                if kept is not None and self.user is not None and kept.user.user_id == self.user.user_id:
                     self.resume(kept)
                 yield
+
+    def over(self) -> None:
+        """Be nobody, as the server has ended the session; nobody else need try its tokens."""
+        if self.store is not None and self.refresh_token:
+            self.store.ended(self.refresh_token)
+        self.forget()
 
     def forget(self) -> None:
         """Be nobody."""
