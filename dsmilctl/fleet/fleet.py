@@ -255,6 +255,8 @@ class Fleet:
     async def select(self, selector: Selector, *, quarantined: bool = False) -> list[Device]:
         """The devices that a selector names; where it names none, the error says which drivers are absent."""
         devices = await self.all()
+        if (only := selector.only_id) is not None and only in devices:
+            return [devices[only].device]
         known = [managed.device for managed in devices.values()]
 
         def status(device_id: DeviceId) -> DeviceStatus | None:

@@ -118,6 +118,7 @@ def _config(app: Any, listening: Listening) -> uvicorn.Config:
         lifespan="on",
         server_header=False,
         date_header=False,
+        proxy_headers=False,  # whoever may claim another address may hide from the security log
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_SECONDS,
         ws_max_size=1 << 20,

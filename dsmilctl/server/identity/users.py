@@ -8,6 +8,7 @@ import hmac
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -61,12 +62,18 @@ class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def keys(self) -> frozenset[str]:
         """Fingerprints of what proves this user; two users with one in common are the same person."""
-        said = [f"certificate {skeleton(item)}" for item in self.certificates]
-        said += [f"service {item}" for item in self.service_tokens]
-        said += [f"totp {self.totp.upper()}"] if self.totp else []
-        said += [f"person {skeleton(self.person)}"] if self.person else []
-        said += [f"person {skeleton(self.name)}"]
-        return frozenset(hashlib.sha256(item.encode()).hexdigest() for item in said)
+        return _keys(self)
+
+
+@lru_cache(maxsize=4096)
+def _keys(user: User) -> frozenset[str]:
+    """Worked out once for a user as it is: each request asks for them."""
+    said = [f"certificate {skeleton(item)}" for item in user.certificates]
+    said += [f"service {item}" for item in user.service_tokens]
+    said += [f"totp {user.totp.upper()}"] if user.totp else []
+    said += [f"person {skeleton(user.person)}"] if user.person else []
+    said += [f"person {skeleton(user.name)}"]
+    return frozenset(hashlib.sha256(item.encode()).hexdigest() for item in said)
 
 
 class Users:
