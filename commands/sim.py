@@ -28,6 +28,9 @@ def serve(
         typer.Option(metavar="KIND:SEL[:ARG]", help="silent, slow, flapping, wrong, disconnect"),
     ] = None,
     rate_limit: Annotated[bool, typer.Option("--rate-limit/--no-rate-limit", help="as a real server")] = True,
+    approvals: Annotated[
+        bool, typer.Option("--approvals/--no-approvals", help="ask for a second person, as a real server")
+    ] = True,
     host: Annotated[bool, typer.Option("--host", help="this machine's own sensors, too")] = False,
     kind: Annotated[str, typer.Option(metavar="KIND", help="dsmil")] = "dsmil",
 ) -> None:
@@ -43,7 +46,7 @@ def serve(
     from dsmilctl.commands.serving import serve_simulator
 
     options = {"devices": devices, "layout": layout, "seed": seed, "faults": list(fault or [])}
-    serve_simulator(port=port, options=options, rate_limit=rate_limit, host=host)
+    serve_simulator(port=port, options=options, rate_limit=rate_limit, approvals=approvals, host=host)
 
 
 @app.command(impact="danger")

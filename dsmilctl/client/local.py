@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from dsmilctl.client.bulks import Bulks, bulk_result
+from dsmilctl.client.bulks import Bulks, bulk_result, denied
 from dsmilctl.client.interface import (
     LIFECYCLE_VERBS,
     BulkOptions,
@@ -35,7 +36,7 @@ from dsmilctl.guard.guard import Bulk, Guard, unwatched
 from dsmilctl.guard.holds import Holds
 from dsmilctl.guard.journal import Journal
 from dsmilctl.guard.latch import Latch
-from dsmilctl.guard.plan import Plan
+from dsmilctl.guard.places import Places
 from dsmilctl.guard.settling import Settling
 from dsmilctl.guard.stop import StopControl
 from dsmilctl.model.approval import Approval
@@ -44,7 +45,7 @@ from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus, s
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.model.event import Event
 from dsmilctl.model.identity import Identity
-from dsmilctl.model.operation import BulkResult, Operation, OperationStatus, OperationType, Request
+from dsmilctl.model.operation import BulkResult, Operation, OperationType, Request
 from dsmilctl.model.reading import Batch, Gap, Reading, Span
 from dsmilctl.model.selector import EVERYTHING, Selector
 
@@ -67,6 +68,7 @@ class LocalClient(Client):
         bulks: Bulks,
         memory: Memory,
         installed: InstalledDrivers,
+        places: Places,
         consents: Consents | None,
         variant: Callable[[Identity, bool], LocalClient],
     ) -> None:
@@ -82,6 +84,7 @@ class LocalClient(Client):
         self._bulks = bulks
         self._memory = memory
         self._installed = installed
+        self._places = places
         self._consents = consents
         self._variant = variant
         self._reads = Reads(fleet, guard)
@@ -101,14 +104,23 @@ class LocalClient(Client):
         """Count a request of any kind; raises RateLimitError.  A server asks it of each, but for stops."""
         await self._guard.admission.count_request()
 
+    @property
+    def allowances(self) -> tuple[int | None, int | None]:
+        """Requests per minute and operations at once of this identity; None is any number."""
+        return self._guard.checks.allowances()
+
+    def operation(self) -> AbstractAsyncContextManager[None]:
+        """An operation that is under way while the block runs; RateLimitError if there are too many."""
+        return self._guard.admission.place(self._places)
+
     async def for_bulk(self, *, changes: bool, justification: str = "") -> LocalClient:
         """This client for the parts of one bulk, which is judged and counted here, once and as a whole.
 
-        A bulk of reads costs one read.  Raises the refusal of the bulk.
+        A bulk of reads costs one read; `justification` is the best that a change has.  Raises the refusal.
         """
         admission = self._guard.admission
         await (admission.begin_bulk(justification) if changes else admission.count_read())
-        if not self._guard.checks.policy.rates:
+        if not changes and not self._guard.checks.policy.rates:
             return self
         other = self._variant(self.identity, True)
         other._opened = True
@@ -223,18 +235,7 @@ class LocalClient(Client):
         try:
             await self._fleet.managed(request.device_id)
         except DSMILError as error:
-            return Operation(
-                operation_id=Plan.new_id(),
-                type=request.type,
-                status=OperationStatus.DENIED,
-                device_id=request.device_id,
-                register=request.register or request.command,
-                error=error.message,
-                error_code=error.code,
-                hint=error.hint,
-                user=self.identity.user,
-                timestamp=self._fleet.clock.now(),
-            )
+            return denied(request, error, self.identity.user, self._fleet.clock.now())
         raise AssertionError(f"{request.device_id} is here after all")
 
     async def _settle(self) -> None:
@@ -299,7 +300,7 @@ class LocalClient(Client):
         self._guard.break_off()
         self._opened = True
         self._fleet.load()
-        crews = crews_of(self._fleet.parts(), devices)
+        crews = crews_of(self._fleet.parts(), devices, self._fleet.part_of)
         return await self._stop_control.drive(stop, crews, deadline, report or silence)
 
     async def stops(self) -> list[Stop]:

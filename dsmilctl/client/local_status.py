@@ -53,7 +53,7 @@ class FleetStatus:
             },
             "security_status": {"emergency_stop_active": stopped, "read_only": self._context.read_only},
             "performance_metrics": performance(managed),
-            "drivers": sorted(self._fleet.drivers),
+            "drivers": sorted({driver.name for driver in self._fleet.drivers.values()}),
             "absent": await self._absent(),
         }
 
@@ -69,18 +69,21 @@ class FleetStatus:
 
     async def capabilities(self) -> dict[str, Any]:
         """Operations, limits and drivers."""
+        policy, (requests, operations) = self._checks.policy, self._checks.allowances()
         capable = {str(item) for driver in self._fleet.drivers.values() for item in driver.capabilities}
         return {
             "supported_operations": [kind.value for kind in OperationType],
             "driver_capabilities": sorted(capable),
-            "policy": self._checks.policy.name,
+            "policy": policy.name,
             "drivers": {
-                name: {"version": driver.version, "commands": sorted(driver.commands)}
-                for name, driver in sorted(self._fleet.drivers.items())
+                driver.name: {"version": driver.version, "commands": sorted(driver.commands)}
+                for driver in self._fleet.drivers.values()
             },
             "limits": {
                 "deadline_s": self._fleet.deadline,
-                "justification": [self._checks.policy.shortest, self._checks.policy.longest],
+                "justification": [policy.shortest, policy.longest],
+                "requests_per_minute": requests,
+                "concurrent_operations": operations,
             },
         }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
 from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import ApprovalRequired, DSMILError, ReadOnly
 from dsmilctl.guard.checks import Checks
 from dsmilctl.guard.evidence import Evidence
+from dsmilctl.guard.places import Places
 from dsmilctl.guard.rates import Bucket
 from dsmilctl.model.operation import OperationType, Request
 
@@ -50,12 +52,20 @@ class Admission:
         await self._take(self._checks.request_buckets())
 
     async def begin_bulk(self, justification: str) -> None:
-        """Checks 4, 5 and 8 of a bulk of changes as a whole; raises the refusal."""
+        """Checks 4, 5 and 8 of a bulk of changes as a whole; raises the refusal.
+
+        `justification` is the best that one of its changes has: the others are judged on their own.
+        """
         checks = self._checks
         checks.clearance("a bulk", OperationType.WRITE)
         if checks.policy.justify_bulk:
             checks.require_justification(justification, "a bulk of changes")
         await self._take(checks.bulk_buckets())
+
+    def place(self, places: Places) -> AbstractAsyncContextManager[None]:
+        """A place among the operations of the identity that are under way; entering raises RateLimitError."""
+        _, most = self._checks.allowances()
+        return places.one(self._checks.identity.user, most)
 
     async def _take(self, keys: list[tuple[str, Bucket]]) -> None:
         if keys and self._checks.rates.waits:

@@ -38,7 +38,8 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     """What the checks know: the policy, who asks, where, and who can say whether a stop is in force.
 
     `policy_problem` says why the policy could not be read: nothing is changed then, and reads go on.
-    `consent` is what a server knows of second persons; a local fleet has none.
+    `consent` is what a server knows of second persons; a local fleet has none.  With `part_of_bulk` each
+    change is judged as one of a bulk.
     """
 
     policy: Policy
@@ -49,10 +50,12 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     holding: Callable[[DeviceId], Stop | None]
     policy_problem: DSMILError | None = None
     consent: Consent | None = None
+    part_of_bulk: bool = False
 
     def in_bulk(self) -> Checks:
         """The checks for the parts of a bulk, which was counted as a whole: devices still count."""
-        return msgspec.structs.replace(self, policy=msgspec.structs.replace(self.policy, rates={}))
+        policy = msgspec.structs.replace(self.policy, rates={})
+        return msgspec.structs.replace(self, policy=policy, part_of_bulk=True)
 
     def before_device(
         self, managed: Managed, request: Request, stops: Sequence[Stop], *, bulk: bool = False
@@ -64,7 +67,7 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
         self.quarantine(managed, request)
         self.authorised(device)
         self.clearance(device.shown_id, kind)
-        self.justification(device, kind, request.justification, bulk=bulk)
+        self.justification(device, kind, request.justification, bulk=bulk or self.part_of_bulk)
         self.approval(managed, request, kind)
         return self.value(managed, request)
 
@@ -230,6 +233,15 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
             if self.policy.total_rate:
                 keys.append(("everybody", self.policy.total_rate))
         return keys
+
+    def allowances(self) -> tuple[int | None, int | None]:
+        """Requests per minute and operations at once that the identity may have; None is any number."""
+        if self.policy_problem is not None:
+            return None, None
+        level = self.identity.clearance
+        bucket = self.policy.request_rate(level)
+        requests = None if bucket is None else round(60 * bucket.capacity / bucket.per_seconds)
+        return requests, self.policy.most_at_once(level)
 
     def bulk_buckets(self) -> list[tuple[str, Bucket]]:
         """The bucket that a bulk of changes takes one token from."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ from dsmilctl.model.device import Risk
 from dsmilctl.model.identity import Clearance
 from dsmilctl.model.operation import OperationType
 
+T = TypeVar("T")
 CHANGES = tuple(kind for kind in OperationType if kind is not OperationType.READ)
 SEVERE = (Risk.HIGH, Risk.CRITICAL)
 
@@ -29,7 +30,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     For servers alone: `quarantine` is the clearance from which an approval opens a quarantined device,
     `approve_release` asks a second person before a stop ends, `quarantine_rate`, `bulk_rate` and
-    `request_rates` (per clearance) are further buckets of an identity, `total_rate` one of all together.
+    `request_rates` (per clearance) are further buckets of an identity, `total_rate` one of all together;
+    `concurrent` is how many operations of an identity are under way at once, per clearance.
     """
 
     version: Literal[1] = 1
@@ -50,6 +52,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     bulk_rate: Bucket | None = None
     request_rates: Mapping[str, Bucket] = {}
     total_rate: Bucket | None = None
+    concurrent: Mapping[str, int] = {}
 
     def level(self, operation: OperationType) -> Clearance:
         """The least clearance for an operation."""
@@ -62,8 +65,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def request_rate(self, clearance: Clearance) -> Bucket | None:
         """The bucket of all requests of an identity: that of the highest level that it reaches."""
-        levels = [level for level in map(Clearance.__getitem__, self.request_rates) if level <= clearance]
-        return self.request_rates[max(levels).name] if levels else None
+        return _reached(self.request_rates, clearance)
+
+    def most_at_once(self, clearance: Clearance) -> int | None:
+        """How many operations of an identity may be under way; None is any number."""
+        return _reached(self.concurrent, clearance)
 
     def without_rates(self) -> Policy:
         """The same policy with no bucket."""
@@ -75,7 +81,18 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             bulk_rate=None,
             request_rates={},
             total_rate=None,
+            concurrent={},
         )
+
+    def without_approvals(self) -> Policy:
+        """The same policy that asks for no second person, but for quarantined devices."""
+        return msgspec.structs.replace(self, approval={}, approve_release=False)
+
+
+def _reached(levels: Mapping[str, T], clearance: Clearance) -> T | None:
+    """What stands beside the highest level that a clearance reaches."""
+    reached = [level for level in map(Clearance.__getitem__, levels) if level <= clearance]
+    return levels[max(reached).name] if reached else None
 
 
 LOCAL = Policy()
@@ -109,6 +126,7 @@ SERVER = msgspec.structs.replace(
         "TOP_SECRET": Bucket(300, 60.0),
     },
     total_rate=Bucket(1000, 60.0),
+    concurrent={"UNCLASSIFIED": 3, "SECRET": 5, "TOP_SECRET": 10},
 )
 """Servers, whatever their devices.  "Risk-based": an approval on CRITICAL devices; CONFIG always needs it.
 READ 2/s, changes 1/s and bulks 1 in 5 s are what lasts; the buckets let a burst of ten seconds through.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import cache, partial
 from typing import Any
 
@@ -121,7 +121,8 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
     )
 
     async def run() -> Response:
-        found = await endpoint.handler(call)
+        async with client.operation() if identity is not None and endpoint.operation else nullcontext():
+            found = await endpoint.handler(call)
         return found if isinstance(found, Response) else answer(found, endpoint.status)
 
     key = request.headers.get("idempotency-key", "")
@@ -172,7 +173,7 @@ def certificate_user(request: Request) -> str:
 def request_id_of(request: Request) -> str:
     """The id that the client gave, where it is harmless, else a new one."""
     given = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 async def _no_route(gateway: Gateway, request: Request, error: Exception) -> Response:

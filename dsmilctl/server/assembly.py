@@ -41,6 +41,7 @@ def assemble(
         sessions=Sessions(clock, idle=chosen.session_idle),
         lockout=Lockout(clock, threshold=chosen.lockout_threshold, seconds=chosen.lockout_seconds),
         limits=chosen.limits,
+        allowances=lambda identity: client.for_identity(identity).allowances,
         hasher=Hasher(chosen.password_cost),
     )
     gateway = Gateway(client, access, limits=chosen.limits, clock=clock)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dsmilctl.client.interface import Client
+from dsmilctl.client.local import LocalClient
 from dsmilctl.model.identity import Clearance, Identity
 from dsmilctl.model.operation import Operation
 from dsmilctl.model.operation import Request as Change
@@ -31,7 +32,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     gateway: Gateway
     identity: Identity | None
-    client: Client
+    client: LocalClient
     path: Mapping[str, str]
     query: Any
     body: Any
@@ -47,9 +48,12 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         assert self.identity is not None, "the endpoint needs no login"
         return self.identity
 
-    async def change(self, request: Change) -> Operation:
-        """Carry out one guarded change, and tell those who subscribed to the device what became of it."""
-        operation = await self.client.change(request)
+    async def change(self, request: Change, client: Client | None = None) -> Operation:
+        """Carry out one guarded change, and tell those who subscribed to the device what became of it.
+
+        `client` is another one than that of the call: of the parts of a bulk.
+        """
+        operation = await (client or self.client).change(request)
         self.gateway.push.changed(self.user, operation)
         return operation
 
@@ -61,7 +65,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One method on one path: its handler and the types of its query, body and answer.
 
     `login` endpoints need a valid token, `clearance` the least level; `errors` are the codes that it may
-    answer beyond those that every endpoint may.  What is not `counted` no rate limit holds up.
+    answer beyond those that every endpoint may.  What is not `counted` no rate limit holds up; of what is an
+    `operation` an identity has only so many under way at once.
     """
 
     method: str
@@ -77,6 +82,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
     media: str = "application/json"
     counted: bool = True
+    operation: bool = False
 
     @property
     def full_path(self) -> str:

@@ -65,8 +65,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The server's settings that clients learn from the capabilities."""
 
     bulk_operation_max_devices: int = 84
-    requests_per_minute: int = 120
-    concurrent_operations: int = 5
     max_clients: int = 1000
     heartbeat: float = 60.0
     rate_limiting: bool = True

@@ -29,12 +29,22 @@ def _accounts() -> Mapping[str, Any]:
 class DeviceSimulator:
     """A server on this machine with devices and the demo accounts; everything it keeps is thrown away.
 
-    Without `add_device` all 84 devices are there.  `options` are those of ServerOptions.
+    Without `add_device` all 84 devices are there.  Programs under test meet no limits, and are asked for a
+    second person for quarantined devices alone, unless `rate_limiting` and `approvals` make it a real server.
+    `options` are those of ServerOptions.
     """
 
-    def __init__(self, *, rate_limiting: bool = False, clock: Clock = SYSTEM, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        rate_limiting: bool = False,
+        approvals: bool = False,
+        clock: Clock = SYSTEM,
+        **options: Any,
+    ) -> None:
         self.url = ""
         self._rate_limiting = rate_limiting
+        self._approvals = approvals
         self._clock = clock
         self._options = options
         self._script = Script()
@@ -129,7 +139,7 @@ class DeviceSimulator:
 
     def _assemble(self, folder: Path) -> Any:
         from dsmilctl.client.local_drivers import InstalledDrivers
-        from dsmilctl.client.opening import Opening, local_identity
+        from dsmilctl.client.opening import Opening, Serving, local_identity
         from dsmilctl.config.contexts import Context, DriverUse
         from dsmilctl.config.paths import Paths
         from dsmilctl.config.settings import Settings
@@ -152,6 +162,7 @@ class DeviceSimulator:
             read_only=False,
             timeout=5.0,
             clock=self._clock,
+            serving=Serving(rate_limits=self._rate_limiting, approvals=self._approvals),
         )
         options = {"limits": Limits(rate_limiting=self._rate_limiting), **self._options}
         app, self._gateway = assemble(

@@ -36,10 +36,10 @@ class UserContext(Answer, frozen=True, kw_only=True):
 
 
 class ApiCapabilities(Answer, frozen=True, kw_only=True):
-    """What the server lets this client do."""
+    """What the server lets this client do; None is any number."""
 
-    max_requests_per_minute: int
-    max_concurrent_operations: int
+    max_requests_per_minute: int | None
+    max_concurrent_operations: int | None
     websocket_enabled: bool = True
     bulk_operations_enabled: bool = True
     bulk_operation_max_devices: int = 84

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from dsmilctl.client.local_reads import Reads
 from dsmilctl.config.paths import Paths
+from dsmilctl.guard import places
 from dsmilctl.guard.policy import SERVER
 from dsmilctl.guard.rates import Rates
 from dsmilctl.model.device import Risk
 from dsmilctl.model.identity import Clearance
 from dsmilctl.model.operation import OperationType
 from tests.server.doors import MEDIUM, QUARANTINED, WHY, Wall, code, doors
+
+CONFIG = {"register": "CONFIG", "value": 5}
 
 
 class Still(Wall):
@@ -59,6 +64,81 @@ async def test_a_bulk_of_reads_costs_one_read_and_bulks_of_changes_have_a_bucket
         changes = {"operations": writes, "justification": WHY}
         answers = [await server.ask("operator", "POST", "/operations/bulk", changes) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
+
+
+async def test_the_changes_of_a_bulk_are_not_counted_one_by_one(home: Paths) -> None:
+    writes = [
+        {"device_id": 0x8024 + index, "operation_type": "WRITE", "operation_data": CONFIG}
+        for index in range(24)
+        if 0x8024 + index != 0x8029
+    ]
+    async with doors(limits=True, clock=Still()) as server:
+        bulk = await server.ask(
+            "operator", "POST", "/operations/bulk", {"operations": writes, "justification": WHY}
+        )
+    assert bulk.json()["summary"]["successful"] == 23, bulk.text
+
+
+async def test_an_item_without_a_justification_is_denied_and_the_others_are_done(home: Paths) -> None:
+    def item(device: int, **more: object) -> dict[str, object]:
+        return {"device_id": device, "operation_type": "WRITE", "operation_data": CONFIG} | more
+
+    mixed = [
+        item(MEDIUM, justification=WHY), item(MEDIUM + 1), item(MEDIUM + 2, justification="too short"),
+        {"device_id": MEDIUM + 3, "operation_type": "READ"},
+    ]  # fmt: skip
+    async with doors() as server:
+        partial = await server.ask("operator", "POST", "/operations/bulk", {"operations": mixed})
+        whole = await server.ask("operator", "POST", "/operations/bulk", {"operations": mixed[1:3]})
+        reads = await server.ask("operator", "POST", "/operations/bulk", {"operations": mixed[3:]})
+
+    found = partial.json()
+    assert (partial.status_code, found["status"]) == (200, "PARTIAL")
+    assert [(result["status"], result["error_code"]) for result in found["results"]] == [
+        ("SUCCESS", ""), ("DENIED", "JUSTIFICATION_REQUIRED"), ("DENIED", "JUSTIFICATION_REQUIRED"),
+        ("SUCCESS", ""),
+    ]  # fmt: skip
+    assert found["summary"] | {"failed": 0} == {
+        "total": 4, "successful": 2, "failed": 0, "denied": 2, "timeouts": 0,
+    }  # fmt: skip
+    assert code(whole) == (422, "JUSTIFICATION_REQUIRED"), "a bulk of changes in which nothing is justified"
+    assert reads.status_code == 200
+
+
+async def test_so_many_operations_as_announced_are_under_way_at_once_and_the_others_wait(
+    home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with doors(limits=True, clock=Still()) as server:
+        announced = (await server.login("operator")).json()["api_capabilities"]["max_concurrent_operations"]
+        told = (await server.ask("operator", "GET", "/system/capabilities")).json()["rate_limits"]
+        gate, running, most = asyncio.Event(), 0, 0
+        read = Reads.read
+
+        async def held(*arguments: Any) -> Any:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await gate.wait()
+            running -= 1
+            return await read(*arguments)
+
+        monkeypatch.setattr(Reads, "read", held)
+        asked = [asyncio.create_task(server.read("operator", MEDIUM + index)) for index in range(9)]
+        stranger = asyncio.create_task(server.read("ada", MEDIUM))
+        while running < 6:
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(places, "PATIENCE", 0.05)
+        refused = await server.read("operator", MEDIUM)
+        stop = await server.ask("operator", "POST", "/emergency/stop", {"justification": "smoke"})
+        gate.set()
+        answers = await asyncio.gather(*asked, stranger)
+
+    assert announced == told["concurrent_operations"] == 5
+    assert most == 6, "five of one and one of another"
+    assert code(refused) == (429, "RATE_LIMITED")
+    assert refused.json()["error"]["retry_after"] == 1
+    assert stop.status_code == 200, "a stop needs no place"
+    assert [answer.status_code for answer in answers] == [200] * 10
 
 
 async def test_changes_are_counted_by_operation_and_by_the_risk_of_the_device(home: Paths) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dsmilctl.clock import NANOSECONDS, Clock
 from dsmilctl.errors import AuthenticationError, MfaRequired
@@ -19,8 +19,8 @@ from dsmilctl.wire.auth import Session as SessionInfo
 
 LOGGER = logging.getLogger("dsmilctl.server.security")
 TOTP_WINDOW = 1
-RATES = {Clearance.CONFIDENTIAL: (60, 3), Clearance.SECRET: (120, 5), Clearance.TOP_SECRET: (300, 10)}
-"""Requests per minute and concurrent operations by clearance.  Source: the DSMIL API, rate limits."""
+Allowances = Callable[[Identity], tuple[int | None, int | None]]
+"""Requests per minute and operations at once that an identity may have; None is any number."""
 
 
 class AccessControl:
@@ -35,6 +35,7 @@ class AccessControl:
         sessions: Sessions,
         lockout: Lockout,
         limits: Limits,
+        allowances: Allowances,
         hasher: Hasher | None = None,
     ) -> None:
         self.users = users
@@ -43,6 +44,7 @@ class AccessControl:
         self._sessions = sessions
         self._lockout = lockout
         self._limits = limits
+        self._allowances = allowances
         self._hasher = hasher or Hasher()
         self._used_codes: dict[tuple[str, str], float] = {}
 
@@ -172,7 +174,8 @@ class AccessControl:
         )
 
     def _issue(self, user: User, session: Session) -> Tokens:
-        requests, operations = RATES[max(level for level in RATES if level <= max(user.level, min(RATES)))]
+        identity = self.identity(user, session)
+        requests, operations = self._allowances(identity)
         return Tokens(
             access_token=self._tokens.make(
                 user_id=user.user_id,
@@ -185,7 +188,7 @@ class AccessControl:
             ),
             refresh_token=self._sessions.rotate(session),
             expires_in=self._tokens.lifetime,
-            user_context=self.user_context(self.identity(user, session)),
+            user_context=self.user_context(identity),
             api_capabilities=ApiCapabilities(
                 max_requests_per_minute=requests,
                 max_concurrent_operations=operations,

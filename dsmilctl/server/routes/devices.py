@@ -8,8 +8,8 @@ import msgspec
 
 from dsmilctl.client.interface import LIFECYCLE_VERBS, HistoryQuery
 from dsmilctl.errors import DeviceNotFound, InvalidParameter, PermissionDenied, nearest
-from dsmilctl.model.device import Device, DeviceId
-from dsmilctl.model.selector import EVERYTHING
+from dsmilctl.model.device import Device, DeviceId, show_id
+from dsmilctl.model.selector import EVERYTHING, Selector
 from dsmilctl.server.endpoint import Call, Endpoint, NoQuery
 from dsmilctl.server.presenting import (
     device_info,
@@ -121,14 +121,18 @@ async def the_device(call: Call) -> Device:
 
 async def device_of(call: Call, wanted: DeviceId) -> Device:
     """The device of that id; raises DeviceNotFound, and PermissionDenied for one kept from this user."""
-    for device in await call.gateway.client.devices(EVERYTHING, quarantined=True):
-        if device.device_id == wanted:
-            if not call.user.may_see(wanted):
-                message = f"{call.user.user} has no access to {device.shown_id}"
-                raise PermissionDenied(message, hint="GET /api/v2/devices", target=device.shown_id)
-            return device
-    shown = f"0x{wanted:04X}" if isinstance(wanted, int) else wanted
-    raise DeviceNotFound(f"no device {shown}", device_id=wanted, hint="GET /api/v2/devices")
+    shown = show_id(wanted)
+    unknown = DeviceNotFound(f"no device {shown}", device_id=wanted, hint="GET /api/v2/devices")
+    try:
+        (device,) = await call.gateway.client.devices(Selector(shown, ids=(wanted,)))
+    except (DeviceNotFound, InvalidParameter):
+        raise unknown from None
+    if device.device_id != wanted:
+        raise unknown
+    if not call.user.may_see(wanted):
+        message = f"{call.user.user} has no access to {shown}"
+        raise PermissionDenied(message, hint="GET /api/v2/devices", target=shown)
+    return device
 
 
 async def get_device(call: Call) -> DeviceInfo:
@@ -217,6 +221,6 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="POST", path="/devices/{device_id}/lifecycle/{verb}", handler=lifecycle,
-        answer=LifecycleStatus, summary="Carry out a lifecycle verb", errors=UNKNOWN,
+        answer=LifecycleStatus, summary="Carry out a lifecycle verb", errors=UNKNOWN, operation=True,
     ),
 )  # fmt: skip

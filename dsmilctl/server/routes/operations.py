@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import msgspec
@@ -59,13 +60,13 @@ async def operate(call: Call) -> OperationAnswer:
         return _finished(operation_answer(await call.change(request)))
 
 
-def within(timeout_ms: int | None) -> asyncio.Timeout:
+def within(timeout_ms: int | None) -> AbstractAsyncContextManager[object]:
     """The time that a client gives an operation; raises InvalidParameter for nonsense."""
     if timeout_ms is not None and not 1 <= timeout_ms <= LONGEST_TIMEOUT_MS:
         raise InvalidParameter(
             f"timeout_ms {timeout_ms} is not 1 to {LONGEST_TIMEOUT_MS}", target="timeout_ms"
         )
-    return asyncio.timeout(None if timeout_ms is None else timeout_ms / 1000)
+    return nullcontext() if timeout_ms is None else asyncio.timeout(timeout_ms / 1000)
 
 
 def _finished(answer: OperationAnswer) -> OperationAnswer:
@@ -205,10 +206,10 @@ def _check_bulk(call: Call, wanted: BulkRequest) -> None:
 
 
 def _justification(wanted: BulkRequest) -> str:
-    """The shortest of the justifications of the changes of a bulk: all have to be good enough."""
+    """The longest justification of a change of the bulk: where not even that will do, none of them does."""
     changes = [item for item in wanted.operations if item.operation_type != "READ"]
     texts = [item.justification or wanted.justification for item in changes]
-    return min(texts, key=len, default=wanted.justification)
+    return max(texts, key=lambda text: len(text.strip()), default=wanted.justification)
 
 
 class _Bulk:
@@ -288,7 +289,7 @@ class _Bulk:
                 return await _read(self._call, device, item.operation_data, options, self._client)
             request = change_request(device, item.operation_type, item.operation_data, text, item.approval_id)
             request = msgspec.structs.replace(request, dry_run=self._wanted.dry_run)
-            return operation_answer(await self._call.change(request))
+            return operation_answer(await self._call.change(request, self._client))
         except DSMILError as error:
             return self._refused(item, error)
 
@@ -348,15 +349,15 @@ async def bulk_status(call: Call) -> BulkAnswer:
 ENDPOINTS = (
     Endpoint(
         method="POST", path="/devices/{device_id}/operations", handler=operate, body=OperationRequest,
-        answer=OperationAnswer, summary="Read or change a device", errors=CHANGE_ERRORS,
+        answer=OperationAnswer, summary="Read or change a device", errors=CHANGE_ERRORS, operation=True,
     ),
     Endpoint(
         method="POST", path="/devices/{device_id}/commands/{name}", handler=command, body=CommandRequest,
-        answer=OperationAnswer, summary="Carry out a driver's command", errors=CHANGE_ERRORS,
+        answer=OperationAnswer, summary="Carry out a driver's command", errors=CHANGE_ERRORS, operation=True,
     ),
     Endpoint(
         method="POST", path="/operations/bulk", handler=bulk, body=BulkRequest, answer=BulkAnswer,
-        summary="Many operations at once", errors=("JUSTIFICATION_REQUIRED", "TIMEOUT"),
+        summary="Many operations at once", errors=("JUSTIFICATION_REQUIRED", "TIMEOUT"), operation=True,
     ),
     Endpoint(
         method="GET", path="/operations/bulk/{bulk_id}", handler=bulk_status, answer=BulkAnswer,

@@ -76,8 +76,8 @@ async def capabilities(call: Call) -> Capabilities:
         supported_operations=OPERATIONS,
         client_sdks=sdks,
         rate_limits={
-            "requests_per_minute": limits.requests_per_minute,
-            "concurrent_operations": limits.concurrent_operations,
+            "requests_per_minute": found["limits"]["requests_per_minute"],
+            "concurrent_operations": found["limits"]["concurrent_operations"],
             "bulk_operation_max_devices": limits.bulk_operation_max_devices,
         },
         drivers=found["drivers"],
