@@ -13,7 +13,7 @@ def fleet_context(path: Path) -> Context:
     fleet = read_fleet_file(path)
     return Context(
         name=fleet.name or path.stem,
-        drivers=tuple(DriverUse(entry.driver, dict(entry.options)) for entry in fleet.devices),
+        drivers=tuple(DriverUse(entry.driver, dict(entry.options), entry.id) for entry in fleet.devices),
         read_only=fleet.read_only,
         target=str(path),
         fleet=str(path.resolve()),

@@ -76,7 +76,11 @@ class FleetStatus:
             "driver_capabilities": sorted(capable),
             "policy": policy.name,
             "drivers": {
-                driver.name: {"version": driver.version, "commands": sorted(driver.commands)}
+                driver.name: {
+                    "version": driver.version,
+                    "capabilities": sorted(map(str, driver.capabilities)),
+                    "commands": list(driver.commands),
+                }
                 for driver in self._fleet.drivers.values()
             },
             "limits": {

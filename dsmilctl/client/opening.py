@@ -18,6 +18,7 @@ from dsmilctl.client.local_drivers import InstalledDrivers
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.config.contexts import Context
 from dsmilctl.config.paths import Paths, file_name, paths
+from dsmilctl.config.secrets import Secrets
 from dsmilctl.config.settings import Settings, load_settings
 from dsmilctl.drivers.managed import Reconnect
 from dsmilctl.drivers.registry import Registry
@@ -217,8 +218,15 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     def fleet(self) -> Fleet:
         """The fleet of the context, not yet opened."""
         state = self.folders.driver_state
+        secrets = Secrets(self.folders.tokens_folder, keyring=self.settings.keyring)
         specs = [
-            DriverSpec(use.driver, use.options, state(self.context.fleet, use.driver))
+            DriverSpec(
+                use.driver,
+                use.options,
+                state(self.context.fleet, use.name or use.driver),
+                name=use.name,
+                secret=secrets.resolve,
+            )
             for use in self.context.drivers
         ]
         wanted = self.settings.reconnect

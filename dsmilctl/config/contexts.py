@@ -26,10 +26,14 @@ SIM_OPTIONS = "DSMIL_SIM_OPTIONS"
 
 
 class DriverUse(msgspec.Struct, frozen=True):
-    """One driver of a context with its options, as the driver's own model will check them."""
+    """One driver of a context with its options, as the driver's own model will check them.
+
+    `name` tells several of one driver apart; without one it is the driver's.
+    """
 
     driver: str
     options: dict[str, Any] = {}
+    name: str = ""
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):

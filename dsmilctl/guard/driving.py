@@ -52,13 +52,15 @@ class Crew(msgspec.Struct, frozen=True):
     wanted: frozenset[DeviceId] | None = None
 
 
-def crews_of(parts: Sequence[tuple[str, Find]], devices: Sequence[Device] | None) -> list[Crew]:
+def crews_of(
+    parts: Sequence[tuple[str, Find]], devices: Sequence[Device] | None, part_of: Callable[[Device], str]
+) -> list[Crew]:
     """A crew for each driver, or for those alone that have one of the devices."""
     if devices is None:
         return [Crew(name, find) for name, find in parts]
     wanted: dict[str, set[DeviceId]] = {}
     for device in devices:
-        wanted.setdefault(device.driver, set()).add(device.device_id)
+        wanted.setdefault(part_of(device), set()).add(device.device_id)
     crews = [Crew(name, find, frozenset(wanted.pop(name, ()))) for name, find in parts]
     strangers = [Crew(name, partial(_nobody, name), frozenset(ids)) for name, ids in wanted.items()]
     return crews + strangers

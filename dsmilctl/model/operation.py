@@ -83,8 +83,20 @@ def read_request(
     )
 
 
+class Reference(msgspec.Struct, frozen=True, gc=False):
+    """What another system that carried out an operation calls it: its id there, and in the journal there."""
+
+    system: str
+    operation_id: str
+    journal: str = ""
+
+
 class Operation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One request and how it ended.  `old` and `read_back` are the register before and after."""
+    """One request and how it ended.
+
+    `old` and `read_back` are the register before and after; `reference` is there where another system
+    carried it out.
+    """
 
     operation_id: str
     type: OperationType
@@ -100,6 +112,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     user: str = ""
     timestamp: int = 0
     duration_ms: float = 0.0
+    reference: Reference | None = None
 
     @property
     def success(self) -> bool:
