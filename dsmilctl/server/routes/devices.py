@@ -8,7 +8,7 @@ import msgspec
 
 from dsmilctl.client.interface import LIFECYCLE_VERBS, HistoryQuery
 from dsmilctl.errors import DeviceNotFound, InvalidParameter, PermissionDenied, nearest
-from dsmilctl.model.device import Device, DeviceId, show_id
+from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus, show_id
 from dsmilctl.model.selector import EVERYTHING, Selector
 from dsmilctl.server.endpoint import Call, Endpoint, NoQuery
 from dsmilctl.server.presenting import (
@@ -54,17 +54,18 @@ async def list_devices(call: Call) -> Any:
     query: ListQuery = call.query
     everything = await call.client.devices(EVERYTHING, quarantined=True)
     chosen = [device for device in everything if _wanted(device, query)]
-    infos = await _infos(call, chosen)
     if query.status in ("ACTIVE", "INACTIVE", "ERROR"):
-        infos = [info for info in infos if _status(info) == query.status]
-    part = infos[query.offset : query.offset + query.limit]
+        statuses = await call.client.statuses(chosen)
+        pairs = zip(chosen, statuses, strict=True)
+        chosen = [device for device, status in pairs if _status(device, status) == query.status]
+    part = chosen[query.offset : query.offset + query.limit]
     found = DeviceList(
-        devices=part,
+        devices=await _infos(call, part),
         pagination=Pagination(
-            total=len(infos),
+            total=len(chosen),
             returned=len(part),
             offset=query.offset,
-            has_more=query.offset + len(part) < len(infos),
+            has_more=query.offset + len(part) < len(chosen),
         ),
         meta=ListMeta(
             accessible_devices=sum(not device.quarantined for device in everything),
@@ -86,10 +87,10 @@ def _wanted(device: Device, query: ListQuery) -> bool:
     return not query.device_group or query.device_group in (str(group_and_index(device)[0]), device.group)
 
 
-def _status(info: DeviceInfo) -> str:
-    if info.state == "error":
+def _status(device: Device, status: DeviceStatus) -> str:
+    if status.state is DeviceState.ERROR:
         return "ERROR"
-    return "ACTIVE" if info.is_active else "INACTIVE"
+    return "INACTIVE" if device.quarantined else "ACTIVE"
 
 
 def _with_fields(found: DeviceList, text: str) -> dict[str, Any]:
@@ -121,17 +122,13 @@ async def the_device(call: Call) -> Device:
 
 async def device_of(call: Call, wanted: DeviceId) -> Device:
     """The device of that id; raises DeviceNotFound, and PermissionDenied for one kept from this user."""
-    shown = show_id(wanted)
-    unknown = DeviceNotFound(f"no device {shown}", device_id=wanted, hint="GET /api/v2/devices")
     try:
-        (device,) = await call.gateway.client.devices(Selector(shown, ids=(wanted,)))
+        (device,) = await call.gateway.client.devices(Selector(show_id(wanted), ids=(wanted,)))
     except (DeviceNotFound, InvalidParameter):
-        raise unknown from None
+        raise no_device(wanted) from None
     if device.device_id != wanted:
-        raise unknown
-    if not call.user.may_see(wanted):
-        message = f"{call.user.user} has no access to {shown}"
-        raise PermissionDenied(message, hint="GET /api/v2/devices", target=shown)
+        raise no_device(wanted)
+    require_visible(call.user, wanted)
     return device
 
 
