@@ -62,7 +62,7 @@ def approval_row(approval: Approval) -> dict[str, Any]:
         "approval_id": approval.approval_id,
         "status": approval.status.value,
         "operation": " ".join(word for word in words if word),
-        "device_id": subject.device_id,
+        "device_id": device or None,
         "requested_by": approval.requested_by,
         "requested_at": rfc3339(approval.requested_at),
         "expires_at": rfc3339(approval.expires_at),

@@ -15,7 +15,7 @@ from dsmilctl.client.opening import Serving, connect_context
 from dsmilctl.commands.execution import execute
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.runner import end_with
-from dsmilctl.config.contexts import Context, DriverUse
+from dsmilctl.config.contexts import Context, DriverUse, simulated
 from dsmilctl.config.paths import Paths, paths
 from dsmilctl.errors import ConfigError, MissingExtraError
 
@@ -39,7 +39,9 @@ def serve_simulator(
     from dsmilctl.server.serve import Listening
 
     drivers = [DriverUse("sim", options)] + ([DriverUse("host", {})] if host else [])
-    context = Context(name="sim-serve", drivers=tuple(drivers), target="simulated devices", fleet="sim-serve")
+    context = simulated(
+        Context(name="sim-serve", drivers=tuple(drivers), target="simulated devices", fleet="sim-serve")
+    )
     folders = apart("sim-serve")
     chosen = ServerOptions(limits=Limits(rate_limiting=rate_limit))
     with FleetLock(folders, "sim-serve"):

@@ -102,7 +102,7 @@ class _Choice(msgspec.Struct, frozen=True):
 def contexts() -> list[Context]:
     """Every context, the built-in ones first; raises ConfigError with every error of the contexts file."""
     found = {**BUILTIN, **{context.name: context for context in _written(paths())}}
-    return [_simulated(context) for context in found.values()]
+    return [simulated(context) for context in found.values()]
 
 
 def find_context(name: str = "", *, despite_errors: bool = False) -> Context:
@@ -115,7 +115,7 @@ def find_context(name: str = "", *, despite_errors: bool = False) -> Context:
         known = {context.name: context for context in contexts()}
     except ConfigError:
         if despite_errors and name in BUILTIN:
-            return _simulated(BUILTIN[name])
+            return simulated(BUILTIN[name])
         raise
     if wanted not in known:
         hint = nearest(wanted, known) or "dsmilctl context list shows every context"
@@ -204,7 +204,7 @@ def _written(folders: Paths) -> tuple[Context, ...]:
     return kept.contexts
 
 
-def _simulated(context: Context) -> Context:
+def simulated(context: Context) -> Context:
     """The context with the options that the environment has for the simulator."""
     text = os.environ.get(SIM_OPTIONS, "")
     if not text or not any(use.driver == "sim" for use in context.drivers):

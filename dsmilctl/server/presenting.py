@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from dsmilctl.clock import rfc3339
+from dsmilctl.errors import DeviceNotFound, DSMILError, PermissionDenied
 from dsmilctl.model.audit import AuditRecord
 from dsmilctl.model.device import Device, DeviceState, DeviceStatus
 from dsmilctl.model.emergency import Stop
@@ -19,11 +20,14 @@ from dsmilctl.model.register import Register
 from dsmilctl.wire.devices import Constraints, DeviceInfo, LifecycleStatus, RegisterInfo
 from dsmilctl.wire.emergency import ConfirmationInfo, StopInfo
 from dsmilctl.wire.operations import Authorization, OperationAnswer, OperationResult
-from dsmilctl.wire.system import AuditLine, ReadingInfo
+from dsmilctl.wire.system import AuditLine
 from dsmilctl.wire.values import to_wire
+from dsmilctl.wire.words import in_fields
 
 RATE_BY_RISK = {"CRITICAL": 10, "HIGH": 30, "MEDIUM": 60, "LOW": 60}
 CLEARANCE_BY_RISK = {"CRITICAL": "TOP_SECRET", "HIGH": "SECRET", "MEDIUM": "SECRET", "LOW": "CONFIDENTIAL"}
+SCOPES = ("ALL", "DEVICE_GROUP", "SINGLE_DEVICE")
+EVERYTHING = "@all"
 GROUP_SIZE = 12
 FIRST_DEVICE = 0x8000
 _NUMBER = re.compile(r"\d+")
@@ -110,21 +114,6 @@ def lifecycle_status(status: DeviceStatus) -> LifecycleStatus:
     )
 
 
-def reading_info(reading: Reading) -> ReadingInfo:
-    """A reading as streams carry it."""
-    return ReadingInfo(
-        device_id=reading.device_id,
-        register=reading.register,
-        value=reading.value,
-        timestamp=rfc3339(reading.timestamp, 6),
-        unit=reading.unit,
-        quality=reading.quality.value,
-        latency_ms=reading.latency_ms,
-        error=reading.error,
-        error_code=reading.error_code,
-    )
-
-
 def reading_result(reading: Reading, register: Register | None = None) -> OperationResult:
     """A reading as the result of a READ."""
     return OperationResult(
@@ -139,6 +128,8 @@ def reading_result(reading: Reading, register: Register | None = None) -> Operat
         timestamp=rfc3339(reading.timestamp, 6),
         error=reading.error,
         error_code=reading.error_code,
+        raw=reading.raw,
+        sequence=reading.sequence,
     )
 
 
@@ -163,18 +154,25 @@ def operation_answer(operation: Operation) -> OperationAnswer:
         execution_time_ms=round(operation.duration_ms, 3),
         user_id=operation.user,
         audit_trail_id=operation.operation_id,
-        authorization=Authorization(),
+        authorization=Authorization(dual_auth_completed=bool(operation.approval)),
         error=operation.error,
         error_code=operation.error_code,
-        hint=operation.hint,
+        hint=in_fields(operation.hint),
     )
+
+
+def authorization_after(error: DSMILError) -> Authorization:
+    """Which checks a refused operation passed: its clearance and device are looked at one after the other."""
+    refused = isinstance(error, PermissionDenied)
+    unseen = isinstance(error, DeviceNotFound) or (refused and not getattr(error, "details", {}))
+    return Authorization(clearance_verified=not (refused or unseen), device_access_verified=not unseen)
 
 
 def stop_info(stop: Stop, escalation: str = "IMMEDIATE") -> StopInfo:
     """A stop with what each device answered."""
     return StopInfo(
         stop_id=stop.stop_id,
-        scope=stop.scope,
+        scope=_scope(stop),
         target_devices=list(stop.devices),
         reason=stop.reason,
         triggered_by=stop.triggered_by,
@@ -196,7 +194,15 @@ def stop_info(stop: Stop, escalation: str = "IMMEDIATE") -> StopInfo:
         latch_error=stop.latch_error,
         released_by=stop.released_by,
         released_at=None if stop.released_at is None else rfc3339(stop.released_at),
+        selector="" if stop.scope in SCOPES else stop.scope,
     )
+
+
+def _scope(stop: Stop) -> str:
+    """The API's word for what was stopped."""
+    if stop.scope in SCOPES:
+        return stop.scope
+    return "ALL" if stop.scope == EVERYTHING else "SINGLE_DEVICE"
 
 
 def audit_line(record: AuditRecord) -> AuditLine:

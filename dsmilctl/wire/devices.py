@@ -70,11 +70,11 @@ class RegisterInfo(Answer, frozen=True, kw_only=True):
     type: str
     unit: str = ""
     access: str = "ro"
-    minimum: float | None = None
-    maximum: float | None = None
-    step: float | None = None
-    low: float | None = None
-    high: float | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    step: int | float | None = None
+    low: int | float | None = None
+    high: int | float | None = None
     choices: list[Any] = []
     safe: Any = None
     mask: int | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from dsmilctl.model.device import DeviceId
 from dsmilctl.wire.base import Answer, Pagination, Request
@@ -10,7 +12,10 @@ from dsmilctl.wire.operations import OperationData
 
 
 class StopRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /emergency/stop`.  `target_devices` beside scope ALL is ignored; `deadline_s` is an extension."""
+    """`POST /emergency/stop`.  `target_devices` beside scope ALL is ignored.
+
+    `deadline_s` and `selector`, the words in which the devices were named, are extensions.
+    """
 
     justification: str = ""
     scope: Literal["ALL", "DEVICE_GROUP", "SINGLE_DEVICE"] = "ALL"
@@ -18,6 +23,7 @@ class StopRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True
     notify_all_clients: bool = True
     escalation_level: Literal["IMMEDIATE", "SCHEDULED", "NORMAL", "HIGH"] = "IMMEDIATE"
     deadline_s: float | None = None
+    selector: Annotated[str, Meta(max_length=512)] = ""
 
 
 class ConfirmationInfo(Answer, frozen=True, kw_only=True):
@@ -31,7 +37,10 @@ class ConfirmationInfo(Answer, frozen=True, kw_only=True):
 
 
 class StopInfo(Answer, frozen=True, kw_only=True):
-    """One emergency stop.  A device that did not confirm is listed, never hidden."""
+    """One emergency stop.  A device that did not confirm is listed, never hidden.
+
+    `selector` is an extension: the words in which the devices were named.
+    """
 
     stop_id: str
     scope: str
@@ -47,6 +56,7 @@ class StopInfo(Answer, frozen=True, kw_only=True):
     latch_error: str = ""
     released_by: str = ""
     released_at: str | None = None
+    selector: str = ""
 
 
 class EmergencyStatus(Answer, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from dsmilctl.wire.base import Answer, Pagination
 
 
 class SystemStatus(Answer, frozen=True, kw_only=True):
-    """`GET /system/status`."""
+    """`GET /system/status`; `drivers`, and why some are `absent`, are extensions."""
 
     timestamp: str
     overall_status: str
@@ -17,16 +17,22 @@ class SystemStatus(Answer, frozen=True, kw_only=True):
     server_capabilities: dict[str, Any]
     device_summary: dict[str, int]
     security_status: dict[str, Any]
-    performance_metrics: dict[str, float]
+    performance_metrics: dict[str, float | None]
+    drivers: list[str] = []
+    absent: dict[str, str] = {}
 
 
 class Capabilities(Answer, frozen=True, kw_only=True):
-    """`GET /system/capabilities`."""
+    """`GET /system/capabilities`; what follows `rate_limits` are extensions."""
 
     api_version: str
     supported_operations: list[str]
     client_sdks: dict[str, dict[str, str]]
     rate_limits: dict[str, Any]
+    operation_types: list[str] = []
+    driver_capabilities: list[str] = []
+    policy: str = ""
+    limits: dict[str, Any] = {}
     drivers: dict[str, Any] = {}
     context: str = ""
     read_only: bool = False
@@ -38,6 +44,7 @@ class Health(Answer, frozen=True, kw_only=True, omit_defaults=True):
     status: str
     components: dict[str, str] = {}
     metrics: dict[str, float] = {}
+    emergency_stop_active: bool = False
 
 
 class AuditLine(Answer, frozen=True, kw_only=True):
@@ -77,3 +84,5 @@ class ReadingInfo(Answer, frozen=True, kw_only=True):
     latency_ms: float | None = None
     error: str = ""
     error_code: str = ""
+    raw: int | str | None = None
+    sequence: int = 0

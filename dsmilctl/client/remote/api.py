@@ -57,6 +57,7 @@ class Api:
         self.breaker = CircuitBreaker(CircuitBreakerConfig(failure_threshold=10), clock)
         self.metrics = Metrics(clock)
         self.logs = Logs()
+        self.own_context = ""
         self.error_handler: Callable[[DSMILError], Any] | None = None
         self.prefix = PREFIX
         self.old = config.api_version == "1.0"
@@ -96,12 +97,22 @@ class Api:
         """Show an error to the handler before anybody else sees it."""
         if error.code in ("AUTHENTICATION_FAILED", "TOKEN_EXPIRED") and self.session.store is not None:
             error.hint = self.session.login_hint
+        else:
+            error.hint = self.own_words(error.hint)
         if error.code in ("PERMISSION_DENIED", "DEVICE_QUARANTINED", "APPROVAL_REQUIRED"):
             user = self.session.user.username if self.session.user else ""
             about = getattr(error, "device_id", None)
             self.logs.secured("refused", user=user, error_code=error.code, device_id=about, outcome="DENIED")
         if self.error_handler is not None:
             self.error_handler(error)
+
+    def own_words(self, hint: str) -> str:
+        """A hint of the server with the context's name here in place of its name there."""
+        if not self.own_context or "dsmilctl -C " not in hint:
+            return hint
+        import re
+
+        return re.sub(r"\bdsmilctl -C \S+", f"dsmilctl -C {self.own_context}", hint)
 
     async def ask(self, ask: Ask) -> Incoming:
         """The answer to a call, after as many tries as its time and the policy allow."""

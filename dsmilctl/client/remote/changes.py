@@ -16,7 +16,7 @@ from dsmilctl.client.remote.batching import device_path, operations_path
 from dsmilctl.client.remote.bulk import Bulks, Mode, failed
 from dsmilctl.client.remote.mapping import bulk_of, operation_of
 from dsmilctl.client.remote.names import operation_type_of
-from dsmilctl.errors import DSMILError, ReadOnly
+from dsmilctl.errors import DSMILError, NotFound, ReadOnly
 from dsmilctl.model.operation import BulkResult, Operation, OperationStatus, OperationType, Request
 from dsmilctl.wire.operations import (
     BulkAnswer,
@@ -44,7 +44,7 @@ class Changes:
             answer = await self._ask(request)
         except DSMILError as error:
             answer = _answer_in(error)
-        return operation_of(answer, request)
+        return self._operation(answer, request)
 
     async def _ask(self, request: Request) -> OperationAnswer:
         if request.type is OperationType.COMMAND:
@@ -58,7 +58,7 @@ class Changes:
             return await self._api.post(path, OperationAnswer, command, device_id=request.device_id)
         operation = OperationRequest(
             operation_type=operation_type_of(request.type).value,
-            operation_data=_data(request),
+            operation_data=data_of(request),
             justification=request.justification,
             approval_id=request.approval,
             dry_run=request.dry_run,
@@ -77,7 +77,7 @@ class Changes:
         commands = any(request.type is OperationType.COMMAND for request in requests)
         mixed = len({request.dry_run for request in requests}) > 1
         answer = await (self._one_by_one if commands or mixed else self._together)(requests, options)
-        operations = [operation_of(*pair) for pair in zip(answer.results, requests, strict=True)]
+        operations = [self._operation(*pair) for pair in zip(answer.results, requests, strict=True)]
         for operation in operations if progress else ():
             progress(operation)  # type: ignore[misc] # the loop is empty without it
         return bulk_of(answer, operations)
@@ -87,7 +87,7 @@ class Changes:
             BulkItem(
                 device_id=request.device_id,
                 operation_type=operation_type_of(request.type).value,
-                operation_data=_data(request),
+                operation_data=data_of(request),
                 justification=request.justification,
                 approval_id=request.approval,
             )
@@ -125,11 +125,15 @@ class Changes:
     async def bulk(self, bulk_id: str) -> BulkResult:
         """What became of a bulk; one that travelled in parts has their names in its name."""
         parts = bulk_id.split("+")
-        answers = [
-            await self._api.get(f"/operations/bulk/{quote(part, safe='')}", BulkAnswer) for part in parts
-        ]
+        try:
+            answers = [
+                await self._api.get(f"/operations/bulk/{quote(part, safe='')}", BulkAnswer) for part in parts
+            ]
+        except NotFound:
+            hint = "a server keeps the bulks of each user while it runs"
+            raise NotFound(f"no bulk {bulk_id!r} in this context", hint=hint, target=bulk_id) from None
         whole = merged(answers, sum(answer.execution_time_ms for answer in answers))
-        operations = [operation_of(item, _request(item)) for item in whole.results]
+        operations = [self._operation(item, _request(item)) for item in whole.results]
         return bulk_of(msgspec.structs.replace(whole, bulk_operation_id=bulk_id), operations)
 
     async def undo(self, bulk_id: str) -> list[Request]:
@@ -145,12 +149,19 @@ class Changes:
             and item.old is not None
         ]
 
+    def _operation(self, answer: OperationAnswer, request: Request) -> Operation:
+        """How a change ended; who asked is this user where the answer does not say it."""
+        user = self._api.session.user.username if self._api.session.user else ""
+        found = operation_of(answer, request, user)
+        return msgspec.structs.replace(found, hint=self._api.own_words(found.hint)) if found.hint else found
+
     def _require_writable(self) -> None:
         if self._read_only:
             raise ReadOnly("this context is read-only", hint="open it without --read-only")
 
 
-def _data(request: Request) -> OperationData:
+def data_of(request: Request) -> OperationData:
+    """What a request changes, as the API takes it."""
     if request.type is not OperationType.WRITE:
         return OperationData(settings=dict(request.arguments))
     return OperationData(

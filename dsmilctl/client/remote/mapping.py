@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from dsmilctl.client.remote.answers import GOOD, item_error
+from dsmilctl.clock import SYSTEM
+from dsmilctl.model.approval import Approval, ApprovalStatus, Subject
 from dsmilctl.model.audit import AuditRecord
 from dsmilctl.model.device import Device, DeviceState, DeviceStatus, Risk
 from dsmilctl.model.emergency import Confirmation, Stop, StopOutcome
@@ -22,6 +24,7 @@ from dsmilctl.model.operation import (
 from dsmilctl.model.reading import Batch, Quality, Reading
 from dsmilctl.model.register import Register
 from dsmilctl.wire.devices import DeviceInfo, LifecycleStatus, RegisterInfo
+from dsmilctl.wire.emergency import Approval as ApprovalInfo
 from dsmilctl.wire.emergency import StopInfo
 from dsmilctl.wire.messages import StateBatch
 from dsmilctl.wire.operations import BulkAnswer, OperationAnswer, OperationResult
@@ -98,7 +101,7 @@ def readings_of(answer: OperationAnswer, asked: Sequence[str]) -> list[Reading]:
                 device_id=answer.device_id,
                 register=name,
                 value=None,
-                timestamp=nanoseconds(answer.timestamp),
+                timestamp=nanoseconds(answer.timestamp) or SYSTEM.now(),
                 quality=Quality.BAD,
                 error=error.message,
                 error_code=error.code,
@@ -124,8 +127,10 @@ def _reading(answer: OperationAnswer, get: Any) -> Reading:
         unit=get("unit", ""),
         quality=Quality(get("quality", "good")),
         latency_ms=get("device_response_time_ms"),
+        raw=get("raw"),
         error=get("error", ""),
         error_code=get("error_code", ""),
+        sequence=get("sequence", 0),
     )
 
 
@@ -138,10 +143,11 @@ def reading_of(info: ReadingInfo) -> Reading:
         nanoseconds(info.timestamp),
         info.unit,
         Quality(info.quality),
-        None,
+        info.raw,
         info.latency_ms,
         info.error,
         info.error_code,
+        info.sequence,
     )
 
 
@@ -160,8 +166,8 @@ def batch_of(batch: StateBatch, number: int) -> Batch:
     )
 
 
-def operation_of(answer: OperationAnswer, request: Request) -> Operation:
-    """How a change ended; what the answer leaves open is that of the request."""
+def operation_of(answer: OperationAnswer, request: Request, user: str = "") -> Operation:
+    """How a change of `user` ended; what the answer leaves open is that of the request."""
     found = answer.result or OperationResult()
     wanted = request.register or request.command
     return Operation(
@@ -175,9 +181,9 @@ def operation_of(answer: OperationAnswer, request: Request) -> Operation:
         read_back=found.read_back,
         error=answer.error,
         error_code=answer.error_code,
-        hint=answer.hint,
-        user=answer.user_id,
-        timestamp=nanoseconds(found.timestamp or answer.timestamp),
+        hint=in_options(answer.hint),
+        user=answer.user_id or user,
+        timestamp=nanoseconds(found.timestamp or answer.timestamp) or SYSTEM.now(),
         duration_ms=answer.execution_time_ms,
     )
 
@@ -212,7 +218,7 @@ def stop_of(info: StopInfo) -> Stop:
     )
     return Stop(
         stop_id=info.stop_id,
-        scope=info.scope,
+        scope=info.selector or ("@all" if info.scope == "ALL" else info.scope),
         reason=info.reason,
         triggered_by=info.triggered_by,
         triggered_at=nanoseconds(info.triggered_at),
@@ -222,6 +228,36 @@ def stop_of(info: StopInfo) -> Stop:
         latch_error=info.latch_error,
         released_by=info.released_by,
         released_at=None if info.released_at is None else nanoseconds(info.released_at),
+    )
+
+
+def approval_of(info: ApprovalInfo) -> Approval:
+    """An approval; hashes of definitions and of the policy stay with the server."""
+    said = info.operation.get
+    subject = Subject(
+        fleet="",
+        operation_type=str(said("operation_type", "")),
+        device_id=said("device_id"),
+        register=str(said("register", "")),
+        value=from_wire(said("value")),
+        if_value=from_wire(said("if_value")),
+        command=str(said("command", "")),
+        arguments=tuple(dict(said("settings") or {}).items()),
+        stop_id=str(said("stop_id", "")),
+    )
+    return Approval(
+        approval_id=info.approval_id,
+        status=ApprovalStatus(info.status),
+        subject=subject,
+        digest=info.operation_digest,
+        level="",
+        requested_by=info.requested_by,
+        requested_at=nanoseconds(info.requested_at),
+        expires_at=nanoseconds(info.expires_at),
+        justification=info.justification,
+        decided_by=info.decided_by,
+        decided_at=None if info.decided_at is None else nanoseconds(info.decided_at),
+        decision_justification=info.decision_justification,
     )
 
 

@@ -18,6 +18,7 @@ from dsmilctl.client.interface import (
     DriverInfo,
     HistoryQuery,
 )
+from dsmilctl.client.remote.approvals import Consents
 from dsmilctl.client.remote.batching import device_path
 from dsmilctl.client.remote.bulk import Mode
 from dsmilctl.client.remote.changes import Changes
@@ -30,6 +31,7 @@ from dsmilctl.client.remote.roster import Roster
 from dsmilctl.client.remote.ticks import Ticks, Wanted
 from dsmilctl.clock import rfc3339
 from dsmilctl.errors import InvalidParameter, TokenExpired, UsageError, nearest
+from dsmilctl.model.approval import Approval
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
 from dsmilctl.model.device import Device, DeviceStatus, show_id
 from dsmilctl.model.emergency import Confirmation, Stop
@@ -58,6 +60,9 @@ class RemoteClient(Connected, Client):
         self.context = ContextInfo(context or "remote", "remote", self.config.base_url, read_only)
         self._roster = Roster(self._api)
         self._changes = Changes(self._api, self._bulks, read_only=read_only)
+        self._consents = Consents(self._api)
+        if context:
+            self._api.own_context = context
 
     @property
     def identity(self) -> Identity:  # type: ignore[override] # it changes with every login
@@ -217,6 +222,7 @@ class RemoteClient(Connected, Client):
             scope="ALL" if devices is None else "SINGLE_DEVICE",
             target_devices=[] if devices is None else [device.device_id for device in devices],
             deadline_s=deadline,
+            selector="" if devices is None else scope[:512],
         )
         self._cache.drop()
         stop = msgspec.structs.replace(await self._order(wanted, deadline + ANSWERING), scope=scope)
@@ -250,6 +256,20 @@ class RemoteClient(Connected, Client):
         return [
             stop_of(item) for item in (await self._api.post("/emergency/release", Released, wanted)).stops
         ]
+
+    async def request_approval(
+        self, request: Request | None, *, justification: str, stop_id: str = ""
+    ) -> Approval:
+        """Ask a second person; the server tells whom it would take."""
+        return await self._consents.request(request, justification, stop_id)
+
+    async def approvals(self, status: str = "") -> list[Approval]:
+        """The approvals that this user may see, newest first."""
+        return await self._consents.all(status)
+
+    async def decide_approval(self, approval_id: str, *, approve: bool, justification: str = "") -> Approval:
+        """Approve or reject what somebody else asked for."""
+        return await self._consents.decide(approval_id, approve=approve, justification=justification)
 
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
         """Records of the server's journal, newest first."""
@@ -285,7 +305,10 @@ class RemoteClient(Connected, Client):
         found = (await self._api.get("/system/capabilities", Capabilities)).drivers
         return [
             DriverInfo(
-                name=name, version=str(facts.get("version", "")), commands=tuple(facts.get("commands", ()))
+                name=name,
+                version=str(facts.get("version", "")),
+                capabilities=tuple(facts.get("capabilities", ())),
+                commands=tuple(facts.get("commands", ())),
             )
             for name, facts in found.items()
         ]
@@ -302,15 +325,14 @@ class RemoteClient(Connected, Client):
     async def capabilities(self) -> dict[str, Any]:
         """What the server can do."""
         found: dict[str, Any] = msgspec.to_builtins(await self._api.get("/system/capabilities", Capabilities))
-        return found
+        types = found.pop("operation_types")
+        return found | ({"supported_operations": types} if types else {})
 
     async def health(self) -> dict[str, Any]:
         """Whether the parts of the server work."""
         login = self._api.session.logged_in
-        found: dict[str, Any] = msgspec.to_builtins(
-            await self._api.get("/monitoring/health", Health, login=login)
-        )
-        return found
+        found = await self._api.get("/monitoring/health", Health, login=login)
+        return {field: getattr(found, field) for field in Health.__struct_fields__}
 
     def _not_here(self, what: str) -> UsageError:
         message = f"{what} works on the machine of the server, not over {self.config.base_url}"

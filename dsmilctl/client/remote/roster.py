@@ -61,10 +61,12 @@ class Roster:
     async def _named(self, selector: Selector) -> list[DeviceInfo] | None:
         """A few devices that are named by their ids alone; None where the whole list is needed."""
         others = selector.ranges or selector.globs or selector.groups or selector.filters
-        if others or not 0 < len(selector.ids) <= FEW:
-            return None
+        numbers = sorted(item for item in selector.ids if isinstance(item, int))
+        ids = numbers if len(numbers) == len(selector.ids) else selector.ids
+        if others or not 0 < len(ids) <= FEW or (len(ids) > 1 and ids is not numbers):
+            return None  # of several names only the whole list tells the order
         try:
-            return await self._each(selector.ids)
+            return await self._each(ids)
         except DeviceNotFound:
             return None  # by its name perhaps; and whoever is wrong is told what there is
 

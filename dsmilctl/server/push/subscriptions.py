@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from dsmilctl.client.interface import Client
+from dsmilctl.client.local import LocalClient
 from dsmilctl.clock import rfc3339
 from dsmilctl.errors import (
-    DeviceNotFound,
     DeviceQuarantined,
     DSMILError,
     InvalidParameter,
@@ -27,6 +27,7 @@ from dsmilctl.model.selector import EVERYTHING
 from dsmilctl.server.push.feeds import Feed, Key
 from dsmilctl.server.push.outbox import Letter, Outbox
 from dsmilctl.server.push.ticks import ENCODER, Tick, reading_infos, update_of
+from dsmilctl.server.visible import no_device, require_visible
 from dsmilctl.wire.messages import SUBSCRIPTIONS, Subscribe
 
 SHORTEST_INTERVAL_MS = 100
@@ -91,8 +92,7 @@ def chosen_devices(
     by_id = {device.device_id: device for device in known}
     for device_id in ids:
         if device_id not in by_id:
-            shown = show_id(device_id)
-            raise DeviceNotFound(f"no device {shown}", device_id=device_id, hint="GET /api/v2/devices")
+            raise no_device(device_id)
         if by_id[device_id].quarantined:
             raise DeviceQuarantined(f"{show_id(device_id)} is quarantined", device_id=device_id)
     levels = {"MEDIUM" if risk == "MODERATE" else risk for risk in risks}
@@ -109,12 +109,19 @@ def chosen_devices(
     return found
 
 
-async def devices_for(client: Client, ids: Sequence[DeviceId], risks: Sequence[str] = ()) -> list[Device]:
-    """The devices of a stream, of those that the client's identity may see.
+async def devices_for(
+    fleet: Client, client: LocalClient, ids: Sequence[DeviceId], risks: Sequence[str] = ()
+) -> list[Device]:
+    """The devices of a stream: of all of a fleet those that the client's identity may see.
 
-    An attempt at a quarantined device is put before the guard, which refuses and journals it.
+    Raises DeviceNotFound, and PermissionDenied for one that is kept from the identity.  An attempt at a
+    quarantined device is put before the guard, which refuses and journals it.
     """
-    known = await client.devices(EVERYTHING, quarantined=True)
+    everything = await fleet.devices(EVERYTHING, quarantined=True)
+    there = {device.device_id for device in everything}
+    for device_id in there.intersection(ids):
+        require_visible(client.identity, device_id)
+    known = [device for device in everything if client.identity.may_see(device.device_id)]
     try:
         return chosen_devices(known, ids, risks)
     except DeviceQuarantined:
@@ -125,7 +132,7 @@ async def devices_for(client: Client, ids: Sequence[DeviceId], risks: Sequence[s
 def chosen_registers(devices: Sequence[Device], names: Sequence[str]) -> tuple[str, ...]:
     """The registers' names as the devices have them; raises InvalidParameter for one that none can read."""
     tables = list({id(device.registers): device.registers for device in devices}.values())
-    return tuple(sorted({_register(tables, name) for name in names}))
+    return tuple(dict.fromkeys(_register(tables, name) for name in names))
 
 
 def _register(tables: Sequence[Sequence[Register]], name: str) -> str:

@@ -33,7 +33,10 @@ async def stop(call: Call) -> StopInfo:
     hush = nullcontext() if wanted.notify_all_clients else call.gateway.push.hushed(call.user, reason)
     with hush:
         found = await call.client.stop(
-            targets, reason=reason, deadline=wanted.deadline_s or DEADLINE, scope=wanted.scope
+            targets,
+            reason=reason,
+            deadline=wanted.deadline_s or DEADLINE,
+            scope=wanted.selector or wanted.scope,
         )
         info = stop_info(found, wanted.escalation_level)
         call.gateway.broadcast_stop(info)

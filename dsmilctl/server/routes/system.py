@@ -50,13 +50,17 @@ async def status(call: Call) -> SystemStatus:
             "active_sessions": gateway.access.active,
             "failed_auth_attempts": gateway.access.failures,
             "emergency_stop_active": stopped,
+            "read_only": call.client.context.read_only,
         },
-        performance_metrics={
+        performance_metrics=found["performance_metrics"]
+        | {
             "avg_response_time_ms": round(gateway.metrics.average_ms, 3),
             "requests_per_second": round(gateway.metrics.requests_per_second, 3),
             "cpu_usage_percent": cpu_percent(),
             "memory_usage_percent": memory_percent(),
         },
+        drivers=found["drivers"],
+        absent=found["absent"],
     )
 
 
@@ -80,6 +84,10 @@ async def capabilities(call: Call) -> Capabilities:
             "concurrent_operations": found["limits"]["concurrent_operations"],
             "bulk_operation_max_devices": limits.bulk_operation_max_devices,
         },
+        operation_types=found["supported_operations"],
+        driver_capabilities=found["driver_capabilities"],
+        policy=found["policy"],
+        limits=found["limits"],
         drivers=found["drivers"],
         context=call.client.context.name,
         read_only=call.client.context.read_only,
@@ -94,6 +102,7 @@ async def health(call: Call) -> Health:
     metrics = call.gateway.metrics
     return Health(
         status=found["status"],
+        emergency_stop_active=found["emergency_stop_active"],
         components=found["components"] | {"authentication": "ok", "websockets": "ok"},
         metrics={
             "response_time_ms": round(metrics.average_ms, 3),
