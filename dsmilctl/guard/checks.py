@@ -166,7 +166,7 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     def approval(self, managed: Managed, request: Request, kind: OperationType) -> None:
         """Check 6: a second person where the policy asks for one; a local fleet has only one identity."""
         device = managed.device
-        if not self.needs_approval(device, kind):
+        if not (request.dual_auth or self.needs_approval(device, kind)):
             return
         if self.consent is None:
             raise ApprovalRequired(
@@ -180,10 +180,16 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a second person is needed: a quarantined device, or where the policy asks."""
         return device.quarantined or device.risk in self.policy.approval.get(kind, ())
 
-    def use_approval(self, managed: Managed, request: Request, kind: OperationType) -> None:
-        """Checks 3 and 6 once more, where the device is: the approval is still good, and is used up now."""
-        if self.consent is not None and self.needs_approval(managed.device, kind):
-            self.consent.use(self.identity, managed, request)
+    def use_approval(self, managed: Managed, request: Request, kind: OperationType) -> bool:
+        """Checks 3 and 6 once more, where the device is: the approval is still good, and is used up now.
+
+        False where none was needed.
+        """
+        needed = request.dual_auth or self.needs_approval(managed.device, kind)
+        if self.consent is None or not needed:
+            return False
+        self.consent.use(self.identity, managed, request)
+        return True
 
     def value(self, managed: Managed, request: Request) -> Register | None:
         """Check 7: the register can be written with that value, or the driver has that command."""

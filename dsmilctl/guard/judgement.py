@@ -83,7 +83,7 @@ class Judgement:
         for plan in plans:
             if not plan.request.dry_run:
                 try:
-                    self.checks.use_approval(plan.managed, plan.request, plan.kind)
+                    plan.approved = self.checks.use_approval(plan.managed, plan.request, plan.kind)
                 except DSMILError as refusal:
                     plan.error = refusal
 

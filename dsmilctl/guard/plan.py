@@ -37,12 +37,13 @@ class Plan:
     """One request on its way through the guard.
 
     `kind` is what the policy judges it as.  `error` is what stood in its way; `sent` says that the driver was
-    called, `unknown` that nobody can say whether the device did it, `operation` how it ended.
+    called, `unknown` that nobody can say whether the device did it, `operation` how it ended, `approved` that
+    it used its approval up.
     """
 
     __slots__ = (
-        "begun", "bulk", "clock", "error", "intended", "kind", "managed", "old", "operation", "operation_id",
-        "read_back", "reference", "register", "request", "sent", "unknown",
+        "approved", "begun", "bulk", "clock", "error", "intended", "kind", "managed", "old", "operation",
+        "operation_id", "read_back", "reference", "register", "request", "sent", "unknown",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +61,7 @@ class Plan:
         self.read_back: Value | None = None
         self.reference: Reference | None = None
         self.error: DSMILError | None = None
+        self.approved = False
         self.intended = False
         self.sent = False
         self.unknown = False
@@ -106,6 +108,7 @@ class Plan:
             user=user,
             timestamp=self.clock.now(),
             duration_ms=(self.clock.monotonic() - self.begun) * 1000,
+            approval=self.request.approval if self.approved else "",
             reference=self.reference,
         )
 

@@ -41,7 +41,8 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     WRITE uses `register` and `value`; CONFIG, ACTIVATE, DEACTIVATE, RESET and COMMAND use `command` and
     `arguments`.  `if_value` is the value the register must hold for the write to happen; `dry_run` goes
     through every check and stops before the driver; `attempt` marks a dry run whose refusal is evidence,
-    since the change itself was asked for; `origin` is the command or screen that asked.
+    since the change itself was asked for; `origin` is the command or screen that asked;
+    `dual_auth` asks for a second person although the policy may not.
     """
 
     device_id: DeviceId
@@ -57,6 +58,7 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     attempt: bool = False
     approval: str = ""
     origin: str = ""
+    dual_auth: bool = False
 
     @property
     def is_evidence(self) -> bool:
@@ -95,7 +97,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One request and how it ended.
 
     `old` and `read_back` are the register before and after; `reference` is there where another system
-    carried it out.
+    carried it out; `approval` is the one that was used up.
     """
 
     operation_id: str
@@ -112,6 +114,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     user: str = ""
     timestamp: int = 0
     duration_ms: float = 0.0
+    approval: str = ""
     reference: Reference | None = None
 
     @property

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from dsmilctl.clock import Clock, rfc3339
 from dsmilctl.errors import DeviceError, DSMILError, RateLimitError
 from dsmilctl.wire.base import Envelope, Problem, status_of
+from dsmilctl.wire.words import in_fields
 
 LOGGER = logging.getLogger("dsmilctl.server")
 JSON = "application/json"
@@ -47,9 +48,9 @@ def failure(
 def _details(error: DSMILError) -> dict[str, Any]:
     details: dict[str, Any] = dict(getattr(error, "details", {}))
     if error.hint:
-        details["hint"] = error.hint
+        details["hint"] = in_fields(error.hint)
     if error.target:
-        details["target"] = error.target
+        details["target"] = in_fields(error.target)
     if isinstance(error, DeviceError) and error.device_id != "":
         details["device_id"] = error.device_id
     return details

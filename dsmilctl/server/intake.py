@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from dsmilctl.errors import InvalidParameter, OperationTimeout, nearest
+from dsmilctl.errors import InvalidParameter, OperationTimeout
+from dsmilctl.server.mistakes import mistake
 
 LARGEST_BODY = 1 << 20
 DEADLINE = 10.0
@@ -33,7 +34,7 @@ async def read_body(request: Request, kind: Any) -> Any:
     try:
         return msgspec.json.decode(content or b"{}", type=kind)
     except msgspec.ValidationError as error:
-        raise _invalid(error, kind) from None
+        raise mistake(error, kind) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidParameter(f"the body is no JSON: {error}", hint="application/json") from None
 
@@ -69,14 +70,4 @@ def read_query(request: Request, kind: type[msgspec.Struct]) -> Any:
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _invalid(error, kind) from None
-
-
-def _invalid(error: msgspec.ValidationError, kind: Any) -> InvalidParameter:
-    text = str(error)
-    known = list(getattr(kind, "__struct_fields__", ()))
-    unknown = text.partition("unknown field `")[2].partition("`")[0]
-    hint = nearest(unknown, known) if unknown else ""
-    if not hint and known:
-        hint = f"fields: {', '.join(known)}"
-    return InvalidParameter(text, hint=hint, target=unknown)
+        raise mistake(error, kind) from None

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from dsmilctl.clock import rfc3339
-from dsmilctl.errors import DeviceNotFound, DSMILError, PermissionDenied
+from dsmilctl.errors import DeviceNotFound, PermissionDenied
 from dsmilctl.model.audit import AuditRecord
-from dsmilctl.model.device import Device, DeviceState, DeviceStatus
+from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus
 from dsmilctl.model.emergency import Stop
+from dsmilctl.model.identity import Identity
 from dsmilctl.model.operation import Operation
 from dsmilctl.model.reading import Reading
 from dsmilctl.model.register import Register
@@ -161,11 +162,13 @@ def operation_answer(operation: Operation) -> OperationAnswer:
     )
 
 
-def authorization_after(error: DSMILError) -> Authorization:
-    """Which checks a refused operation passed: its clearance and device are looked at one after the other."""
-    refused = isinstance(error, PermissionDenied)
-    unseen = isinstance(error, DeviceNotFound) or (refused and not getattr(error, "details", {}))
-    return Authorization(clearance_verified=not (refused or unseen), device_access_verified=not unseen)
+def authorization_after(code: str, device_id: DeviceId, identity: Identity) -> Authorization:
+    """Which checks an operation passed that ended with that error code (or with none)."""
+    unknown = code == DeviceNotFound.code
+    return Authorization(
+        clearance_verified=not unknown and code != PermissionDenied.code,
+        device_access_verified=not unknown and identity.may_see(device_id),
+    )
 
 
 def stop_info(stop: Stop, escalation: str = "IMMEDIATE") -> StopInfo:

@@ -45,6 +45,22 @@ async def test_a_critical_device_is_written_with_the_consent_of_a_second_person_
         assert [item["parameters"].get("approval", "") for item in refused] == [approval, ""]
 
 
+async def test_an_answer_says_whether_a_second_person_was_asked_and_a_client_may_insist_on_one(
+    home: Paths,
+) -> None:
+    async with doors() as server:
+        approved = await server.write("ada", approval_id=await server.approved())
+        plain = await server.write("ada", MEDIUM)
+        alone = await server.write("ada", MEDIUM, dual_auth_required=True)
+        approval = await server.approved(device=MEDIUM)
+        both = await server.write("ada", MEDIUM, dual_auth_required=True, approval_id=approval)
+        again = await server.write("ada", MEDIUM, dual_auth_required=True, approval_id=approval)
+
+    completed = [item.json()["authorization"]["dual_auth_completed"] for item in (approved, plain, both)]
+    assert completed == [True, False, True]
+    assert code(alone) == code(again) == (403, "APPROVAL_REQUIRED")
+
+
 async def test_what_needs_no_second_person_goes_without_one(home: Paths) -> None:
     async with doors() as server:
         assert (await server.write("operator", MEDIUM)).status_code == 200

@@ -150,6 +150,53 @@ async def test_an_unknown_field_is_named_with_the_nearest_that_there_is(admin: h
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "target", "hint"),
+    [
+        ("/devices/0x8001/operations", {"operation_type": "WRIT"}, "operation_type", "WRITE?"),
+        ("/devices/0x8001/operations", {"operation_type": "PAINT"}, "operation_type", "RESET, WRITE"),
+        ("/devices/0x8001/operations", {}, "operation_type", "operation_data"),
+        ("/devices/0x8001/operations", {"operation_type": "READ", "timeout_ms": "x"}, "timeout_ms", ""),
+        ("/operations/bulk", {"operations": [{"device_id": 1, "operation_tipe": "READ"}]},
+         "operation_tipe", "operation_type?"),
+        ("/operations/bulk", {"operations": [{"device_id": 1, "operation_type": "READ",
+                                              "operation_data": {"registr": 1}}]}, "registr", "register?"),
+        ("/operations/bulk", {"operations": [{"device_id": 1, "operation_type": "READ", "x": 1}]},
+         "x", "fields: device_id"),
+        ("/operations/bulk", {"operations": [], "execution_mode": "PARALEL"}, "execution_mode", "PARALLEL?"),
+        ("/devices/0x8001/operations", {"operation_type": "READ", "operation_data": {"settings": {"a": []}}},
+         "settings", ""),
+    ],
+)  # fmt: skip
+async def test_a_mistake_in_a_body_is_told_with_its_place_and_what_would_be_right(
+    admin: httpx.AsyncClient, path: str, body: dict[str, Any], target: str, hint: str
+) -> None:
+    error = enveloped(await admin.post(path, json=body))
+
+    assert (error["code"], error["details"].get("target")) == ("INVALID_PARAMETER", target)
+    assert hint in error["details"].get("hint", "")
+
+
+async def test_a_parameter_of_a_query_is_told_with_its_choices(admin: httpx.AsyncClient) -> None:
+    error = enveloped(await admin.get("/devices?risk_level=SEVERE"))
+
+    assert error["details"]["target"] == "risk_level"
+    assert error["details"]["hint"] == "risk_level: CRITICAL, HIGH, LOW, MEDIUM, MODERATE"
+
+
+async def test_a_refusal_names_fields_of_the_body_and_not_options_of_the_command(
+    admin: httpx.AsyncClient,
+) -> None:
+    write = {"operation_type": "WRITE", "operation_data": {"register": "CONFIG", "value": 5}}
+    alone = enveloped(await admin.post("/devices/0x8001/operations", json=write))
+    items = [write | {"device_id": 0x8001}, write | {"device_id": 0x8002, "justification": "as it is asked"}]
+    bulk = (await admin.post("/operations/bulk", json={"operations": items})).json()
+
+    assert alone["details"]["target"] == "justification"
+    assert alone["details"]["hint"] == '"justification": "why this is done"'
+    assert bulk["results"][0]["hint"] == '"justification": "why this is done"'
+
+
+@pytest.mark.parametrize(
     "kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "nonsense"]
 )
 async def test_a_body_of_another_kind_is_refused_by_what_it_holds(

@@ -132,6 +132,40 @@ async def test_a_bulk_refuses_per_item_and_can_be_asked_for_again(served: Served
     assert stranger.status_code == 404
 
 
+async def test_a_refused_item_says_which_check_it_did_not_pass(served: Served) -> None:
+    read = {"operation_type": "READ", "operation_data": {"register": "TEMP"}}
+    write = {
+        "operation_type": "WRITE",
+        "operation_data": {"register": "CONFIG", "value": 5},
+        "justification": "short",
+    }
+    items = [{"device_id": 0x8001} | read, {"device_id": 0x8050} | read, {"device_id": 7} | read]
+    async with served.http() as http:
+        bulk = (await http.post("/operations/bulk", json={"operations": items})).json()
+        empty = (await http.post("/operations/bulk", json={"operations": [{"device_id": 1} | write]})).json()
+
+    passed = [
+        (item["authorization"]["clearance_verified"], item["authorization"]["device_access_verified"])
+        for item in bulk["results"]
+    ]
+    assert [item["error_code"] for item in bulk["results"]] == ["", "PERMISSION_DENIED", "DEVICE_NOT_FOUND"]
+    assert passed == [(True, True), (False, False), (False, False)]
+    assert all(item["timestamp"] for item in bulk["results"])
+    assert bulk["results"][2]["error"] == "no device 0x0007"
+    assert empty["error"]["code"] == "JUSTIFICATION_REQUIRED"
+
+
+async def test_a_reading_carries_its_number_and_what_the_device_sent(served: Served) -> None:
+    read = {"operation_type": "READ", "operation_data": {"registers": ["TEMP", "STATUS"]}}
+    async with served.http() as http:
+        first = (await http.post("/devices/0x8001/operations", json=read)).json()["result"]
+        second = (await http.post("/devices/0x8001/operations", json=read)).json()["result"]
+
+    numbers = [item["sequence"] for result in (first, second) for item in result["values"]]
+    assert numbers == sorted(set(numbers)), "one more for each reading"
+    assert first["raw"] is None, "what these devices send is the value"
+
+
 async def test_health_tells_a_stranger_only_whether_all_is_well(served: Served) -> None:
     async with served.http(None) as stranger, served.http() as http:
         little = (await stranger.get("/monitoring/health")).json()

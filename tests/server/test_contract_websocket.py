@@ -276,10 +276,13 @@ async def test_a_user_hears_only_of_the_devices_that_are_his(served: Served) -> 
             websocket, "SUBSCRIBE_ADVANCED", subscription="device_updates", filters={"device_ids": [0x8030]}
         )
         refused = await hear(websocket, "ERROR")
+        closed = await closing(websocket)
 
     assert confirmed["devices"] == 32
     assert {item["device_id"] for item in batch["data"]["readings"]} <= set(range(0x8000, 0x8024))
-    assert refused["data"]["code"] == "DEVICE_NOT_FOUND"
+    assert refused["data"]["code"] == "PERMISSION_DENIED", "as everywhere: there is such a device"
+    assert closed.rcvd is not None
+    assert closed.rcvd.code == 4403
 
 
 async def test_after_unsubscribing_nothing_more_comes(served: Served) -> None:

@@ -14,6 +14,7 @@ from dsmilctl.errors import DeviceError, DSMILError, error_of
 from dsmilctl.model.device import DeviceId
 from dsmilctl.wire.operations import BulkAnswer, BulkSummary, OperationAnswer
 from dsmilctl.wire.values import from_wire
+from dsmilctl.wire.words import in_options
 
 GOOD = frozenset({"SUCCESS", "PENDING", "PLANNED"})
 
@@ -64,7 +65,8 @@ def item_error(answer: OperationAnswer) -> DSMILError:
     code = answer.error_code or (answer.result.error_code if answer.result else "")
     message = answer.error or (answer.result.error if answer.result else "") or answer.status
     by_status = {"TIMEOUT": "TIMEOUT", "DENIED": "PERMISSION_DENIED"}
-    error = error_of(code or by_status.get(answer.status, "HARDWARE_ERROR"), message, hint=answer.hint)
+    hint = in_options(answer.hint)
+    error = error_of(code or by_status.get(answer.status, "HARDWARE_ERROR"), message, hint=hint)
     if isinstance(error, DeviceError):
         error.device_id = answer.device_id
     return error

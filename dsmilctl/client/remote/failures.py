@@ -19,6 +19,7 @@ from dsmilctl.errors import (
 )
 from dsmilctl.model.device import DeviceId
 from dsmilctl.wire.base import Envelope, Problem
+from dsmilctl.wire.words import in_options
 
 RETURNED = frozenset(
     {
@@ -60,7 +61,7 @@ def error_in(answer: Incoming, device_id: DeviceId | None = None) -> DSMILError 
 def error_from(problem: Problem, answer: Incoming, device_id: DeviceId | None = None) -> DSMILError:
     """The typed error of an envelope, with its details, request id, and when to try again."""
     details = problem.details
-    hint, target = str(details.get("hint", "")), str(details.get("target", ""))
+    hint, target = (in_options(str(details.get(name, ""))) for name in ("hint", "target"))
     retry_after = problem.retry_after if problem.retry_after is not None else retry_after_of(answer)
     error = error_of(problem.code, problem.message, hint=hint, target=target)
     if type(error) is DSMILError and problem.code == "QUARANTINED":

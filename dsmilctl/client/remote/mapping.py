@@ -30,6 +30,7 @@ from dsmilctl.wire.messages import StateBatch
 from dsmilctl.wire.operations import BulkAnswer, OperationAnswer, OperationResult
 from dsmilctl.wire.system import AuditLine, ReadingInfo
 from dsmilctl.wire.values import from_wire
+from dsmilctl.wire.words import in_options
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -16,6 +16,7 @@ from dsmilctl.clock import rfc3339
 from dsmilctl.errors import DSMILError, InvalidParameter, NotFound, PermissionDenied, RateLimitError, nearest
 from dsmilctl.model.identity import Identity
 from dsmilctl.server.gateway import Gateway
+from dsmilctl.server.mistakes import mistake
 from dsmilctl.server.push.outbox import Letter, Missed, Outbox
 from dsmilctl.server.push.subscriptions import DeviceUpdates, check, chosen_registers, devices_for
 from dsmilctl.server.push.ticks import ENCODER
@@ -243,7 +244,9 @@ class Connection:
             await self._answer("SUBSCRIPTION_CONFIRMED", confirmed, message.id)
             return
         client = self._gateway.client_for(self.identity)
-        devices = await devices_for(client, wanted.filters.device_ids, wanted.filters.risk_levels)
+        devices = await devices_for(
+            self._gateway.client, client, wanted.filters.device_ids, wanted.filters.risk_levels
+        )
         registers = chosen_registers(devices, wanted.registers)
         self._topics[subscription_id] = wanted.subscription
         confirmed |= {"devices": len(devices), "registers": registers, "interval_ms": wanted.interval_ms}
@@ -287,10 +290,7 @@ def decoded(content: Any, kind: Any) -> Any:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        unknown = str(error).partition("unknown field `")[2].partition("`")[0]
-        known = kind.__struct_fields__
-        hint = (nearest(unknown, known) if unknown else "") or f"fields: {', '.join(known)}"
-        raise InvalidParameter(str(error), hint=hint, target=unknown) from None
+        raise mistake(error, kind) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise InvalidParameter(f"the message is no JSON: {error}", hint="text frames of JSON") from None
 

@@ -60,7 +60,7 @@ async def stream_devices(call: Call) -> EventStream:
 
 async def _stream(call: Call, ids: Sequence[DeviceId]) -> EventStream:
     query = call.query
-    devices = await devices_for(call.client, ids)
+    devices = await devices_for(call.gateway.client, call.client, ids)
     registers = chosen_registers(devices, _listed(query.registers))
     number = _number(call.last_event_id)
     if len(call.gateway.push.receivers) >= call.gateway.limits.max_clients:

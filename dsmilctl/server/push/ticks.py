@@ -80,6 +80,8 @@ def reading_infos(readings: Sequence[Reading]) -> Iterator[ReadingInfo]:
             latency_ms=reading.latency_ms,
             error=reading.error,
             error_code=reading.error_code,
+            raw=reading.raw,
+            sequence=reading.sequence,
         )
 
 
@@ -92,6 +94,8 @@ class _Update(msgspec.Struct, frozen=True, omit_defaults=True):
     unit: str = ""
     error: str = ""
     error_code: str = ""
+    raw: int | str | None = None
+    sequence: int = 0
 
 
 def update_of(reading: Reading) -> bytes:
@@ -105,6 +109,8 @@ def update_of(reading: Reading) -> bytes:
         reading.unit,
         reading.error,
         reading.error_code,
+        reading.raw,
+        reading.sequence,
     )
     return ENCODER.encode(update)
 

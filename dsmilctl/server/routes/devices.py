@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from dsmilctl.client.interface import LIFECYCLE_VERBS, HistoryQuery
-from dsmilctl.errors import DeviceNotFound, InvalidParameter, PermissionDenied, nearest
+from dsmilctl.errors import DeviceNotFound, InvalidParameter, nearest
 from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus, show_id
 from dsmilctl.model.selector import EVERYTHING, Selector
 from dsmilctl.server.endpoint import Call, Endpoint, NoQuery
@@ -17,6 +17,7 @@ from dsmilctl.server.presenting import (
     lifecycle_status,
     register_info,
 )
+from dsmilctl.server.visible import no_device, require_visible
 from dsmilctl.times import moment
 from dsmilctl.wire.base import Pagination
 from dsmilctl.wire.devices import DeviceInfo, DeviceList, LifecycleStatus, ListMeta, RegisterList

@@ -19,8 +19,9 @@ from dsmilctl.model.reading import Reading, Span
 from dsmilctl.model.register import find_register
 from dsmilctl.model.selector import EVERYTHING
 from dsmilctl.server.endpoint import Call, Endpoint
-from dsmilctl.server.presenting import operation_answer, reading_result
+from dsmilctl.server.presenting import authorization_after, operation_answer, reading_result
 from dsmilctl.server.routes.devices import the_device
+from dsmilctl.server.visible import no_device
 from dsmilctl.wire.operations import (
     BulkAnswer,
     BulkItem,
@@ -32,6 +33,7 @@ from dsmilctl.wire.operations import (
     OperationRequest,
 )
 from dsmilctl.wire.values import from_wire, written_value
+from dsmilctl.wire.words import in_fields
 
 LONGEST_TIMEOUT_MS = 600_000
 DENIALS = frozenset(
@@ -56,7 +58,9 @@ async def operate(call: Call) -> OperationAnswer:
         request = change_request(
             device, wanted.operation_type, wanted.operation_data, wanted.justification, wanted.approval_id
         )
-        request = msgspec.structs.replace(request, dry_run=wanted.dry_run)
+        request = msgspec.structs.replace(
+            request, dry_run=wanted.dry_run, dual_auth=wanted.dual_auth_required
+        )
         return _finished(operation_answer(await call.change(request)))
 
 
@@ -114,6 +118,9 @@ def _read_answer(call: Call, device: Device, readings: Sequence[Reading], begun:
         timestamp=rfc3339(call.gateway.clock.now()),
         execution_time_ms=round((call.gateway.clock.monotonic() - begun) * 1000, 3),
         user_id=call.user.user,
+        authorization=authorization_after(
+            readings[0].error_code if failed else "", device.device_id, call.user
+        ),
         error=readings[0].error if failed else "",
         error_code=readings[0].error_code if failed else "",
     )
@@ -282,7 +289,7 @@ class _Bulk:
         device = self._devices.get(item.device_id)
         try:
             if device is None:
-                raise error_of("DEVICE_NOT_FOUND", f"no device {item.device_id}")
+                raise no_device(item.device_id)
             text = item.justification or self._wanted.justification
             if item.operation_type == "READ":
                 options = BulkOptions(justification=text, approval=item.approval_id)
@@ -305,7 +312,9 @@ class _Bulk:
             user_id=self._call.user.user,
             error=error.message,
             error_code=error.code,
-            hint=error.hint,
+            hint=in_fields(error.hint),
+            timestamp=rfc3339(self._call.gateway.clock.now()),
+            authorization=authorization_after(error.code, item.device_id, self._call.user),
         )
 
     def time_is_over(self) -> None:
