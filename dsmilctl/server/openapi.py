@@ -49,7 +49,7 @@ def _operation(endpoint: Endpoint, forms: dict[Any, dict[str, Any]]) -> dict[str
         operation["security"] = [{"bearer": []}]
     if endpoint.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": any(field.required for field in msgspec.structs.fields(endpoint.body)),
             "content": {"application/json": {"schema": forms[endpoint.body]}},
         }
     return operation

@@ -21,7 +21,7 @@ with warnings.catch_warnings():
 SCHEMA = schemathesis.openapi.from_dict(document(ENDPOINTS)).exclude(path_regex="stream$")
 """Streams have no end; they have tests of their own."""
 FEW = settings(
-    max_examples=12, deadline=None, phases=[Phase.generate], derandomize=True,
+    max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate], derandomize=True,
     suppress_health_check=list(HealthCheck), database=None,
 )  # fmt: skip
 CHECKS = (
@@ -29,7 +29,9 @@ CHECKS = (
     openapi_checks.content_type_conformance,
     openapi_checks.response_schema_conformance,
     openapi_checks.negative_data_rejection,
+    openapi_checks.ignored_auth,
 )
+"""Beyond the first edges (each value at its limits, each field missing or of another kind) some that are made up."""
 
 
 @pytest.mark.filterwarnings("ignore")
