@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from dsmilctl.client.interface import Client
+from dsmilctl.client.interface import Client, ContextInfo
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.questions import confirm_by_name, require_person
@@ -18,13 +18,16 @@ from dsmilctl.commands.targets import Approval, OptionalTargets, selector_of
 from dsmilctl.commands.times import duration
 from dsmilctl.diagnostics import say, warn
 from dsmilctl.errors import (
+    AuthenticationError,
     ConfigError,
     ConfirmationRequired,
     DSMILError,
     InvalidParameter,
     NotFound,
+    OperationTimeout,
     Refused,
     StopNotConfirmed,
+    Unreachable,
 )
 from dsmilctl.inert import inert
 from dsmilctl.model.device import Device
@@ -78,10 +81,10 @@ def _seconds(text: str) -> float | None:
 
 async def stop_devices(client: Client, options: StopOptions, output: Output) -> int:
     """The stop, a line per device as it confirms, and the whole of it."""
-    devices = await _named(client, options.selector) if options.selector else None
     lines = output.for_people and not output.fields
     report = _Report(told=lines)
     try:
+        devices = await _named(client, options.selector) if options.selector else None
         result = await client.stop(
             devices,
             reason=options.reason,
@@ -92,11 +95,22 @@ async def stop_devices(client: Client, options: StopOptions, output: Output) -> 
     except asyncio.CancelledError:
         await _tell_interrupted(client, report)
         raise
+    except (Unreachable, OperationTimeout) as error:
+        raise _unconfirmed(error, client.context) from error
+    except AuthenticationError as error:
+        error.message = f"NOTHING WAS STOPPED: {error.message}"
+        raise
     if lines:
         _sum_up(result, output)
     else:
         _show(result, output)
     return StopNotConfirmed.exit_status if result.unconfirmed else 0
+
+
+def _unconfirmed(error: DSMILError, context: ContextInfo) -> StopNotConfirmed:
+    """A stop of which nobody knows what it did: the server is not there, or does not say it in time."""
+    hint = f"stop the devices by hand; what the server did: dsmilctl -C {context.name} emergency status"
+    return StopNotConfirmed(f"NOTHING IS CONFIRMED: {error.message}", hint=hint, target=context.target)
 
 
 async def _named(client: Client, selector: str) -> list[Device]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from time import sleep
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ from dsmilctl.client.remote.config import ClientConfig
 from dsmilctl.client.remote.exchange import Incoming
 from dsmilctl.client.remote.failures import bad_body, error_in
 from dsmilctl.client.remote.mapping import stop_of
+from dsmilctl.client.remote.tls import UNTRUSTED
+from dsmilctl.clock import SYSTEM
 from dsmilctl.errors import NetworkError, OperationTimeout, ProtocolError
 from dsmilctl.model.emergency import Stop
 from dsmilctl.wire.emergency import StopInfo, StopRequest
@@ -24,13 +27,15 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection
 
 PATH = "/api/v2/emergency/stop"
-ATTEMPTS = 3
+PAUSE = 0.1
+"""Seconds between two attempts to reach the server."""
 
 
 async def stop_by_thread(config: ClientConfig, token: str, wanted: StopRequest, *, deadline: float) -> Stop:
     """Order the stop from a thread; raises what the server says, NetworkError or OperationTimeout.
 
-    A connection that breaks is tried again with the same key, so that it is one stop.
+    A server that is not reached is tried again until the stop's own deadline is over, always with the same
+    key, so that it is one stop.
     """
     import asyncio
 
@@ -44,20 +49,23 @@ async def stop_by_thread(config: ClientConfig, token: str, wanted: StopRequest, 
     content = msgspec.json.encode(wanted)
     try:
         async with asyncio.timeout(deadline):
-            return await asyncio.to_thread(_order, config, content, headers, deadline)
+            tries = wanted.deadline_s or PAUSE
+            return await asyncio.to_thread(_order, config, content, headers, tries, deadline)
     except TimeoutError:
         raise OperationTimeout(f"no answer of {config.base_url} within {deadline:.3g} s") from None
 
 
-def _order(config: ClientConfig, content: bytes, headers: Mapping[str, str], deadline: float) -> Stop:
-    failure: NetworkError | None = None
-    for _ in range(ATTEMPTS):
+def _order(
+    config: ClientConfig, content: bytes, headers: Mapping[str, str], tries: float, deadline: float
+) -> Stop:
+    ends = SYSTEM.monotonic() + tries
+    while True:
         try:
             return _once(config, content, headers, deadline)
         except NetworkError as error:
-            failure = error
-    assert failure is not None, "every attempt failed"
-    raise failure
+            if error.hint or SYSTEM.monotonic() + PAUSE >= ends:  # a hint: it is no use to try again
+                raise
+        sleep(PAUSE)
 
 
 def _once(config: ClientConfig, content: bytes, headers: Mapping[str, str], deadline: float) -> Stop:
@@ -76,7 +84,9 @@ def _once(config: ClientConfig, content: bytes, headers: Mapping[str, str], dead
     except HTTPException as error:
         raise ProtocolError(f"{config.base_url}: {type(error).__name__}: {error}") from None
     except OSError as error:
-        raise NetworkError(f"{config.base_url}: {error}", target=config.base_url) from None
+        hint = UNTRUSTED if type(error).__name__ == "SSLCertVerificationError" else ""
+        message = f"{config.base_url}: {error.strerror or error}"
+        raise NetworkError(message, hint=hint, target=config.base_url) from None
     finally:
         connection.close()
     if (refusal := error_in(answer)) is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dsmilctl.client.remote.config import ClientConfig
 from dsmilctl.client.remote.exchange import Incoming, Outgoing
 from dsmilctl.client.remote.failures import bad_body, error_in
-from dsmilctl.client.remote.tls import tls_context
+from dsmilctl.client.remote.tls import UNTRUSTED, tls_context
 from dsmilctl.errors import NetworkError, OperationTimeout, ProtocolError
 
 if TYPE_CHECKING:
@@ -134,8 +134,8 @@ class HttpTransport:
         while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
             cause = cause.__cause__ or cause.__context__
         if cause is not None:
-            hint = "name the authority with ca_path, or the server by the name in its certificate"
-            return NetworkError(f"{self._config.base_url}: {cause}", hint=hint, target=self._config.base_url)
+            message = f"{self._config.base_url}: {cause}"
+            return NetworkError(message, hint=UNTRUSTED, target=self._config.base_url)
         what = str(error) or type(error).__name__
         if isinstance(error, httpx.DecodingError | httpx.UnsupportedProtocol):
             return ProtocolError(f"{self._config.base_url}: {what}")

@@ -47,4 +47,6 @@ def worth_repeating(error: DSMILError) -> bool:
         return error.status in REPEATED
     if isinstance(error, RateLimitError):
         return True
-    return type(error) is NetworkError or error.code == "INTERNAL_ERROR"
+    if isinstance(error, NetworkError):
+        return not error.hint  # a certificate that proves nothing proves nothing the next time
+    return error.code == "INTERNAL_ERROR"

@@ -13,6 +13,9 @@ from dsmilctl.errors import ConfigError, MissingExtraError
 if TYPE_CHECKING:
     import ssl
 
+UNTRUSTED = "name the authority with ca_path, or the server by the name in its certificate"
+"""What to do about a certificate that proves nothing."""
+
 LOGGER = logging.getLogger("dsmilctl.client")
 
 
