@@ -31,7 +31,7 @@ CHECKS = (
     openapi_checks.negative_data_rejection,
     openapi_checks.ignored_auth,
 )
-"""Beyond the first edges (each value at its limits, each field missing or of another kind) some that are made up."""
+"""Every value at its limits and every field missing or of another kind come first, then some at random."""
 
 
 @pytest.mark.filterwarnings("ignore")
