@@ -30,7 +30,7 @@ from dsmilctl.client.remote.mapping import batch_of, lifecycle_of, readings_of, 
 from dsmilctl.client.remote.roster import Roster
 from dsmilctl.client.remote.ticks import Ticks, Wanted
 from dsmilctl.clock import rfc3339
-from dsmilctl.errors import InvalidParameter, TokenExpired, UsageError, nearest
+from dsmilctl.errors import AuthenticationError, InvalidParameter, UsageError, nearest
 from dsmilctl.model.approval import Approval
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
 from dsmilctl.model.device import Device, DeviceStatus, show_id
@@ -236,8 +236,8 @@ class RemoteClient(Connected, Client):
         if token and isinstance(transport, HttpTransport) and not transport.opened and not self._api.old:
             try:
                 return await stop_by_thread(self.config, token, wanted, deadline=patience)
-            except TokenExpired:
-                pass  # the long way renews it
+            except AuthenticationError:
+                await self._api.renew(token, self.clock.monotonic() + patience)  # and then the long way
         info = await self._api.post("/emergency/stop", StopInfo, wanted, urgent=True, deadline=patience)
         return stop_of(info)
 
