@@ -16,7 +16,7 @@ from dsmilctl.commands.execution import execute
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.runner import end_with
 from dsmilctl.config.contexts import Context, DriverUse, simulated
-from dsmilctl.config.paths import Paths, paths
+from dsmilctl.config.paths import Paths, file_name, paths
 from dsmilctl.errors import ConfigError, MissingExtraError
 
 EXTRA = "pip install 'dsmilctl[server]'"
@@ -72,7 +72,7 @@ def apart(name: str) -> Paths:
     """The folders of a server: its journal, latch and state lie apart from those of the user."""
     folders = paths()
     below: dict[str, Path] = {
-        field: getattr(folders, field) / "servers" / name for field in ("state", "data", "runtime")
+        field: getattr(folders, field) / "servers" / file_name(name) for field in ("state", "data", "runtime")
     }
     return msgspec.structs.replace(folders, **below)
 

@@ -59,7 +59,7 @@ class Secrets:
         if kind == "env" and place:
             secret = os.environ.get(place) or None
         elif kind == "file" and place:
-            content = read_private(Path(place).expanduser(), LARGEST)
+            content = read_private(Path(place), LARGEST)
             secret = content.decode("utf-8", "surrogateescape").rstrip("\r\n") if content else None
         else:
             return self.get(reference)

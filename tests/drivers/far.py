@@ -12,6 +12,7 @@ from typing import Any
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.drivers.contract import DriverContext
 from dsmilctl.drivers.dsmil import DsmilDriver, DsmilOptions
+from dsmilctl.drivers.registry import EntryPoint, Registry
 from dsmilctl.model.device import Device
 from dsmilctl.testing.simulator import DeviceSimulator
 
@@ -63,3 +64,10 @@ def far_server() -> Iterator[str]:
         over.set()
         thread.join(PATIENCE)
         assert not thread.is_alive(), "the far server did not end"
+
+
+def federating() -> Registry:
+    """A registry with the driver of federation, also where this tree was not installed since it came."""
+    registry = Registry()
+    registry.entries()["dsmil"] = EntryPoint("dsmil", "dsmilctl.drivers.dsmil:DsmilDriver", "dsmilctl", "")
+    return registry

@@ -31,16 +31,16 @@ class Changes:
         self._conversation = conversation
         self._members = members
 
-    async def write(self, device: Device, register: Register, value: Value) -> None:
+    async def put(self, device: Device, register: Register, value: Value) -> None:
         """Have a register written and read back there."""
         data = OperationData(register=register.name, value=to_wire(value), verify=not register.volatile)
         await self._operate(device, OperationRequest(operation_type="WRITE", operation_data=data))
 
-    async def reset(self, device: Device) -> None:
+    async def restart(self, device: Device) -> None:
         """Have a device reset."""
         await self._operate(device, OperationRequest(operation_type="RESET"))
 
-    async def command(self, device: Device, name: str, arguments: Mapping[str, Value]) -> Value | None:
+    async def order(self, device: Device, name: str, arguments: Mapping[str, Value]) -> Value | None:
         """Have a command carried out; what it brought."""
         asked = CommandRequest(
             arguments=dict(arguments), justification=self._justification(), approval_id=under_way().approval

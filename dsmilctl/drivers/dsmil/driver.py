@@ -84,18 +84,18 @@ class DsmilDriver(Driver):
         """Have one register written; the other server reads it back."""
         if not register.writable:
             raise InvalidParameter(f"{register.name} is read-only", target=register.name)
-        await self._changes.write(device, register, value)
+        await self._changes.put(device, register, value)
 
     async def command(self, device: Device, name: str, arguments: Mapping[str, Value]) -> Value | None:
         """Have a command of the other server's driver carried out."""
         if name not in self.commands:
             hint = nearest(name, self.commands) or f"commands: {', '.join(self.commands) or 'none'}"
             raise InvalidParameter(f"{self.settings.server} has no command {name!r}", hint=hint, target=name)
-        return await self._changes.command(device, name, arguments)
+        return await self._changes.order(device, name, arguments)
 
     async def reset(self, device: Device) -> None:
         """Have a device reset."""
-        await self._changes.reset(device)
+        await self._changes.restart(device)
 
     def subscribe(
         self, devices: Sequence[Device], registers: Sequence[str], interval: float
