@@ -143,7 +143,7 @@ CHANGES = [
     "bulk write 0x8030-0x8033 CONFIG 7 --yes",
     f"bulk write 0x8030-0x8033 CONFIG 7 --dry-run {WHY}",
     f"bulk write 0x8030,0x8009 CONFIG 8 --yes {WHY}",
-    "device history 0x8030 --limit 3",
+    "device history 0x8030 --limit 1",
     "audit log --limit 3",
 ]
 
