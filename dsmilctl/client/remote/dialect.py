@@ -6,6 +6,7 @@ Source: the original web back end's routes (status, devices, operations, emergen
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +22,7 @@ from dsmilctl.wire.values import device_id_of, from_wire
 NEW = "/api/v2"
 OLD = "/api/v1"
 REPEATED = "READ"
+_HEX = re.compile(r"[0-9A-Fa-f]{1,16}")
 LOGIN_HINT = "authenticate_token with a bearer token that its operator issued"
 
 
@@ -312,7 +314,7 @@ def _operation(found: Mapping[str, Any], device_id: int | str, kind: str, regist
         "device_id": device_id,
         "operation_type": kind,
         "status": "SUCCESS" if good else "FAILED",
-        "result": {"data": data.get("data"), "register": register},
+        "result": {"data": value_of(data.get("data")), "register": register},
         "timestamp": str(found.get("timestamp", "")),
         "execution_time_ms": float(found.get("execution_time_ms") or 0.0),
         "user_id": str(found.get("user_id", "")),
@@ -320,6 +322,13 @@ def _operation(found: Mapping[str, Any], device_id: int | str, kind: str, regist
         "error": "" if good else str(found.get("error") or data.get("error") or "the device refused"),
         "error_code": "" if good else "HARDWARE_ERROR",
     }
+
+
+def value_of(data: Any) -> Any:
+    """A register's value: version 1.0 writes hex without `0x`, so what looks like hex is read as hex."""
+    if isinstance(data, str) and _HEX.fullmatch(data):
+        return f"0x{data}"
+    return data
 
 
 def claims_of(token: str) -> dict[str, Any]:

@@ -7,15 +7,17 @@ import logging
 import os
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from dsmilctl import __version__
 from dsmilctl.client.remote.api import Api
+from dsmilctl.client.remote.dialect import OLD
 from dsmilctl.client.remote.failures import BadAnswer
 from dsmilctl.client.remote.http import HttpTransport
+from dsmilctl.client.remote.old_socket import OldSocket, Socket
 from dsmilctl.client.remote.tls import tls_context
 from dsmilctl.errors import (
     AuthenticationError,
@@ -35,10 +37,9 @@ from dsmilctl.wire.messages import (
     Unsubscribe,
 )
 
-if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
-
 LOGGER = logging.getLogger("dsmilctl.client")
+OLD_UNAUTHENTICATED = 1008
+"""How version 1.0 closes a WebSocket without a token."""
 OPENING = 10.0
 ANSWERING = 10.0
 PING = 7.5
@@ -73,7 +74,7 @@ class Link:
         self._api = api
         self._listener = listener
         self._ended = ended
-        self._socket: ClientConnection | None = None
+        self._socket: Socket | None = None
         self._running: asyncio.Task[None] | None = None
         self._wanted: dict[str, Subscribe] = {}
         self._ids: dict[str, str] = {}
@@ -152,6 +153,7 @@ class Link:
         for future in self._answers.values():
             if not future.done():
                 future.set_exception(error)
+                future.exception()  # whoever waits hears it; the one who asked may be gone already
         self._answers.clear()
 
     async def _hear(self) -> bool:
@@ -277,22 +279,27 @@ class Link:
                 LOGGER.debug("heartbeat: %s", error)
             await asyncio.sleep(self._heartbeat)
 
-    async def _connect(self) -> ClientConnection:
+    def _address(self, place: str, *, secure: bool) -> tuple[str, str]:
+        """The WebSocket's URL and query.  Version 1.0 takes the token in the query alone."""
+        scheme = "wss" if secure else "ws"
+        if self._api.old:
+            return f"{scheme}://{place}{OLD}/ws", urlencode({"token": self._token})
+        return f"{scheme}://{place}{self._api.prefix}/ws", "client_type=python"
+
+    async def _connect(self) -> Socket:
         from websockets.asyncio.client import connect
         from websockets.exceptions import InvalidHandshake, InvalidStatus
 
         config = self._api.config
-        if self._api.old:
-            raise BadAnswer("the WebSocket of API 1.0 is not spoken here", status=404)
         self._token = await self._api.token()
         parts = urlsplit(config.base_url)
         secure = parts.scheme == "https"
         transport = self._api.transport
         certificate = transport.certificate if isinstance(transport, HttpTransport) else None
-        url = f"{'wss' if secure else 'ws'}://{parts.netloc}{parts.path.rstrip('/')}{self._api.prefix}/ws"
+        url, query = self._address(parts.netloc + parts.path.rstrip("/"), secure=secure)
         try:
-            return await connect(
-                f"{url}?client_type=python",
+            socket = await connect(
+                f"{url}?{query}",
                 additional_headers={"Authorization": f"Bearer {self._token}"} if self._token else None,
                 user_agent_header=config.user_agent,
                 ssl=tls_context(config, certificate) if secure else None,
@@ -304,6 +311,7 @@ class Link:
                 ping_interval=PING,
                 ping_timeout=PING,
             )
+            return OldSocket(socket) if self._api.old else socket
         except InvalidStatus as error:
             status = error.response.status_code
             if status in (401, 403):
@@ -319,7 +327,7 @@ class Link:
 
 def _closing(code: int, reason: str) -> DSMILError | None:
     """The error that a close code means; None for one after which one may come back as one is."""
-    if code == CLOSE_UNAUTHENTICATED:
+    if code in (CLOSE_UNAUTHENTICATED, OLD_UNAUTHENTICATED):
         return AuthenticationError(reason or "the login is over", hint="log in again")
     if code == CLOSE_FORBIDDEN:
         return PermissionDenied(reason or "not allowed")
