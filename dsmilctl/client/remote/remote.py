@@ -111,10 +111,13 @@ class RemoteClient(Connected, Client):
         asked = [
             (device, names) for device, names in zip(devices, wanted, strict=True) if names or not registers
         ]
+        chosen = options or BulkOptions()
         items = [
             BulkItem(
                 device_id=device.device_id,
                 operation_type="READ",
+                justification=chosen.justification,
+                approval_id=chosen.approval,
                 operation_data=OperationData(
                     register=names[0] if len(names) == 1 else "",
                     registers=list(names) if len(names) > 1 else [],
@@ -124,8 +127,12 @@ class RemoteClient(Connected, Client):
             )
             for device, names in asked
         ]
-        chosen = options or BulkOptions()
-        mode = Mode(sequential=chosen.concurrency == 1, max_concurrency=max(0, chosen.concurrency))
+        mode = Mode(
+            sequential=chosen.concurrency == 1,
+            max_concurrency=max(0, chosen.concurrency),
+            stop_on_first_error=chosen.stop_on_error,
+            justification=chosen.justification,
+        )
         answer = await self._bulks.run(items, mode)
         return [
             reading
