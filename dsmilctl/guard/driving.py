@@ -143,6 +143,10 @@ class Driving:
         """Read back what was told; those that do not show their safe state are driven again, each alone."""
         if not devices:
             return
+        if devices[0].driver.confirms_stops:
+            for managed in devices:
+                self._note(managed, StopOutcome.STOPPED, 1)
+            return
         tables: dict[int, tuple[Register, ...]] = {}  # devices of one model share theirs
         for item in devices:
             if id(item.device.registers) not in tables:
@@ -174,6 +178,8 @@ class Driving:
         registers = readable_safe_registers(managed)
         try:
             await self._lifecycle.apply_safe_state(managed, self._left(time))
+            if managed.driver.confirms_stops:
+                return StopOutcome.STOPPED, ""
             readings = await self._lifecycle.read(managed, registers, deadline=self._left(time))
         except OperationTimeout as error:
             return StopOutcome.UNCONFIRMED, error.message

@@ -35,17 +35,22 @@ def written_value(given: Value) -> Value:
     return value if value is not None else given
 
 
+def in_path(device_id: str) -> str:
+    """A device's name as one part of a path: servers take `%2F` for a slash before they look for parts."""
+    return device_id.replace("%", "%25").replace("/", "%2F")
+
+
 def device_id_of(text: str) -> DeviceId:
     """The device that a path names: decimal or `0x` hex for DSMIL devices, else its name.
 
     Raises InvalidParameter for what looks like a number and is none, or is out of bounds.
     """
-    if not text or len(text) > 128 or not text.isprintable() or "/" in text:
+    if not text or len(text) > 128 or not text.isprintable():
         raise InvalidParameter("malformed device id", target="device_id")
     lowered = text.lower()
     looks_numeric = lowered.startswith("0x") or lowered.lstrip("+-").isdigit()
     if not looks_numeric:
-        return text
+        return text.replace("%2F", "/").replace("%25", "%")
     try:
         number = int(lowered, 16 if lowered.startswith("0x") else 10)
     except ValueError:

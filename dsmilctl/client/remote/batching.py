@@ -14,6 +14,7 @@ from dsmilctl.client.remote.results import OperationResult
 from dsmilctl.errors import DSMILError, PermissionDenied
 from dsmilctl.model.device import DeviceId
 from dsmilctl.wire.operations import BulkItem, OperationAnswer, OperationData, OperationRequest
+from dsmilctl.wire.values import in_path
 
 
 class Batching:
@@ -120,4 +121,4 @@ def device_path(device_id: DeviceId) -> str:
     """The path of a device."""
     from urllib.parse import quote
 
-    return f"/devices/{device_id if isinstance(device_id, int) else quote(device_id, safe='')}"
+    return f"/devices/{device_id if isinstance(device_id, int) else quote(in_path(device_id), safe='')}"

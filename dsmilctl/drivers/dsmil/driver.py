@@ -30,6 +30,7 @@ class DsmilDriver(Driver):
     summary = "Devices behind another DSMIL server"
     options = DsmilOptions
     policy = "dsmil"
+    confirms_stops = True
     capabilities = frozenset(
         {
             Capability.DISCOVER,
