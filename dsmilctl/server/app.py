@@ -15,9 +15,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from dsmilctl.errors import DSMILError, NotFound, PermissionDenied
 from dsmilctl.model.identity import Identity
+from dsmilctl.server.directory import Directory
 from dsmilctl.server.endpoint import PREFIX, Call, Endpoint
 from dsmilctl.server.envelope import answer, failure, unexpected
 from dsmilctl.server.gateway import Gateway
@@ -27,6 +29,23 @@ from dsmilctl.server.push.websocket import websocket_route
 from dsmilctl.server.routes import ENDPOINTS
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class Application(Starlette):
+    """Starlette, which is asked only for what is no endpoint of the contract."""
+
+    gateway: Gateway
+    directory: Directory
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve an endpoint, else whatever there is."""
+        found = self.directory.find(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await super().__call__(scope, receive, send)
+            return
+        endpoint, scope["path_params"] = found
+        response = await _serve(self.gateway, endpoint, Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 def build_app(gateway: Gateway, extra: Sequence[BaseRoute] = ()) -> Starlette:
@@ -48,13 +67,14 @@ def build_app(gateway: Gateway, extra: Sequence[BaseRoute] = ()) -> Starlette:
         Route(endpoint.full_path, partial(_serve, gateway, endpoint), methods=[endpoint.method])
         for endpoint in ENDPOINTS
     ]
-    app = Starlette(
+    app = Application(
         routes=[*_merged(routes), websocket_route(gateway), _document_route(gateway), *extra],
         lifespan=lifespan,
         exception_handlers={HTTPException: partial(_no_route, gateway), Exception: partial(_fault, gateway)},
     )
     app.router.redirect_slashes = False
-    app.state.gateway = gateway
+    app.state.gateway = app.gateway = gateway
+    app.directory = Directory(ENDPOINTS)
     return app
 
 
