@@ -17,6 +17,10 @@ from dsmilctl.server.protocol import HttpProtocol, WebSocketProtocol, keep_alive
 
 BACKLOG = 2048
 GRACE_SECONDS = 5
+LARGEST_MESSAGE = 1 << 20
+"""Bytes of a WebSocket message."""
+PING_SECONDS = 10.0
+"""Between two pings of a WebSocket, and how long the answer may take: a peer that is gone is gone after both."""
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,14 +125,14 @@ def _config(app: Any, listening: Listening) -> uvicorn.Config:
         proxy_headers=False,  # whoever may claim another address may hide from the security log
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        ws_max_size=1 << 20,
+        ws_max_size=LARGEST_MESSAGE,
         ws_max_queue=64,
         http=protocol,
         ws=WebSocketProtocol,
         log_level="warning",  # what uvicorn says below that names whole URLs, and with them tokens
         ws_per_message_deflate=False,
-        ws_ping_interval=10,
-        ws_ping_timeout=10,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
     )
     if listening.certificate:
         config.load()

@@ -171,9 +171,12 @@ async def doors(
     listening: Listening | None = None,
     verify: ssl.SSLContext = PLAIN,
     approval_seconds: float = 900.0,
+    driver: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Doors]:
     """A running server; `DSMIL_HOME` says where its state lies."""
-    context = Context(name="plant", drivers=(DriverUse("sim", {}),), target="simulated", fleet="plant")
+    context = Context(
+        name="plant", drivers=(DriverUse("sim", dict(driver or {})),), target="simulated", fleet="plant"
+    )
     serving = Serving(rate_limits=limits, approval_seconds=approval_seconds)
     client: LocalClient = connect_context(context, clock=clock, serving=serving)
     known = users or Users(users=everybody())

@@ -225,7 +225,7 @@ def _mark(path: Path) -> _Mark | None:
         return None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", target=str(path)) from error
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_size, found.st_ctime_ns  # also when only its mode was changed
 
 
 def _load(path: Path) -> dict[str, User]:
