@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from dsmilctl.client.interface import BulkOptions
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.reads import ReadOptions, read_once
 from dsmilctl.commands.runner import run, run_live
-from dsmilctl.commands.targets import Registers, Targets
+from dsmilctl.commands.targets import Approval, Justification, Registers, Targets
 from dsmilctl.model.reading import Span
 
 app = Noun("device")
@@ -29,6 +30,8 @@ def read(
         float | None,
         typer.Option("--watch", metavar="[SECONDS]", min=0.05, help="read again every second, or so many"),
     ] = None,
+    justification: Justification = "",
+    approval: Approval = "",
 ) -> None:
     """Read registers of one or many devices.
 
@@ -42,6 +45,7 @@ def read(
         selector=targets,
         registers=tuple(registers or ()),
         span=Span(offset or 0, length or WORD) if asked else None,
+        bulk=BulkOptions(justification=justification, approval=approval),
     )
     if watch_every is None:
         run(read_once, options, schema="device.read/1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dsmilctl.model.device import DeviceId
-from dsmilctl.wire.base import Answer, Pagination
+from dsmilctl.wire.base import Answer, Pagination, Request
 
 
 class SystemStatus(Answer, frozen=True, kw_only=True):
@@ -70,6 +70,35 @@ class AuditLog(Answer, frozen=True, kw_only=True):
 
     records: list[AuditLine]
     pagination: Pagination
+
+
+class AuditCheck(Answer, frozen=True, kw_only=True):
+    """`GET /audit/verify` (an extension): what the check of the whole chain found."""
+
+    intact: bool
+    records: int
+    files: list[str] = []
+    first_bad: int | None = None
+    file: str = ""
+    line: int | None = None
+    problem: str = ""
+    last_hash: str = ""
+    unfinished: list[str] = []
+
+
+class AuditAnchor(Answer, frozen=True, kw_only=True):
+    """`GET /audit/anchor` (an extension): where the journal ends now."""
+
+    sequence: int
+    hash: str
+    time: str
+    records: int
+
+
+class AuditRestart(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /audit/restart` (an extension): go on behind a damaged journal."""
+
+    reason: str
 
 
 class ReadingInfo(Answer, frozen=True, kw_only=True):

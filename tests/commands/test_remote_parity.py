@@ -37,6 +37,10 @@ DIFFERENT = {
     "released_by": "the user",
     "hash": "a chain over all of the above",
     "previous": "a chain over all of the above",
+    "records": "the server's journal has other records",
+    "last_hash": "a chain over all of the above",
+    "files": "the journal of another place",
+    "file": "the journal of another place",
     "sequence": "the server's journal began with other records",
     "origin": "a server knows that the API was asked, not by which command",
     "process": "the process that did it",
@@ -147,6 +151,14 @@ CHANGES = [
     "audit log --limit 3",
 ]
 
+JOURNAL = [
+    "audit verify",
+    "audit verify --anchor " + "0" * 64,
+    "audit show 999999",
+    "audit export anchor.json",
+    "audit restart --reason 'a new disk' --yes",
+]
+
 EMERGENCY = [
     "emergency stop 0x8030-0x8031 --reason smoke",
     "emergency status",
@@ -171,7 +183,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteShell]:
         yield shell
 
 
-@pytest.mark.parametrize("line", [*READS, *CHANGES, *EMERGENCY])
+@pytest.mark.parametrize("line", [*READS, *CHANGES, *EMERGENCY, *JOURNAL])
 def test_a_command_says_the_same_on_a_server_as_on_this_machine(plant: RemoteShell, line: str) -> None:
     there = plant(f"dsmilctl -C {REMOTE} {line.replace('CONTEXT', REMOTE)} -o json")
     here = plant(f"dsmilctl -C {LOCAL} {line.replace('CONTEXT', LOCAL)} -o json")

@@ -23,17 +23,17 @@ from dsmilctl.client.remote.batching import device_path
 from dsmilctl.client.remote.bulk import Mode
 from dsmilctl.client.remote.changes import Changes
 from dsmilctl.client.remote.connected import Connected
+from dsmilctl.client.remote.evidence import Evidence
 from dsmilctl.client.remote.fast_stop import stop_by_thread
 from dsmilctl.client.remote.happenings import follow_events
 from dsmilctl.client.remote.http import HttpTransport
-from dsmilctl.client.remote.mapping import batch_of, lifecycle_of, readings_of, record_of, stop_of
+from dsmilctl.client.remote.mapping import batch_of, lifecycle_of, readings_of, stop_of
 from dsmilctl.client.remote.roster import Roster
 from dsmilctl.client.remote.ticks import Ticks, Wanted
-from dsmilctl.clock import rfc3339
 from dsmilctl.errors import AuthenticationError, InvalidParameter, UsageError, nearest
 from dsmilctl.model.approval import Approval
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
-from dsmilctl.model.device import Device, DeviceStatus, show_id
+from dsmilctl.model.device import Device, DeviceStatus
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.model.event import Event
 from dsmilctl.model.identity import Clearance, Identity
@@ -44,7 +44,7 @@ from dsmilctl.model.selector import EVERYTHING, Selector
 from dsmilctl.wire.devices import LifecycleStatus
 from dsmilctl.wire.emergency import EmergencyStatus, Release, Released, StopHistory, StopInfo, StopRequest
 from dsmilctl.wire.operations import BulkItem, OperationData
-from dsmilctl.wire.system import AuditLog, Capabilities, Health, SystemStatus
+from dsmilctl.wire.system import Capabilities, Health, SystemStatus
 
 ANSWERING = 10.0
 """Seconds that the answer to a stop may take beyond the stop's own deadline."""
@@ -61,6 +61,7 @@ class RemoteClient(Connected, Client):
         self._roster = Roster(self._api)
         self._changes = Changes(self._api, self._bulks, read_only=read_only)
         self._consents = Consents(self._api)
+        self._evidence = Evidence(self._api)
         if context:
             self._api.own_context = context
 
@@ -280,32 +281,23 @@ class RemoteClient(Connected, Client):
 
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
         """Records of the server's journal, newest first."""
-        parameters = {
-            "device_id": "" if query.device_id is None else show_id(query.device_id),
-            "since": "" if query.since is None else rfc3339(query.since, 6),
-            "until": "" if query.until is None else rfc3339(query.until, 6),
-            "action": query.action,
-            "outcome": query.outcome,
-            "user": query.user,
-            "limit": min(query.limit, 1000),
-        }
-        return [record_of(line) for line in (await self._api.get("/audit", AuditLog, parameters)).records]
+        return await self._evidence.records(query)
 
     async def audit_verify(self, anchor: str = "") -> AuditVerdict:
-        """Only where the journal lies."""
-        raise self._not_here("audit verify")
+        """Have the server check its journal."""
+        return await self._evidence.verify(anchor)
 
     async def audit_export(self, destination: Path) -> dict[str, Any]:
-        """Only where the journal lies."""
-        raise self._not_here("audit export")
+        """Write where the server's journal ends into a small file here."""
+        return await self._evidence.export(destination)
 
     async def audit_restart(self, reason: str) -> AuditRecord:
-        """Only where the journal lies."""
-        raise self._not_here("audit restart")
+        """Have the server go on behind its damaged journal."""
+        return await self._evidence.restart(reason)
 
     async def forget(self) -> int:
         """Only where the devices are."""
-        raise self._not_here("sim reset")
+        raise self._not_here("what the simulated devices keep is forgotten", "device reset SEL")
 
     async def drivers(self) -> list[DriverInfo]:
         """The drivers that the server uses."""
@@ -322,7 +314,7 @@ class RemoteClient(Connected, Client):
 
     async def set_driver(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:
         """Only where the drivers are installed."""
-        raise self._not_here("driver enable" if enabled else "driver disable")
+        raise self._not_here("drivers are switched on and off", "driver list")
 
     async def system_status(self) -> dict[str, Any]:
         """How the server and its fleet are."""
@@ -341,9 +333,10 @@ class RemoteClient(Connected, Client):
         found = await self._api.get("/monitoring/health", Health, login=login)
         return {field: getattr(found, field) for field in Health.__struct_fields__}
 
-    def _not_here(self, what: str) -> UsageError:
-        message = f"{what} works on the machine of the server, not over {self.config.base_url}"
-        return UsageError(message, hint="run it there", target=self.context.name)
+    def _not_here(self, what: str, instead: str) -> UsageError:
+        message = f"{what} on the machine of the server, not over {self.config.base_url}"
+        hint = f"do it there; over the network: dsmilctl -C {self.context.name} {instead}"
+        return UsageError(message, hint=hint, target=self.context.name)
 
 
 def _names(device: Device, registers: Sequence[str]) -> tuple[str, ...]:
