@@ -69,18 +69,20 @@ def rows() -> Iterable[Row]:
 async def reads_per_core_second(server: ServerProcess, token: str, lines: int = 8) -> float:
     """READ operations over keep-alive for each second of processor time that they cost the server."""
     for _ in range(2):  # the first round warms up
-        begun, end, count = server.processor_seconds, time.perf_counter() + 3.0, 0
-
-        async def ask(line: Line) -> None:
-            nonlocal count
-            while time.perf_counter() < end:
-                status, _ = await line.ask("POST", "/api/v2/devices/0x8000/operations", READ)
-                assert status == 200
-                count += 1
-            line.close()
-
-        await asyncio.gather(*[ask(await Line(server.url, token).open()) for _ in range(lines)])
+        begun, end = server.processor_seconds, time.perf_counter() + 3.0
+        opened = [await Line(server.url, token).open() for _ in range(lines)]
+        count = sum(await asyncio.gather(*(_ask_until(end, line) for line in opened)))
     return count / (server.processor_seconds - begun)
+
+
+async def _ask_until(end: float, line: Line) -> int:
+    count = 0
+    while time.perf_counter() < end:
+        status, _ = await line.ask("POST", "/api/v2/devices/0x8000/operations", READ)
+        assert status == 200
+        count += 1
+    line.close()
+    return count
 
 
 def hundred_clients(server: ServerProcess) -> Iterable[Row]:
