@@ -17,7 +17,9 @@ from dsmilctl.commands.rows import AUDIT_COLUMNS, audit_row
 from dsmilctl.commands.runner import Result, run
 from dsmilctl.commands.targets import one_device
 from dsmilctl.commands.times import moment
-from dsmilctl.errors import CheckFailed, InvalidParameter, NotFound, Refused
+from dsmilctl.errors import CheckFailed, InvalidParameter, NotFound, Refused, nearest
+from dsmilctl.model.audit import ACTIONS, OUTCOMES
+from dsmilctl.model.dotted import pattern_of
 
 app = Noun("audit")
 _HASH = re.compile(r"(\d+:)?[0-9a-fA-F]{64}")
@@ -40,9 +42,9 @@ def log(
     device: Annotated[str, typer.Option(metavar="DEV", help="only of this device")] = "",
     since: Annotated[str, typer.Option(metavar="TIME", help="from: 2026-11-20T10:00Z, 2h (ago)")] = "",
     until: Annotated[str, typer.Option(metavar="TIME", help="up to")] = "",
-    action: Annotated[str, typer.Option(metavar="ACTION", help="only this action: device.write, …")] = "",
+    action: Annotated[str, typer.Option(metavar="ACTION", help="only these: device.write, device.*, …")] = "",
     outcome: Annotated[
-        str, typer.Option(metavar="OUTCOME", help="only INTENT, SUCCESS, FAILED, DENIED, …")
+        str, typer.Option(metavar="OUTCOME", help="only INTENT, SUCCESS, FAILED, DENIED, TIMEOUT, UNKNOWN")
     ] = "",
     user: Annotated[str, typer.Option(metavar="NAME", help="only of this user")] = "",
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="at most so many")] = 50,
@@ -52,9 +54,22 @@ def log(
     Example: dsmilctl audit log --since 1d --outcome DENIED
     """
     options = LogOptions(
-        device=device, since=since, until=until, action=action, outcome=outcome, user=user, limit=limit
+        device=device,
+        since=since,
+        until=until,
+        action=pattern_of(action, ACTIONS, "--action"),
+        outcome=_outcome(outcome),
+        user=user,
+        limit=limit,
     )
     run(show_log, options, schema="audit.log/1", columns=AUDIT_COLUMNS, empty="no record fits")
+
+
+def _outcome(text: str) -> str:
+    if text and text.upper() not in OUTCOMES:
+        hint = nearest(text, OUTCOMES) or f"one of {', '.join(OUTCOMES)}"
+        raise InvalidParameter(f"--outcome cannot be {text!r}", hint=hint, target="--outcome")
+    return text.upper()
 
 
 async def show_log(client: Client, options: LogOptions) -> list[dict[str, Any]]:

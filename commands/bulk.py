@@ -103,11 +103,13 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 @app.command(impact="danger", usage="(SEL REGISTER VALUE | --file FILE) [OPTIONS]")
 def write(
-    targets: Annotated[str, typer.Argument(metavar="SEL", help="devices")] = "",
-    register: Annotated[str, typer.Argument(metavar="REGISTER", help="the register")] = "",
+    targets: Annotated[str, typer.Argument(metavar="SEL", help="devices: 0x8000-0x800F, @group, …")] = "",
+    register: Annotated[
+        str, typer.Argument(metavar="REGISTER", help="the register, by its name or address")
+    ] = "",
     value: Annotated[str, typer.Argument(metavar="VALUE", help="the new value of each")] = "",
     file: Annotated[
-        str, typer.Option(metavar="FILE", help="device, register and value per line: .csv, .json, -")
+        str, typer.Option(metavar="FILE", help="device_id, register and value per line: .csv, .json, -")
     ] = "",
     justification: Justification = "",
     mode: Mode = "parallel",
@@ -141,7 +143,7 @@ def write(
 
 @app.command("run", impact="danger")
 def run_(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="operations: ndjson or csv")],
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="changes: ndjson or csv")],
     justification: Justification = "",
     mode: Mode = "parallel",
     concurrency: Concurrency = 0,
@@ -149,10 +151,11 @@ def run_(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Carry out mixed operations from a file: one JSON object or CSV row each.
+    """Carry out mixed changes from a file: one JSON object or CSV row each.
 
     The fields are device_id, type (write, config, activate, deactivate, reset, command), register, value,
-    if_value, command, arguments (KEY=VALUE …) and justification.
+    if_value, command, arguments (KEY=VALUE …) and justification; the first line of a CSV names them.  Reads
+    are for `bulk read`.
 
     Example: dsmilctl -C sim bulk run night.ndjson --justification 'night shutdown' --yes
     """

@@ -21,6 +21,9 @@ LARGEST = 64 << 20
 MOST = 10
 """Mistakes that are told at once."""
 
+SHOWN = 60
+"""Characters of a line that are shown in an error."""
+
 
 def read_requests(name: str, devices: Sequence[Device]) -> list[Request]:
     """The operations of a file (`-`: stdin); raises InvalidParameter that names every wrong line."""
@@ -86,10 +89,24 @@ def _csv_rows(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
     reader = csv.DictReader(text.splitlines(), restkey="", strict=True)
     try:
+        _require_columns(name, reader.fieldnames or ())
         for row in reader:
             yield reader.line_num, {key: value for key, value in row.items() if value not in (None, "")}
     except csv.Error as error:
         raise InvalidParameter(f"{name}:{reader.line_num}: {error}", target=name) from None
+
+
+def _require_columns(name: str, columns: Sequence[str]) -> None:
+    """Raise InvalidParameter unless the first line of a CSV names the columns."""
+    unknown = [column for column in columns if column not in FIELDS]
+    if not unknown:
+        return
+    hint = nearest(unknown[0], FIELDS) or f"columns: {', '.join(FIELDS)}"
+    told = f"no column {unknown[0]!r}"
+    if len(unknown) == len(columns):
+        told = f"the first line must name the columns, and this one is {','.join(columns)[:SHOWN]!r}"
+        hint = f"device_id,register,value; all of them: {', '.join(FIELDS)}"
+    raise InvalidParameter(f"{name}:1: {told}", hint=hint, target=name)
 
 
 def _request(row: dict[str, Any], known: dict[str, Device]) -> Request:
@@ -142,6 +159,9 @@ def _device(wanted: Any, known: dict[str, Device]) -> Device:
 
 
 def _type(text: str) -> OperationType:
+    if text.upper() == OperationType.READ:
+        hint = "dsmilctl bulk read SEL REGISTER, before or after it"
+        raise InvalidParameter("a plan holds changes, and a read is none", hint=hint)
     if text.lower() not in TYPES:
         raise InvalidParameter(f"no type {text!r}", hint=nearest(text, TYPES) or f"types: {', '.join(TYPES)}")
     return OperationType(text.upper())

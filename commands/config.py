@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.runner import show as show_result
+from dsmilctl.config.contexts import current_name, current_origin
 from dsmilctl.config.paths import paths
 from dsmilctl.config.settings import origins, set_setting, validate
 from dsmilctl.errors import ConfigError
@@ -22,15 +24,24 @@ COLUMNS = (Column("key", "SETTING"), Column("value"), Column("origin", flexible=
 def show(
     origin: Annotated[bool, typer.Option("--origin", help="say where each value comes from")] = False,
 ) -> None:
-    """Show every setting.
+    """Show every setting, first of all the context that is current.
 
     Example: dsmilctl config show --origin
     """
+    found = origins() | {"context": _context()}
     rows: list[dict[str, Any]] = [
         {"key": key, "value": value} | ({"origin": source} if origin else {})
-        for key, (value, source) in origins().items()
+        for key, (value, source) in found.items()
     ]
     show_result(rows, schema="config.show/1", columns=COLUMNS if origin else COLUMNS[:2])
+
+
+def _context() -> tuple[str, str]:
+    """The context in force, and where it comes from."""
+    chosen = invocation()
+    if chosen.context != chosen.settings.context:
+        return chosen.context, "command line"
+    return current_name(), current_origin()
 
 
 @app.command("set", impact="write")

@@ -63,9 +63,11 @@ def _remember(found: list[DriverInfo]) -> None:
 
 @app.command(impact="read")
 def show(name: Name) -> None:
-    """Show one driver: capabilities, commands, where it comes from.
+    """Show one driver: capabilities, commands, where it comes from, and what it looked for in vain.
 
-    Example: dsmilctl driver show sim
+    What is absent is known of a driver that the context uses; its reason is told beside each part.
+
+    Example: dsmilctl -C local driver show host
     """
     run(show_driver, name, schema="driver.show/1")
 
@@ -76,7 +78,7 @@ async def show_driver(client: Client, name: str) -> dict[str, Any]:
     if name not in found:
         hint = nearest(name, found) or "dsmilctl driver list"
         raise NotFound(f"no driver {name!r}", hint=hint, target=name)
-    return driver_row(found[name])
+    return driver_row(found[name]) | {"absent": await client.absent(name)}
 
 
 @app.command(impact="write")

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from dsmilctl.client.interface import Client, ContextInfo
+from dsmilctl.commands.id_ranges import id_ranges
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.questions import confirm_by_name, require_person
@@ -30,7 +31,7 @@ from dsmilctl.errors import (
     Unreachable,
 )
 from dsmilctl.inert import inert
-from dsmilctl.model.device import Device
+from dsmilctl.model.device import show_id
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.output import Output
 
@@ -56,7 +57,8 @@ def stop(
     """Stop everything, or the devices named.  Never asks.
 
     The stop is latched on disk first; then every device is driven to its safe state at once, again and again
-    until it confirms or the deadline is over.  Exit status 8 when not all confirmed.
+    until it confirms or the deadline is over.  Exit status 8 when not all confirmed, and when the stop could
+    be latched nowhere: it is over with this command then, whatever the devices said.
 
     Example: dsmilctl -C sim emergency stop --reason 'smoke in the hall'
     Example: dsmilctl -C sim emergency stop 0x8030-0x803B
@@ -81,46 +83,44 @@ def _seconds(text: str) -> float | None:
 
 async def stop_devices(client: Client, options: StopOptions, output: Output) -> int:
     """The stop, a line per device as it confirms, and the whole of it."""
+    selector = selector_of(options.selector)
     lines = output.for_people and not output.fields
     report = _Report(told=lines)
     try:
-        devices = await _named(client, options.selector) if options.selector else None
-        result = await client.stop(
-            devices,
-            reason=options.reason,
-            deadline=options.deadline,
-            scope=options.selector or "@all",
-            report=report.tell,
+        result = await client.stop_selected(
+            selector, reason=options.reason, deadline=options.deadline, report=report.tell
         )
     except asyncio.CancelledError:
         await _tell_interrupted(client, report)
         raise
     except (Unreachable, OperationTimeout) as error:
+        if client.context.kind != "remote":
+            raise _nothing(error) from None
         raise _unconfirmed(error, client.context) from error
     except AuthenticationError as error:
         error.message = f"NOTHING WAS STOPPED: {error.message}"
         raise
+    except DSMILError as error:
+        raise _nothing(error) from None
     if lines:
         _sum_up(result, output)
     else:
         _show(result, output)
-    return StopNotConfirmed.exit_status if result.unconfirmed else 0
+    if not result.latched:
+        warn(f"NOT LATCHED: nothing keeps anybody from changing the devices again: {result.latch_error}")
+    return StopNotConfirmed.exit_status if result.unconfirmed or not result.latched else 0
+
+
+def _nothing(error: DSMILError) -> DSMILError:
+    """The error of a selector that names nobody, or of devices that could not be known."""
+    error.hint = f"NOTHING WAS STOPPED; without a selector everything is.  {error.hint}".rstrip()
+    return error
 
 
 def _unconfirmed(error: DSMILError, context: ContextInfo) -> StopNotConfirmed:
     """A stop of which nobody knows what it did: the server is not there, or does not say it in time."""
     hint = f"stop the devices by hand; what the server did: dsmilctl -C {context.name} emergency status"
     return StopNotConfirmed(f"NOTHING IS CONFIRMED: {error.message}", hint=hint, target=context.target)
-
-
-async def _named(client: Client, selector: str) -> list[Device]:
-    """The devices that a selector names; everything needs no opening, and stops whatever cannot be opened."""
-    try:
-        await client.open()
-        return await client.devices(selector_of(selector), quarantined=True)
-    except DSMILError as error:
-        error.hint = f"NOTHING WAS STOPPED; without a selector everything is.  {error.hint}".rstrip()
-        raise
 
 
 def _which_context(error: ConfigError, name: str) -> ConfigError:
@@ -162,10 +162,12 @@ def _show(stop: Stop, output: Output) -> None:
     """The stop as a document; what it cannot be shown with (a field that is not there) is said, no more."""
     row = stop_row(stop) | {"devices": [confirmation_row(item) for item in stop.confirmations]}
     try:
-        output.show(row, schema="emergency.stop/1")
+        output.show(row, schema="emergency.stop/1", columns=STOP_COLUMNS)
     except InvalidParameter as error:
         warn(error.message)
-        Output(output.format, context=output.context).show(row, schema="emergency.stop/1")
+        Output(output.format, context=output.context).show(
+            row, schema="emergency.stop/1", columns=STOP_COLUMNS
+        )
 
 
 def _sum_up(stop: Stop, output: Output) -> None:
@@ -175,10 +177,11 @@ def _sum_up(stop: Stop, output: Output) -> None:
     slowest = max((item.elapsed_ms for item in stop.confirmations), default=0.0)
     times = f"in {slowest:.0f} ms, latched in {stop.latched_ms:.1f} ms"
     output.text(f"{stop.stop_id}: {confirmed} of {total} confirmed {times}")
-    if stop.latch_error:
+    if stop.latch_error and stop.latched:
         warn(f"the latch: {stop.latch_error}")
     if stop.unconfirmed:
-        warn(f"{len(stop.unconfirmed)} did not confirm: look after them by hand")
+        left = id_ranges(map(show_id, stop.unconfirmed))
+        warn(f"{len(stop.unconfirmed)} did not confirm, look after them by hand: {left}")
 
 
 @app.command(impact="read")
@@ -224,7 +227,9 @@ class ReleaseOptions(msgspec.Struct, frozen=True):
 @app.command(impact="danger")
 def release(
     stop_id: Annotated[str, typer.Argument(metavar="[STOP_ID]", help="without it every stop")] = "",
-    justification: Annotated[str, typer.Option(metavar="TEXT", help="why it is safe again")] = "",
+    justification: Annotated[
+        str, typer.Option(metavar="TEXT", help="why it is safe again; the policy may ask for it")
+    ] = "",
     confirm: Annotated[
         str, typer.Option(metavar="NAME", help="the context's name, instead of typing it")
     ] = "",
@@ -249,9 +254,11 @@ async def release_stops(client: Client, options: ReleaseOptions) -> Result:
     if options.confirm and options.confirm != name:
         message = f"--confirm {options.confirm} is not the name of the context"
         raise ConfirmationRequired(message, hint=f"--confirm {name}", target="--confirm")
-    if not options.confirm and not await confirm_by_name(
-        f"release {options.stop_id or f'{len(standing)} stops'} of {name}", name
-    ):
+    await client.require_release(
+        options.stop_id, justification=options.justification, approval=options.approval
+    )
+    what = options.stop_id or f"{len(standing)} stop{'s' if len(standing) > 1 else ''}"
+    if not options.confirm and not await confirm_by_name(f"release {what} of {name}", name):
         raise Refused("nothing was released", hint=f"it takes the name of the context: {name}", target=name)
     released = await client.release(
         options.stop_id, justification=options.justification, approval=options.approval

@@ -43,5 +43,5 @@ async def _follow(events: AsyncGenerator[Event | Gap, None]) -> None:
     async with aclosing(events):
         async for event in events:
             if isinstance(event, Event):
-                subject = "" if event.device_id is None else show_id(event.device_id)
-                LOGGER.log(LEVELS[event.severity], event.message, extra={"subject": subject})
+                about = {} if event.device_id is None else {"subject": show_id(event.device_id)}
+                LOGGER.log(LEVELS[event.severity], event.message, extra=about)

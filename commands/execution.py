@@ -61,7 +61,7 @@ async def _bounded(work: Coroutine[Any, Any, T], deadline: float) -> T:
         if limit.expired():
             message = f"not done within the deadline of {deadline:g} s"
             raise OperationTimeout(
-                message, hint="--deadline SECONDS allows more", target="--deadline"
+                message, hint="a longer --deadline allows more", target="--deadline"
             ) from None
         raise
 

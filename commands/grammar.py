@@ -20,6 +20,7 @@ from dsmilctl.cli import NOUNS, root_help, version_line
 from dsmilctl.commands.help_page import fitting, noun_page, verb_page
 from dsmilctl.commands.nouns import Noun, Verb, noun
 from dsmilctl.commands.times import duration
+from dsmilctl.commands.usage import entry_of, usage_of
 from dsmilctl.errors import InvalidParameter, ReadOnly, UsageError, nearest
 from dsmilctl.stdout import flush, terminal_width, write
 
@@ -28,11 +29,14 @@ WITHOUT_VALUE = {"--watch": "1"}
 """What an option means when it is given without its value."""
 
 _NEGATIVE = re.compile(r"-(\d|\.\d).*")
-_POSITIVE = re.compile(r"\d*\.?\d+")
+_LENGTH = re.compile(r"\d*\.?\d+(ms|s|m|h|d)?")
 
 
 class Parser(_OptionParser):
     """Takes negative numbers for values, and knows options whose value may be left out."""
+
+    _with_equals = False
+    """Whether the option that is being read stands with its value: `--watch=2`."""
 
     def _process_opts(self, arg: str, state: _ParsingState) -> None:
         if _NEGATIVE.fullmatch(arg) and self.allow_interspersed_args:
@@ -40,9 +44,13 @@ class Parser(_OptionParser):
         else:
             super()._process_opts(arg, state)
 
+    def _match_long_opt(self, opt: str, explicit_value: str | None, state: _ParsingState) -> None:
+        self._with_equals = explicit_value is not None
+        super()._match_long_opt(opt, explicit_value, state)
+
     def _get_value_from_state(self, option_name: str, option: _Option, state: _ParsingState) -> Any:
         meant = WITHOUT_VALUE.get(option_name)
-        if meant and not (state.rargs and _POSITIVE.fullmatch(state.rargs[0])):
+        if meant and not self._with_equals and not (state.rargs and _LENGTH.fullmatch(state.rargs[0])):
             return meant
         return super()._get_value_from_state(option_name, option, state)
 
@@ -76,8 +84,8 @@ class VerbCommand(TyperCommand):
     def get_help(self, ctx: _click.Context) -> str:
         """The page of the verb."""
         entries: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
-        for parameter in [*self.own, HELP]:
-            entries[parameter.param_type_name].append(_entry(parameter))
+        for parameter in [*(item for item in self.own if not getattr(item, "hidden", False)), HELP]:
+            entries[parameter.param_type_name].append(entry_of(parameter))
         return verb_page(
             usage=f"{ctx.command_path} {usage_of(self.verb, self.own)}",
             text=self.verb.text,
@@ -267,35 +275,6 @@ HELP = _answered("-h", "--help", help="this page", text=lambda ctx: ctx.get_help
 VERSION = _answered("--version", "-V", help="the version", text=lambda ctx: version_line())
 
 
-def usage_of(verb: Verb, own: Sequence[_click.Parameter]) -> str:
-    """What may stand behind a verb: `SEL [REGISTER]... [OPTIONS]`."""
-    if verb.usage:
-        return verb.usage
-    return " ".join([*(_argument(item) for item in own if item.param_type_name == "argument"), "[OPTIONS]"])
-
-
-def _argument(parameter: Any) -> str:
-    """An argument in a usage line: in brackets where it may be left out, with dots for several."""
-    name = str(parameter.metavar or parameter.name).strip("[]. ")
-    return (name if parameter.required else f"[{name}]") + ("..." if parameter.nargs == -1 else "")
-
-
-def _entry(parameter: Any) -> tuple[str, str]:
-    """A parameter as a line of the help page; a default is told where it is not obvious."""
-    if parameter.param_type_name == "argument":
-        return _argument(parameter), parameter.help or ""
-    names = ", ".join(sorted([*parameter.opts, *parameter.secondary_opts], key=len))
-    metavar = "" if parameter.is_flag or parameter.count else f" {parameter.metavar}"
-    return f"{names}{metavar}", (parameter.help or "") + _default(parameter)
-
-
-def _default(parameter: Any) -> str:
-    if parameter.is_flag or parameter.default in (None, "", 0) or callable(parameter.default):
-        return ""
-    shown = f"{parameter.default:g}" if isinstance(parameter.default, float) else parameter.default
-    return f" (default: {shown})"
-
-
 def parameters(verb: Verb) -> Sequence[_click.Parameter]:
     """The arguments and options of a verb, without the global ones; for man pages and completion."""
     return build_verb(verb).own
@@ -327,6 +306,11 @@ def invoke(arguments: Sequence[str], given: dict[str, Any]) -> int:
 
 
 def _unknown_option(error: _click.exceptions.NoSuchOption) -> UsageError:
+    from dsmilctl.commands.later import later
+
+    command = error.ctx.command_path.partition(" ")[2] if error.ctx else ""
+    if promised := later(command, error.option_name):
+        return promised
     known = [name for item in (error.ctx.command.params if error.ctx else ()) for name in item.opts]
     hint = nearest(error.option_name, known) or _help_line(error)
     return UsageError(f"no option {error.option_name}", hint=hint, target=error.option_name)
@@ -335,7 +319,7 @@ def _unknown_option(error: _click.exceptions.NoSuchOption) -> UsageError:
 def _missing(error: _click.exceptions.MissingParameter) -> UsageError:
     """A verb without an argument or option that it needs: what is missing, and the whole usage."""
     command = error.ctx.command if error.ctx else None
-    name = _entry(error.param)[0] if error.param is not None else "something"
+    name = entry_of(error.param)[0] if error.param is not None else "something"
     hint = _help_line(error)
     if isinstance(command, VerbCommand) and error.ctx:
         hint = f"{error.ctx.command_path} {usage_of(command.verb, command.own)}"
@@ -343,6 +327,8 @@ def _missing(error: _click.exceptions.MissingParameter) -> UsageError:
 
 
 def _usage(error: _click.exceptions.UsageError, arguments: Sequence[str]) -> UsageError:
+    from dsmilctl.commands.later import later
+
     group = error.ctx.command if error.ctx else None
     if not isinstance(group, RootGroup | NounGroup) or not error.ctx:
         return UsageError(_sentence(error), hint=_help_line(error))
@@ -352,6 +338,8 @@ def _usage(error: _click.exceptions.UsageError, arguments: Sequence[str]) -> Usa
     if error.message.startswith("Missing command"):
         return UsageError(f"a {kind} is missing", hint=everything)
     word = next((item for item in arguments if repr(item) in error.message), "")
+    if promised := later(*([word] if kind == "noun" else [str(group.name), word])):
+        return promised
     told = f"no noun {word!r}" if kind == "noun" else f"{group.name} has no verb {word!r}"
     return UsageError(told, hint=nearest(word, known) or everything, target=word)
 

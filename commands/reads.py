@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 import msgspec
@@ -17,6 +18,7 @@ from dsmilctl.errors import kind_of
 from dsmilctl.model.device import Device
 from dsmilctl.model.reading import Reading, Span
 
+LOGGER = logging.getLogger("dsmilctl.commands")
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 """Seconds before a failed read is tried again, first and at the most; each pause is twice the one before."""
@@ -47,7 +49,9 @@ async def read_with_retries(client: Client, devices: Sequence[Device], options: 
         again = [device for device in devices if device.device_id in failed and not device.quarantined]
         if not again:
             break
-        await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**attempt))
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**attempt)
+        LOGGER.info("retry %d: %d devices are asked again in %g s", attempt + 1, len(again), pause)
+        await asyncio.sleep(pause)
         later = await client.read(again, options.registers, span=options.span, options=options.bulk)
         found = {(reading.device_id, reading.register): reading for reading in later}
         readings = [found.get((reading.device_id, reading.register), reading) for reading in readings]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dsmilctl.clock import rfc3339
+from dsmilctl.commands.id_ranges import counted_ids
 from dsmilctl.model.audit import AuditRecord
 from dsmilctl.model.device import Device, DeviceStatus, show_id
 from dsmilctl.model.emergency import Confirmation, Stop
@@ -236,15 +237,12 @@ def stop_row(stop: Stop) -> dict[str, Any]:
         "triggered_at": when(stop.triggered_at or None),
         "confirmed": [show_id(device_id) for device_id in stop.confirmed],
         "unconfirmed": [show_id(device_id) for device_id in stop.unconfirmed],
+        "latched": stop.latched,
         "latched_ms": round(stop.latched_ms, 2),
         "latch_error": stop.latch_error or None,
         "released_by": stop.released_by or None,
         "released_at": when(stop.released_at),
     }
-
-
-def _unconfirmed(row: Row) -> str:
-    return plain(row["unconfirmed"]) or "none"
 
 
 STOP_COLUMNS = (
@@ -253,7 +251,7 @@ STOP_COLUMNS = (
     Column("triggered_at", "SINCE"),
     Column("triggered_by", "BY"),
     Column("confirmed", text=lambda row: str(len(row["confirmed"])), right=True),
-    Column("unconfirmed", text=_unconfirmed, flexible=True),
+    Column("unconfirmed", text=lambda row: counted_ids(row["unconfirmed"]), flexible=True),
     Column("reason", flexible=True),
     Column("released_at", "RELEASED", wide=True),
     Column("released_by", wide=True),

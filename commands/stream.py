@@ -21,7 +21,8 @@ from dsmilctl.commands.targets import OptionalTargets, Registers, selector_of
 from dsmilctl.commands.times import duration
 from dsmilctl.errors import DeviceNotFound, DSMILError, InvalidParameter, nearest
 from dsmilctl.model.device import show_id
-from dsmilctl.model.event import Event, Severity
+from dsmilctl.model.dotted import fits, pattern_of
+from dsmilctl.model.event import EVENT_TYPES, Event, Severity
 from dsmilctl.model.reading import Batch, Gap
 from dsmilctl.output import Output
 from dsmilctl.stdout import is_terminal
@@ -66,7 +67,9 @@ def devices(
     interval: Interval = "1s",
     count: Count = 0,
     for_: For = "",
-    transport: Annotated[str, typer.Option(metavar="KIND", help="auto, ws, sse or poll")] = "auto",
+    transport: Annotated[
+        str, typer.Option(metavar="KIND", help="auto or poll; ws and sse need a server")
+    ] = "auto",
 ) -> None:
     """Follow readings of devices.
 
@@ -132,16 +135,18 @@ async def follow_devices(client: Client, options: StreamOptions, output: Output)
 @app.command(impact="read")
 def events(
     type_: Annotated[
-        str, typer.Option("--type", metavar="TYPE", help="only events such as device.state")
+        str, typer.Option("--type", metavar="TYPE", help="only these: device.state, emergency.*, …")
     ] = "",
     severity: Annotated[
         str, typer.Option(metavar="LEVEL", help="this or worse: info, warning, error")
     ] = "debug",
     count: Count = 0,
     for_: For = "",
-    interval: Interval = "1s",
+    interval: Annotated[
+        str, typer.Option(metavar="DURATION", help="from one look at the devices to the next")
+    ] = "1s",
 ) -> None:
-    """Follow events: devices that fail and answer again.
+    """Follow events: devices that fail and answer again, emergency stops, a journal that cannot be written.
 
     Example: dsmilctl -C sim stream events --for 10s
     """
@@ -149,7 +154,7 @@ def events(
         interval=_interval(interval),
         count=count,
         seconds=duration(for_) if for_ else 0.0,
-        type=type_,
+        type=pattern_of(type_, EVENT_TYPES, "--type"),
         severity=_severity(severity),
     )
     run_live(follow_events, options, default=_default())
@@ -177,7 +182,7 @@ async def follow_events(client: Client, options: StreamOptions, output: Output) 
     def take(item: Event | Gap) -> None:
         if isinstance(item, Gap):
             lines.gap(item.missed)
-        elif item.severity >= options.severity and item.type.startswith(options.type):
+        elif item.severity >= options.severity and fits(options.type, item.type):
             lines.data(event_row(item))
 
     try:

@@ -21,7 +21,7 @@ Targets = Annotated[
 ]
 OptionalTargets = Annotated[
     str,
-    typer.Argument(metavar="[SEL]", help="devices; without it all of them"),
+    typer.Argument(metavar="[SEL]", help="devices: 0x8000, @group, …; without it all of them"),
 ]
 OneDevice = Annotated[str, typer.Argument(metavar="DEV", help="one device: 0x8000, 32768 or its name")]
 Registers = Annotated[
@@ -31,7 +31,7 @@ Registers = Annotated[
 Justification = Annotated[str, typer.Option(metavar="TEXT", help="why; the policy may ask for it")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="go through every check, change nothing")]
-Approval = Annotated[str, typer.Option(metavar="ID", help="the approval of a second person")]
+Approval = Annotated[str, typer.Option(metavar="ID", help="a second person's approval, given on a server")]
 
 
 def selector_of(text: str) -> Selector:

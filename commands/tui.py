@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -23,7 +24,7 @@ def tui(
     Example: dsmilctl -C sim tui
     Example: dsmilctl -C local --read-only tui
     """
-    from dsmilctl.client.connecting import connect
+    from dsmilctl.client.connecting import prepare
     from dsmilctl.client.interface import Client
     from dsmilctl.tui.run import run_dashboard
 
@@ -31,8 +32,13 @@ def tui(
     # Fixed now: the stop key means the fleet on the screen, whatever somebody chooses elsewhere later.
     name = find_context(chosen.context).name
 
+    known: dict[str, Callable[[], Client]] = {}
+
     def open_client(context: str) -> Client:
-        return connect(context, read_only=chosen.read_only, timeout=chosen.timeout or None)
+        # Read once: the stop key must not depend on files that somebody edits while the dashboard runs.
+        if context not in known:
+            known[context] = prepare(context, read_only=chosen.read_only, timeout=chosen.timeout or None)
+        return known[context]()
 
     end_with(
         run_dashboard(

@@ -40,8 +40,8 @@ GLOBAL_OPTIONS = (
     ("--fields A,B", "only these fields, in this order"),
     ("--jq EXPRESSION", "a jq program over the JSON document"),
     ("--read-only", "let no change through"),
-    ("--timeout SECONDS", "for one attempt on one device"),
-    ("--deadline SECONDS", "for the whole command"),
+    ("--timeout DURATION", "for one attempt on one device: 500ms, 2s"),
+    ("--deadline DURATION", "for the whole command"),
     ("--retry N", "how often a failed read is tried again"),
     ("--progress MODE", "auto, json or none"),
     ("-v, -vv", "log to stderr: what happens, every detail"),
@@ -124,7 +124,7 @@ def version_line() -> str:
 def root_help() -> str:
     """The help page of the root command."""
     lines = ["Usage: dsmilctl [OPTIONS] NOUN VERB [TARGETS] [OPTIONS]", ""]
-    lines += ["See, steer, record and stop a fleet of register-mapped devices.", "", "Nouns:"]
+    lines += ["See, steer and stop a fleet of register-mapped devices.", "", "Nouns:"]
     lines += [f"  {noun:<12}{summary}" for noun, (_, summary) in NOUNS.items()]
     lines += ["", "Global options, before or after the noun:"]
     lines += [f"  {option:<22}{summary}" for option, summary in GLOBAL_OPTIONS]

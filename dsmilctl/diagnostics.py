@@ -26,7 +26,7 @@ EXIT_CODES = {
     5: "timeout, outcome unknown",
     PARTIAL: "partial: stdout carries every result",
     7: "conflict or busy",
-    8: "stop not confirmed by all",
+    8: "stop not confirmed by all, or not latched",
     9: "a check found problems",
     HUNG_UP: "hung up (SIGHUP)",
     INTERRUPTED: "interrupted (SIGINT)",

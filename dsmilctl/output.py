@@ -146,7 +146,7 @@ class Output:
             self._csv([data], columns)
         elif self.format == "plain":
             known = {column.field: column for column in columns}
-            cells = ((name, known.get(name, Column(name)).cell(data)) for name in data)
+            cells = ((name, _plain_cell(known.get(name, Column(name)), data)) for name in data)
             write("".join(f"{name}\t{text}\n" for name, text in cells))
         else:
             write("".join(f"{line}\n" for line in page(data, columns, terminal_width())))
@@ -169,7 +169,7 @@ class Output:
 
     def _plain(self, rows: Sequence[Row], columns: Sequence[Column]) -> None:
         shown = self._columns(rows, columns)
-        write("".join("\t".join(column.cell(row) for column in shown) + "\n" for row in rows))
+        write("".join("\t".join(_plain_cell(column, row) for column in shown) + "\n" for row in rows))
 
     def _csv(self, rows: Sequence[Row], columns: Sequence[Column]) -> None:
         fields = self.fields or tuple(rows[0] if rows else [column.field for column in columns])
@@ -225,9 +225,15 @@ def _csv_line(values: Sequence[Any]) -> str:
     return line.getvalue().removesuffix("\r\n") + "\n"
 
 
+def _plain_cell(column: Column, row: Row) -> str:
+    """What people read, but for truths, which programs read as they stand in JSON."""
+    value = row.get(column.field)
+    return _encoded(value) if isinstance(value, bool) and column.text is None else column.cell(row)
+
+
 def _csv_cell(value: Any) -> Any:
-    """Text that a spreadsheet would take for a formula is told to be text."""
-    if isinstance(value, dict | list | tuple):
+    """Truths and what is nested as in JSON; text that a spreadsheet would take for a formula as text."""
+    if isinstance(value, bool | dict | list | tuple):
         return _encoded(value)
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return f"'{value}"

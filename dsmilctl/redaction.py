@@ -1,10 +1,16 @@
-"""Redaction: takes secrets out of text before anybody reads it; whoever learns a secret registers it here."""
+"""Redaction: takes secrets out of text before anybody writes or reads it: the log, the journal, errors.
+
+Whoever learns a secret registers it here.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 HIDDEN = "***"
 
@@ -54,6 +60,12 @@ _RULES = (
 )
 """Patterns and what takes their place, in this order; compiled by the first text, not by every start."""
 
+_SIGNS = (
+    "pass", "secret", "token", "credential", "key", "auth", "cookie", "pwd", "mfa", "otp", "bearer", "basic",
+    "digest", "://", "eyj", "begin",
+)  # fmt: skip
+"""Without one of these in it no rule fits a text: most texts are looked at no further."""
+
 _registered: set[str] = set()
 
 
@@ -77,11 +89,15 @@ def redact(text: str) -> str:
     """The text with every secret hidden: registered ones, and whatever is written like one."""
     for secret in sorted(_registered, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
+    folded = text.casefold()
+    if not any(sign in folded for sign in _SIGNS):
+        return text
     for rule, replacement in _RULES:
         text = re.sub(rule, replacement, text)
     return text
 
 
+@lru_cache(4096)
 def is_secret_name(name: str) -> bool:
     """Whether a value of that name is a secret: `mfa_token`, `apiKey`, `PIN`, but not `keyboard`."""
     folded = name.casefold().replace("_", "").replace("-", "")
@@ -101,10 +117,13 @@ def redact_values(values: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
 def _redacted(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return redact(value)
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.structs.asdict(value)
     if not isinstance(value, Mapping | list | tuple | set | frozenset):
         return value
     if depth >= DEEPEST:
         return "..."
     if isinstance(value, Mapping):
         return redact_values(value, depth)
-    return [_redacted(inner, depth + 1) for inner in value]
+    items = [_redacted(inner, depth + 1) for inner in value]
+    return sorted(items, key=str) if isinstance(value, set | frozenset) else items

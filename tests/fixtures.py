@@ -20,7 +20,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
 
 @pytest.fixture
 def watchdog() -> Iterator[Watchdog]:
-    """Fails the test if one callback kept an event loop busy for longer than half a second."""
+    """Fails the test if one callback kept an event loop busy while everybody else waited."""
     with watching() as watch:
         yield watch
     watch.check()

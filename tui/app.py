@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from dsmilctl.client.interface import Client
 from dsmilctl.clock import SYSTEM, Clock, rfc3339
-from dsmilctl.errors import NetworkError
+from dsmilctl.errors import NetworkError, UsageError
 from dsmilctl.model.audit import AuditRecord
 from dsmilctl.model.device import Device
 from dsmilctl.tui import operations, palette
@@ -86,6 +86,9 @@ class DashboardApp(App[int]):
         theme: str = "dark",
         arm_seconds: float = 60.0,
     ) -> None:
+        if not context:
+            # Without a name the stop key would mean whichever context is in force when it is pressed.
+            raise UsageError("the dashboard needs the name of a context", hint="dsmilctl context list")
         super().__init__(driver_class=Terminal)
         self.animation_level = "none"
         self.open_client = open_client

@@ -15,12 +15,14 @@ class Command(Binding):
 
     `summary` is a sentence for the palette and the help.  `twin` is the command line that does the same,
     with places such as `{device}`; it is empty for what exists only on the screen.  `impact` is `screen`
-    (nothing leaves the screen), `read`, `write` or `danger`, as the commands are tagged.
+    (nothing leaves the screen), `read`, `write` or `danger`, as the commands are tagged.  The footer always
+    has room for the `pinned` ones.
     """
 
     summary: str = ""
     twin: str = ""
     impact: str = "screen"
+    pinned: bool = False
 
 
 class Places(dict[str, str]):

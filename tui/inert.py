@@ -8,6 +8,9 @@ from functools import lru_cache
 from rich.cells import cell_len, chop_cells
 
 LONGEST = 512
+ROOM_FOR_A_HEAD = 5
+"""Cells that have to be left of a text, beside the number at its end."""
+
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # Cc control, Cf format (bidirectional overrides, zero width), Cs surrogate, Co private, Cn unassigned,
 # Zl and Zp line and paragraph separators: none of them has a place in a cell of a table.
@@ -24,6 +27,16 @@ def inert(text: str) -> str:
     return "".join(
         REPLACEMENT if unicodedata.category(character) in HARMFUL else character for character in text
     )
+
+
+@lru_cache(maxsize=65_536)
+def fit_ending(text: str, width: int) -> str:
+    """As `fit`, but a text that ends with a number keeps it: `Interfa… 07`."""
+    head, space, number = text.rpartition(" ")
+    if not space or not number.isalnum() or not number[-1:].isdigit() or cell_len(text) <= width:
+        return fit(text, width)
+    room = width - cell_len(number) - 1
+    return f"{fit(head, room)} {number}" if room >= ROOM_FOR_A_HEAD else fit(text, width)
 
 
 @lru_cache(maxsize=65_536)

@@ -49,8 +49,9 @@ EVERYWHERE = (
         "commands",
         "commands",
         summary="Every command, with the command line that does the same",
+        pinned=True,
     ),
-    Command("question_mark,f1", "help", "help", summary="Every key of every screen"),
+    Command("question_mark,f1", "help", "help", summary="Every key of every screen", pinned=True),
     Command(
         "y",
         "copy_twin",

@@ -22,7 +22,7 @@ VERBS = {
     "initialize": ("Prepare for a conversation", "write"),
     "connect": ("Begin the conversation", "write"),
     "disconnect": ("End the conversation", "write"),
-    "cleanup": ("End the conversation and forget what was prepared", "write"),
+    "cleanup": ("Disconnect and forget what was prepared", "write"),
 }
 """The lifecycle verbs; those that write ask for arming and a confirmation."""
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+from rich.cells import cell_len
 
 from dsmilctl.clock import Clock
 from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus
@@ -21,7 +22,9 @@ from dsmilctl.model.register import Register, find_register
 from dsmilctl.tui.ring import Ring
 
 KEY_COLUMNS = 2
-MIXED_TITLES = ("READING", "SECOND")
+MIXED_TITLES = ("READING", "ANOTHER")
+LONGEST_NAME = 60
+"""Cells beyond which the name of a device gets no more room."""
 
 
 class Condition(StrEnum):
@@ -53,6 +56,8 @@ class FleetStore:
         self.keys: list[tuple[Register, ...]] = _key_registers(self.devices)
         self._places = _places(self.keys)
         self.columns = _columns(self.keys)
+        names = (cell_len(device.name[:LONGEST_NAME]) for device in self.devices)
+        self.longest_name = min(LONGEST_NAME, max(names, default=0))
         self.readings: list[list[Reading | None]] = [[None] * len(self.devices) for _ in self.columns]
         self.rings: list[Ring | None] = [None] * len(self.devices)
         self.quarantined = sum(device.quarantined for device in self.devices)

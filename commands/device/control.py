@@ -27,7 +27,9 @@ from dsmilctl.model.device import Device
 from dsmilctl.model.operation import OperationType, Request
 
 app = Noun("device")
-Settings = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="settings")]
+Settings = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="settings: threshold=1024")
+]
 
 
 class ControlOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +147,9 @@ def _simple(
 def command(
     device: OneDevice,
     name: Annotated[str, typer.Argument(metavar="NAME", help="a command of the device's driver")],
-    arguments: Settings = None,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="what the command is given")
+    ] = None,
     justification: Justification = "",
     dry_run: DryRun = False,
     yes: Yes = False,

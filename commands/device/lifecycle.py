@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from dsmilctl.client.interface import Client
@@ -10,7 +12,8 @@ from dsmilctl.commands.rows import STATE_COLUMNS, state_row
 from dsmilctl.commands.runner import Result, run
 from dsmilctl.commands.targets import OptionalTargets, Targets, selector_of
 from dsmilctl.diagnostics import PARTIAL
-from dsmilctl.errors import Unreachable
+from dsmilctl.errors import Unreachable, kind_of
+from dsmilctl.model.device import DeviceStatus
 
 app = Noun("device")
 
@@ -28,12 +31,21 @@ def _lifecycle(verb: str, targets: str) -> None:
 
 
 async def walk(client: Client, options: LifecycleOptions) -> Result:
-    """A lifecycle verb on every device of the selection; status 6 when some failed, 3 when all did."""
+    """A lifecycle verb on every device of the selection; the rows, and the exit status that they make."""
     devices = await client.devices(selector_of(options.selector), quarantined=True)
     statuses = await client.lifecycle(options.verb, devices)
-    failed = 0 if options.verb in ("scan", "state") else sum(bool(status.reason) for status in statuses)
-    partial = PARTIAL if failed < len(statuses) else Unreachable.exit_status
-    return Result([state_row(item) for item in statuses], partial if failed else 0)
+    ordered = options.verb not in ("scan", "state")
+    return Result([state_row(item) for item in statuses], exit_status(statuses) if ordered else 0)
+
+
+def exit_status(statuses: Sequence[DeviceStatus]) -> int:
+    """0 when all went where they were ordered to, 6 when some did, and that of the first error else."""
+    failed = [status for status in statuses if status.reason]
+    if not failed:
+        return 0
+    if len(failed) < len(statuses):
+        return PARTIAL
+    return kind_of(failed[0].error_code or Unreachable.code).exit_status
 
 
 @app.command(impact="read")
@@ -49,6 +61,8 @@ def scan(targets: OptionalTargets = "") -> None:
 def initialize(targets: Targets) -> None:
     """Prepare devices for a connection.
 
+    Nothing has to be prepared by hand: every command takes the steps that it needs.
+
     Example: dsmilctl -C sim device initialize 0x8000
     """
     _lifecycle("initialize", targets)
@@ -56,7 +70,7 @@ def initialize(targets: Targets) -> None:
 
 @app.command(impact="read")
 def connect(targets: Targets) -> None:
-    """Open the conversation with devices.
+    """Open the conversation with devices, to see whether they can be reached; it ends with the command.
 
     Example: dsmilctl -C sim device connect 0x8000
     """

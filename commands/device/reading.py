@@ -11,11 +11,16 @@ from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.reads import ReadOptions, read_once
 from dsmilctl.commands.runner import run, run_live
 from dsmilctl.commands.targets import Approval, Justification, Registers, Targets
+from dsmilctl.commands.times import duration
+from dsmilctl.errors import InvalidParameter
 from dsmilctl.model.reading import Span
 
 app = Noun("device")
 WORD = 4
 """Bytes that are read where only an offset is given."""
+
+SHORTEST = 0.05
+"""Seconds from one reading to the next, at the least."""
 
 
 @app.command(impact="read")
@@ -26,10 +31,12 @@ def read(
         int | None, typer.Option(metavar="N", min=0, help="byte offset within the register's block")
     ] = None,
     length: Annotated[int | None, typer.Option(metavar="N", min=1, help="bytes to read from there")] = None,
-    watch_every: Annotated[
-        float | None,
-        typer.Option("--watch", metavar="[SECONDS]", min=0.05, help="read again every second, or so many"),
-    ] = None,
+    every: Annotated[
+        str,
+        typer.Option(
+            "--watch", metavar="[DURATION]", help="read again every second, or as often: 500ms, 10s"
+        ),
+    ] = "",
     justification: Justification = "",
     approval: Approval = "",
 ) -> None:
@@ -38,7 +45,7 @@ def read(
     A device that fails is a row with its error, and the exit status is 6 when some failed.
 
     Example: dsmilctl -C sim device read 0x8000-0x8003 TEMP VOLTAGE -o json
-    Example: dsmilctl -C local device read load --watch 2
+    Example: dsmilctl -C local device read load --watch 2s
     """
     asked = offset is not None or length is not None
     options = ReadOptions(
@@ -47,9 +54,17 @@ def read(
         span=Span(offset or 0, length or WORD) if asked else None,
         bulk=BulkOptions(justification=justification, approval=approval),
     )
-    if watch_every is None:
+    if not every:
         run(read_once, options, schema="device.read/1")
         return
     from dsmilctl.commands.watch import WatchOptions, watch
 
-    run_live(watch, WatchOptions(options, watch_every))
+    run_live(watch, WatchOptions(options, _pause(every)))
+
+
+def _pause(text: str) -> float:
+    """Seconds from one reading to the next; raises InvalidParameter."""
+    seconds = duration(text)
+    if seconds < SHORTEST:
+        raise InvalidParameter(f"--watch cannot be {text}", hint="50ms or more", target="--watch")
+    return seconds

@@ -70,7 +70,10 @@ def new_bulk_id() -> str:
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which records of the journal are wanted, newest first; times in nanoseconds UTC."""
+    """Which records of the journal are wanted, newest first; times in nanoseconds UTC.
+
+    `action` is one of ACTIONS, or a group of them: `device.*`.
+    """
 
     device_id: DeviceId | None = None
     since: int | None = None
@@ -203,6 +206,24 @@ class Client(ABC):
         `devices` None is the whole fleet.  Never refuses; what did not work is in the result.
         """
 
+    async def stop_selected(
+        self,
+        selector: Selector,
+        *,
+        reason: str = "",
+        deadline: float = 2.0,
+        report: Callable[[Confirmation], None] | None = None,
+    ) -> Stop:
+        """Emergency stop of what a selector names, also quarantined devices.
+
+        Raises DeviceNotFound, and whatever else keeps the devices from being known: nothing is stopped then.
+        """
+        devices = None
+        if not selector.everything:
+            await self.open()
+            devices = await self.devices(selector, quarantined=True)
+        return await self.stop(devices, reason=reason, deadline=deadline, scope=selector.text, report=report)
+
     @abstractmethod
     async def stops(self) -> list[Stop]:
         """The emergency stops in force, oldest first."""
@@ -210,6 +231,10 @@ class Client(ABC):
     @abstractmethod
     async def stop_history(self, limit: int = 50) -> list[Stop]:
         """The emergency stops there were, newest first."""
+
+    async def require_release(self, stop_id: str = "", *, justification: str, approval: str = "") -> None:
+        """Raise what stands in the way of a release, so that a person is not asked for nothing."""
+        del stop_id, justification, approval  # whoever cannot tell beforehand lets `release` say it
 
     @abstractmethod
     async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
@@ -256,6 +281,14 @@ class Client(ABC):
     @abstractmethod
     async def drivers(self) -> list[DriverInfo]:
         """Every installed driver, also those that cannot be used."""
+
+    async def absent(self, driver: str) -> dict[str, str] | None:
+        """Parts that a driver of this context looked for and did not find, each with the reason.
+
+        None for a driver that this context does not use: it looked for nothing.
+        """
+        del driver
+        return None
 
     @abstractmethod
     async def set_driver(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:

@@ -27,11 +27,11 @@ from dsmilctl.client.local_reads import Reads
 from dsmilctl.client.local_status import FleetStatus
 from dsmilctl.client.local_walk import Walk
 from dsmilctl.drivers.managed import Managed
-from dsmilctl.errors import DSMILError, InvalidParameter, nearest
+from dsmilctl.errors import DeviceNotFound, DSMILError, InvalidParameter, nearest
 from dsmilctl.fleet.bus import Listener
 from dsmilctl.fleet.fleet import Fleet
 from dsmilctl.fleet.memory import Memory
-from dsmilctl.guard.driving import crews_of, silence
+from dsmilctl.guard.driving import crews_of, crews_of_ids, silence
 from dsmilctl.guard.guard import Bulk, Guard, unwatched
 from dsmilctl.guard.holds import Holds
 from dsmilctl.guard.journal import Journal
@@ -48,6 +48,9 @@ from dsmilctl.model.identity import Identity
 from dsmilctl.model.operation import BulkResult, Operation, OperationType, Request
 from dsmilctl.model.reading import Batch, Gap, Reading, Span
 from dsmilctl.model.selector import EVERYTHING, Selector
+
+MOST_LATCHED = 10_000
+"""Ids that a stop latches by their numbers; of wider ranges the devices are looked up first."""
 
 
 class LocalClient(Client):
@@ -296,12 +299,53 @@ class LocalClient(Client):
     ) -> Stop:
         """Latch, then stop.  Needs no open client; a driver that cannot be loaded is named UNCONFIRMED."""
         ids = None if devices is None else tuple(device.device_id for device in devices)
+        stop = self._engage(reason, scope, ids)
+        crews = crews_of(self._fleet.parts(), devices, self._fleet.part_of)
+        return await self._stop_control.drive(stop, crews, deadline, report or silence)
+
+    def _engage(self, reason: str, scope: str, ids: Sequence[DeviceId] | None) -> Stop:
+        """Put a stop in force, then get ready to drive devices."""
         stop = self._stop_control.engage(reason or f"ordered by {self.identity.user}", scope, ids)
         self._guard.break_off()
         self._opened = True
         self._fleet.load()
-        crews = crews_of(self._fleet.parts(), devices, self._fleet.part_of)
-        return await self._stop_control.drive(stop, crews, deadline, report or silence)
+        return stop
+
+    async def stop_selected(
+        self,
+        selector: Selector,
+        *,
+        reason: str = "",
+        deadline: float = 2.0,
+        report: Callable[[Confirmation], None] | None = None,
+    ) -> Stop:
+        """Latch the ids that are named before any driver is asked; a mistyped one is let go of again.
+
+        Devices that cannot be found within the deadline are latched, and UNCONFIRMED.
+        """
+        ids = selector.numbers(MOST_LATCHED)
+        if selector.everything or ids is None:
+            return await super().stop_selected(selector, reason=reason, deadline=deadline, report=report)
+        begun = self._fleet.clock.monotonic()
+        stop = self._engage(reason, selector.text, ids)
+        finding = asyncio.ensure_future(self.devices(selector, quarantined=True))
+        try:
+            await asyncio.wait((finding,), timeout=deadline)
+            crews = crews_of_ids(self._fleet.parts(), ids)
+            if finding.done() and self._named(finding, stop):
+                crews = crews_of(self._fleet.parts(), finding.result(), self._fleet.part_of)
+            left = deadline - (self._fleet.clock.monotonic() - begun)
+            return await self._stop_control.drive(stop, crews, max(0.0, left), report or silence)
+        finally:
+            finding.cancel()
+
+    def _named(self, finding: asyncio.Future[list[Device]], stop: Stop) -> bool:
+        """Whether the devices of a stop were found; raises where there are none of that id, and lets go."""
+        error = finding.exception()
+        if isinstance(error, DeviceNotFound) and not self._fleet.absent:
+            self._stop_control.withdraw(stop)
+            raise error
+        return error is None
 
     async def stops(self) -> list[Stop]:
         """The stops in force, also one that could not be latched on disk."""
@@ -310,6 +354,11 @@ class LocalClient(Client):
     async def stop_history(self, limit: int = 50) -> list[Stop]:
         """The stops there were, newest first."""
         return self._latch.history(limit)
+
+    async def require_release(self, stop_id: str = "", *, justification: str, approval: str = "") -> None:
+        """Raise what stands in the way of a release."""
+        self._stop_control.require_standing(stop_id)
+        await self._guard.admission.require_release(stop_id, justification, approval, use=False)
 
     async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
         """End one stop, or all; the policy may ask for a justification and for a second person."""
@@ -347,6 +396,10 @@ class LocalClient(Client):
     async def drivers(self) -> list[DriverInfo]:
         """Every installed driver."""
         return self._installed.all()
+
+    async def absent(self, driver: str) -> dict[str, str] | None:
+        """Parts that a driver of this context looked for in vain."""
+        return await self._status.parts_absent(driver)
 
     async def set_driver(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:
         """Enable or disable a driver; its devices are closed first.

@@ -18,6 +18,15 @@ from dsmilctl.guard.stop import StopControl
 from dsmilctl.model.device import DeviceState, DeviceStatus
 from dsmilctl.model.operation import OperationType
 
+CHECKED = {
+    "devices": "whether the drivers name any; none was spoken to",
+    "journal": "whether it can be written, and its end; the whole of it: dsmilctl audit verify",
+    "policy": "whether it can be read",
+    "latch": "whether every stop in force can be read",
+}
+CHECKED_DRIVER = "whether it is there and takes its options"
+"""What `health` looks at before it says that a part is ok."""
+
 
 class FleetStatus:
     """Answers what a fleet is made of, what it can do and whether its parts work."""
@@ -60,12 +69,19 @@ class FleetStatus:
     async def _absent(self) -> dict[str, str]:
         """Drivers without devices and parts that drivers looked for in vain, each with the reason."""
         absent = {f"driver {name}": error.message for name, error in self._fleet.absent.items()}
-        for name, driver in self._fleet.drivers.items():
-            try:
-                absent |= dict(await driver.absent())
-            except Exception as error:  # a stranger's driver may fail with anything; the rest is told
-                absent[f"parts of {name}"] = str(error) or type(error).__name__
+        for name in self._fleet.drivers:
+            absent |= await self.parts_absent(name) or {}
         return absent
+
+    async def parts_absent(self, name: str) -> dict[str, str] | None:
+        """Parts that a driver looked for in vain, each with the reason; None where it is not in use."""
+        if name not in self._fleet.drivers:
+            return None
+        try:
+            async with asyncio.timeout(self._fleet.deadline):
+                return dict(await self._fleet.drivers[name].absent())
+        except Exception as error:  # a stranger's driver may fail with anything; the rest is told
+            return {f"parts of {name}": str(error) or type(error).__name__}
 
     async def capabilities(self) -> dict[str, Any]:
         """Operations, limits and drivers."""
@@ -92,7 +108,7 @@ class FleetStatus:
         }
 
     async def health(self) -> dict[str, Any]:
-        """Each part as `ok` or what is wrong with it; `status` is `healthy` when all are."""
+        """Each part as `ok` or what is wrong with it, and what was `checked`; `healthy` when all are ok."""
         problem = self._checks.policy_problem
         components = {
             "devices": await self._devices(),
@@ -107,6 +123,7 @@ class FleetStatus:
         return {
             "status": "healthy" if healthy else "unhealthy",
             "components": components,
+            "checked": {name: CHECKED.get(name, CHECKED_DRIVER) for name in components},
             "emergency_stop_active": bool(stops),
         }
 

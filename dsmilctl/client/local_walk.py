@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import DSMILError
 from dsmilctl.fleet.fleet import Fleet
@@ -43,5 +45,4 @@ class Walk:
 
 
 def _failed(managed: Managed, error: DSMILError) -> DeviceStatus:
-    status = managed.status
-    return DeviceStatus(status.device_id, status.state, error.message, status.since, status.last_seen)
+    return msgspec.structs.replace(managed.status, reason=error.message, error_code=error.code)

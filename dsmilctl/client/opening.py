@@ -61,6 +61,28 @@ def connect_context(
     `folders` sets its journal, latch and state apart from those of the user; `serving` makes it the client
     of a server: its policy, its buckets, and the approvals of second persons.
     """
+    return opening(
+        found,
+        read_only=read_only,
+        timeout=timeout,
+        settings=settings,
+        clock=clock,
+        folders=folders,
+        serving=serving,
+    ).client()
+
+
+def opening(
+    found: Context,
+    *,
+    read_only: bool = False,
+    timeout: float | None = None,
+    settings: Settings | None = None,
+    clock: Clock = SYSTEM,
+    folders: Paths | None = None,
+    serving: Serving | None = None,
+) -> Opening:
+    """What a context means now, of which clients can be made later, whatever its files say by then."""
     chosen = settings or load_settings()
     folders = folders or paths()
     _make_private(folders.state)
@@ -76,7 +98,7 @@ def connect_context(
         timeout=timeout or chosen.timeout,
         clock=clock,
         serving=serving,
-    ).client()
+    )
 
 
 def _make_private(state: Path) -> None:

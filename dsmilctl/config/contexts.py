@@ -14,7 +14,7 @@ import msgspec
 from dsmilctl import __version__
 from dsmilctl.config import cache
 from dsmilctl.config.paths import Paths, paths
-from dsmilctl.config.settings import load_settings
+from dsmilctl.config.settings import load_settings, origins
 from dsmilctl.config.sources import Source, identity
 from dsmilctl.errors import ConfigError, NotFound, UsageError, nearest
 
@@ -126,6 +126,14 @@ def find_context(name: str = "", *, despite_errors: bool = False) -> Context:
 def current_name() -> str:
     """The context in force: environment and settings, then `context use`, then `local`."""
     return load_settings().context or _choice(paths()).current or "local"
+
+
+def current_origin() -> str:
+    """Where the context in force comes from: as `settings.origins` tells it, or `context use (FILE)`."""
+    if load_settings().context:
+        return origins()["context"][1]
+    folders = paths()
+    return f"context use ({folders.current_context_file})" if _choice(folders).current else "default"
 
 
 def use_context(name: str) -> Context:

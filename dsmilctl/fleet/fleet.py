@@ -113,6 +113,7 @@ class Fleet:
                     problems.append(error)
                 else:
                     self.absent.pop(name, None)
+                    LOGGER.info("driver %s loaded: %s", name, self.drivers[name].summary)
         return problems
 
     def _make(self, spec: DriverSpec) -> Driver:
@@ -127,7 +128,12 @@ class Fleet:
             ) from error
         logger = logging.getLogger(f"dsmilctl.drivers.{spec.key}")
         try:
-            return kind(options, DriverContext(spec.state_folder, self.clock, logger, spec.secret))
+            driver = kind(options, DriverContext(spec.state_folder, self.clock, logger, spec.secret))
+            if logger.isEnabledFor(logging.DEBUG):
+                from dsmilctl.drivers.traced import trace
+
+                trace(driver, logger, self.clock)
+            return driver
         except DSMILError:
             raise
         except Exception as error:  # a stranger's driver may fail with anything; it must hurt only itself
@@ -225,6 +231,7 @@ class Fleet:
             self.absent[name] = fault
             raise fault from error
         self.absent.pop(name, None)
+        LOGGER.info("driver %s found %d devices", name, len(devices))
         return devices
 
     def _manage(self, name: str, devices: Sequence[Device]) -> list[Managed]:

@@ -22,8 +22,10 @@ class Admission:
         self._checks = checks
         self._evidence = evidence
 
-    async def require_release(self, stop_id: str, justification: str, approval: str = "") -> None:
-        """Raise the refusal unless a stop may be released; an approval that it takes is used up."""
+    async def require_release(
+        self, stop_id: str, justification: str, approval: str = "", *, use: bool = True
+    ) -> None:
+        """Raise, and journal, what bars a release; with `use` an approval that it takes is used up."""
         checks, policy = self._checks, self._checks.policy
         try:
             if checks.read_only:
@@ -37,7 +39,9 @@ class Admission:
             if policy.approve_release and checks.consent is None:
                 hint = "a local fleet knows one person only: put it behind a server"
                 raise ApprovalRequired("a release needs the approval of a second person", hint=hint)
-            if policy.approve_release and checks.consent is not None:
+            if checks.consent is None:
+                checks.without_approval(approval)
+            elif policy.approve_release and use:
                 await asyncio.to_thread(checks.consent.use_for_release, checks.identity, stop_id, approval)
         except DSMILError as refusal:
             await self.record_denied("emergency.release", {stop_id or "all": refusal})

@@ -69,6 +69,8 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
         self.clearance(device.shown_id, kind)
         self.justification(device, kind, request.justification, bulk=bulk or self.part_of_bulk)
         self.approval(managed, request, kind)
+        if self.consent is None:
+            self.without_approval(request.approval)
         return self.value(managed, request)
 
     def latch(self, device: Device) -> None:
@@ -190,6 +192,15 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
             return False
         self.consent.use(self.identity, managed, request)
         return True
+
+    def without_approval(self, approval: str) -> None:
+        """Check 6, the other way round: nothing may look as if somebody had approved of it."""
+        if approval:
+            raise InvalidParameter(
+                f"there are no approvals in context {self.context}, so there is no {approval!r}",
+                hint="leave --approval out: a local fleet knows one person only, approvals need a server",
+                target="--approval",
+            )
 
     def value(self, managed: Managed, request: Request) -> Register | None:
         """Check 7: the register can be written with that value, or the driver has that command."""

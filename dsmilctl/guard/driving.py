@@ -45,11 +45,20 @@ Find = Callable[[], Awaitable[Sequence[Managed]]]
 
 
 class Crew(msgspec.Struct, frozen=True):
-    """The devices of one driver, which may have to be found first; `wanted` None is all of them."""
+    """The devices of one driver, which may have to be found first; `wanted` None is all of them.
+
+    `strangers` says whether an id that it does not know is told, for it should.
+    """
 
     driver: str
     find: Find
     wanted: frozenset[DeviceId] | None = None
+    strangers: bool = True
+
+
+def crews_of_ids(parts: Sequence[tuple[str, Find]], ids: Sequence[DeviceId]) -> list[Crew]:
+    """A crew for each driver, where nobody knows yet which of them has these ids."""
+    return [Crew(name, find, frozenset(ids), strangers=len(parts) == 1) for name, find in parts]
 
 
 def crews_of(
@@ -121,7 +130,8 @@ class Driving:
             self._stray(f"driver {crew.driver}", str(error) or type(error).__name__)
         if crew.wanted is not None:
             devices = [managed for managed in devices if managed.device.device_id in crew.wanted]
-            for device_id in crew.wanted - {managed.device.device_id for managed in devices}:
+            missing = crew.wanted - {managed.device.device_id for managed in devices}
+            for device_id in sorted(missing, key=str) if crew.strangers else ():
                 self._stray(device_id, f"driver {crew.driver} does not know it now")
         self._members[crew.driver] = devices
         await self._devices(devices)
@@ -169,6 +179,7 @@ class Driving:
             outcome, error = await self._attempt(managed, time)
             if outcome is StopOutcome.STOPPED or self._left() <= pause:
                 break
+            LOGGER.debug("%s: attempt %d: %s", managed.device.shown_id, attempts, error)
             await asyncio.sleep(pause)
             pause, time = min(pause * 2, LONGEST_PAUSE), time * 2
         self._note(managed, outcome, attempts, error)

@@ -180,6 +180,7 @@ class Guard:
         """Journal what was refused and what is to be done now; where that fails nothing is done."""
         live = [plan for plan in passed(plans) if not plan.request.dry_run]
         refused = [plan for plan in plans if plan.error is not None and plan.request.is_evidence]
+        _log("refused", refused)
         refusals = [plan.refusal(self._evidence, self._ended(plan)) for plan in refused]
         if not live:
             await self._evidence.record_if_possible(refusals)
@@ -193,6 +194,7 @@ class Guard:
             return
         for plan in live:
             plan.intended = True
+        _log("intended", live)
 
     async def _carry_out(self, plans: Sequence[Plan], bulk: Bulk) -> None:
         """Tell the devices: the changes of one device one after the other, the devices side by side."""
@@ -221,6 +223,7 @@ class Guard:
         if not begun:
             return
         await self._evidence.record_if_possible([plan.outcome(self._evidence) for plan in begun])
+        _log("ended", begun)
         user = self.checks.identity.user
         ended = [plan.operation or plan.as_operation(user, OperationStatus.PENDING) for plan in plans]
         try:
@@ -233,6 +236,14 @@ class Guard:
             bulk.progress(self._ended(plan))
         except Exception:  # whoever watches must not stop what is under way
             LOGGER.exception("the progress of %s could not be told", plan.operation_id)
+
+
+def _log(moment: str, plans: Sequence[Plan]) -> None:
+    """Tell the log what became of changes; what that takes is loaded only where somebody reads it."""
+    if plans and LOGGER.isEnabledFor(logging.INFO):
+        from dsmilctl.guard.chronicle import tell
+
+        tell(moment, plans)
 
 
 def _by_device(plans: Iterable[Plan]) -> list[list[Plan]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,7 @@ from dsmilctl.guard.chain import sha256
 from dsmilctl.guard.files import PRIVATE_FILE, private_folder, unavailable
 from dsmilctl.model.device import DeviceId
 
+LOGGER = logging.getLogger("dsmilctl.guard")
 _NUMBERS = 1 << 48
 """Where in the lock file the places of numbered devices end and those of named ones begin."""
 
@@ -59,7 +61,7 @@ class Holds:
         end = self._clock.monotonic() + patience
         taken: set[DeviceId] = set()
         try:
-            for device_id in sorted(set(wanted), key=_place):
+            for device_id in in_order(wanted):
                 if await self._take_one(device_id, end):
                     taken.add(device_id)
         except BaseException:
@@ -95,6 +97,7 @@ class Holds:
             return True
         pause = _FIRST_PAUSE
         while not self._try(self._path, place):
+            LOGGER.debug("another process holds a device that is wanted: waiting")
             if self._clock.monotonic() >= end:
                 return False
             await asyncio.sleep(pause)
@@ -139,6 +142,14 @@ class _Turn(asyncio.Lock):
             return False
         finally:
             self.waiting -= 1
+
+
+def in_order(wanted: Iterable[DeviceId]) -> list[DeviceId]:
+    """Devices in the order in which every task of every process takes them, each once.
+
+    By place, as the kernel sees them, and names that share a place by name; no number shares one with a name.
+    """
+    return sorted(set(wanted), key=lambda device_id: (_place(device_id), str(device_id)))
 
 
 def _open(path: Path) -> int:

@@ -22,6 +22,7 @@ from dsmilctl.guard.chain import Line, as_record, canonical, read_line
 from dsmilctl.guard.segments import lines_backwards, read_tail, segments
 from dsmilctl.guard.writer import Entry, Writer
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
+from dsmilctl.model.dotted import fits
 
 __all__ = ["Anchor", "Entry", "Journal"]
 
@@ -121,16 +122,19 @@ class Journal:
     ) -> list[AuditRecord]:
         """Records that fit every given field, newest first, `limit` at most (0: all).
 
+        `action` may be a group: `device.*`.
         `since` and `until` are in nanoseconds UTC, both inclusive.  Lines that are no records are left out;
         `verify` names them.  Raises StateUnavailable if the files cannot be read.
         """
-        wanted = {"action": action, "outcome": outcome, "user": user, "target": target, "context": context}
+        wanted = {"outcome": outcome, "user": user, "target": target, "context": context}
         fields = [(name, text) for name, text in wanted.items() if text]
         earliest = rfc3339(since, 9) if since is not None else ""
         latest = rfc3339(until, 9) if until is not None else "~"
         found: list[AuditRecord] = []
         for line in self._lines_backwards():
-            if earliest <= line.time <= latest and all(getattr(line, name) == text for name, text in fields):
+            if not (earliest <= line.time <= latest and fits(action, line.action)):
+                continue
+            if all(getattr(line, name) == text for name, text in fields):
                 found.append(as_record(line))
                 if len(found) == limit:
                     break

@@ -97,6 +97,12 @@ class Latch:
         """Keep what has become known of a stop; never puts one in force or out of it."""
         self._history.keep(stop)
 
+    def withdraw(self, stop: Stop) -> None:
+        """Take back a stop that was put in force by mistake a moment ago; raises StateUnavailable."""
+        for held in self._held():
+            if held.stop.stop_id == stop.stop_id:
+                self._remove(held)
+
     def release(self, stop_id: str, by: str) -> list[Stop]:
         """End one stop, or all when `stop_id` is empty; the stops that ended, which are in the history then.
 

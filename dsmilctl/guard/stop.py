@@ -16,7 +16,7 @@ from dsmilctl.guard.driving import Crew, Driving, Report, silence
 from dsmilctl.guard.evidence import Evidence, unheard
 from dsmilctl.guard.latch import Latch
 from dsmilctl.guard.plan import Plan
-from dsmilctl.model.device import DeviceId
+from dsmilctl.model.device import DeviceId, show_id
 from dsmilctl.model.emergency import REASON_PREFIX, Stop
 from dsmilctl.model.event import Event, Severity
 
@@ -57,6 +57,14 @@ class StopControl:
         """Every stop in force, oldest first, also those that could be kept in memory alone."""
         return (*self._latch.stops(), *self._memory.stops)
 
+    def require_standing(self, stop_id: str) -> None:
+        """Raise NotFound for the id of a stop that is not in force; without an id any stop will do."""
+        standing = [stop.stop_id for stop in self.in_force()]
+        if stop_id and stop_id not in standing:
+            message = f"no emergency stop {stop_id!r} is in force"
+            hint = f"in force: {', '.join(standing) or 'none'}"
+            raise NotFound(message, hint=hint, target=stop_id)
+
     def holding(self, device_id: DeviceId) -> Stop | None:
         """The stop that holds a device, if any."""
         for stop in self._memory.stops:
@@ -81,20 +89,32 @@ class StopControl:
         )
         if devices is not None and not devices:
             return stop  # a stop of nobody holds nobody: an empty scope in the latch would mean everything
-        error = self._latched(stop)
+        stop = self._latched(stop)
         elapsed = (self._clock.monotonic() - begun) * 1000
         self._announce(Event("emergency.stop", stop.reason, self._clock.now(), Severity.CRITICAL))
-        return msgspec.structs.replace(stop, latched_ms=elapsed, latch_error=error)
+        return msgspec.structs.replace(stop, latched_ms=elapsed)
 
-    def _latched(self, stop: Stop) -> str:
-        """Why the latch does not lie where it should; empty when it does."""
+    def _latched(self, stop: Stop) -> Stop:
+        """The same stop in force; where its latch does not lie where it should it says why."""
         try:
             error = self._latch.engage(stop)
         except StateUnavailable as problem:
-            self._memory.stops += (stop,)
             hint = f" ({problem.hint})" if problem.hint else ""
-            return f"{problem.message}; it holds as long as this process runs{hint}"
-        return f"{error}; it holds until this machine starts anew" if error else ""
+            told = f"{problem.message}; it holds as long as this process runs{hint}"
+            unlatched = msgspec.structs.replace(stop, latched=False, latch_error=told)
+            self._memory.stops += (unlatched,)
+            return unlatched
+        if not error:
+            return stop
+        return msgspec.structs.replace(stop, latch_error=f"{error}; it holds until this machine starts anew")
+
+    def withdraw(self, stop: Stop) -> None:
+        """Let go of a stop of ids that no device has, before anybody was told of it."""
+        self._memory.stops = tuple(item for item in self._memory.stops if item.stop_id != stop.stop_id)
+        try:
+            self._latch.withdraw(stop)
+        except StateUnavailable as error:
+            LOGGER.error("%s holds ids that no device has: %s", stop.stop_id, error)
 
     async def drive(
         self, stop: Stop, crews: Sequence[Crew], deadline: float, report: Report = silence
@@ -111,6 +131,11 @@ class StopControl:
 
     async def _conclude(self, stop: Stop, intent: asyncio.Task[None]) -> None:
         """Keep and journal what the devices answered; nobody waits long for a disk."""
+        where = stop.latch_error or "the latch is on disk"
+        LOGGER.info("%s engaged in %.1f ms, scope %s: %s", stop.stop_id, stop.latched_ms, stop.scope, where)
+        LOGGER.info(
+            "%s driven: %d confirmed, %d not", stop.stop_id, len(stop.confirmed), len(stop.unconfirmed)
+        )
         outcome = asyncio.create_task(self._record(stop, "FAILED" if stop.unconfirmed else "SUCCESS"))
         keeping = asyncio.create_task(asyncio.to_thread(self._keep, stop))
         _, late = await asyncio.wait((intent, outcome, keeping), timeout=PATIENCE)
@@ -130,7 +155,7 @@ class StopControl:
             "latch_error": stop.latch_error,
         }
         if outcome != "INTENT":
-            unconfirmed = [str(device_id) for device_id in stop.unconfirmed]
+            unconfirmed = [show_id(device_id) for device_id in stop.unconfirmed]
             parameters |= {"confirmed": len(stop.confirmed), "unconfirmed": unconfirmed}
         entry = self._evidence.entry(
             "emergency.stop", stop.stop_id, outcome, parameters, operation_id=stop.stop_id
@@ -161,6 +186,7 @@ class StopControl:
             await record("FAILED", {"code": error.code, "error": error.message})
             raise
         names = ", ".join(stop.stop_id for stop in released) or "nothing"
+        LOGGER.info("%s released by %s", names, self._evidence.identity.user)
         self._announce(Event("emergency.release", f"{names} released", self._clock.now(), Severity.WARNING))
         await record("SUCCESS", {"released": [stop.stop_id for stop in released]})
         return released

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -12,10 +13,11 @@ import msgspec
 from dsmilctl.clock import Clock, rfc3339
 from dsmilctl.guard import files
 from dsmilctl.guard.chain import Body, link
-from dsmilctl.guard.redact import redact, redact_text
 from dsmilctl.guard.segments import Tail, read_tail, segment_path
 from dsmilctl.model.audit import AuditRecord
+from dsmilctl.redaction import redact, redact_values
 
+LOGGER = logging.getLogger("dsmilctl.guard.journal")
 RECOVER = "journal.recover"
 RESTART = "journal.restart"
 
@@ -107,6 +109,7 @@ class Writer:
     def _open(self, tail: Tail) -> Tail:
         self._point_at(tail.number)
         self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        LOGGER.info("%s opened behind record %d", self._path.name, tail.sequence)
         return tail
 
     def _point_at(self, number: int) -> None:
@@ -120,6 +123,7 @@ class Writer:
         self._point_at(number)
         self._descriptor = os.open(self._path, flags, files.PRIVATE_FILE)
         files.sync_folder(self._folder)
+        LOGGER.info("%s begun behind record %d", self._path.name, tail.sequence)
         return Tail(number=number, sequence=tail.sequence, hash=tail.hash)
 
     def _set_aside(self, tail: Tail, entry: Entry) -> Entry:
@@ -150,7 +154,7 @@ class Writer:
             previous = record.hash
             lines.append(line)
             records.append(record)
-        content = b"".join(lines)
+        content, begun = b"".join(lines), self._clock.monotonic()
         try:
             files.write_all(self._descriptor, content)
             files.sync(self._descriptor)
@@ -159,6 +163,8 @@ class Writer:
                 os.ftruncate(self._descriptor, tail.size)
             raise
         self._tail = Tail(number=tail.number, size=tail.size + len(content), sequence=sequence, hash=previous)
+        elapsed = (self._clock.monotonic() - begun) * 1000
+        LOGGER.debug("records %d to %d written and synced, %.2f ms", tail.sequence + 1, sequence, elapsed)
         return records
 
 
@@ -170,10 +176,10 @@ def _body(entry: Entry, sequence: int, previous: str, time: int) -> Body:
         host=entry.host,
         operation_id=entry.operation_id,
         outcome=entry.outcome,
-        parameters=redact(entry.parameters),
+        parameters=redact_values(entry.parameters),
         previous=previous,
         sequence=sequence,
-        target=redact_text(entry.target),
+        target=redact(entry.target),
         time=rfc3339(time, 9),
         user=entry.user,
     )

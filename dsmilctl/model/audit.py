@@ -6,12 +6,33 @@ from typing import Any
 
 import msgspec
 
+from dsmilctl.model.operation import OperationType
+
+ACTIONS = (
+    *(f"device.{kind.lower()}" for kind in OperationType),
+    "device.initialize",
+    "device.connect",
+    "device.disconnect",
+    "device.cleanup",
+    "emergency.stop",
+    "emergency.release",
+    "driver.enable",
+    "driver.disable",
+    "driver.forget",
+    "journal.recover",
+    "journal.restart",
+)
+"""Every action that a record may be about."""
+
+OUTCOMES = ("INTENT", "SUCCESS", "FAILED", "TIMEOUT", "DENIED", "UNKNOWN")
+"""Every outcome that a record may tell."""
+
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One line of evidence.
 
-    `decision` is ALLOWED or DENIED, `outcome` INTENT, SUCCESS, FAILED, TIMEOUT, DENIED or UNKNOWN;
-    `operation_id` ties an outcome to its intent; `previous` and `hash` chain the records (SHA-256, hex).
+    `action` is one of ACTIONS, `decision` ALLOWED or DENIED, `outcome` one of OUTCOMES; `operation_id` ties
+    an outcome to its intent; `previous` and `hash` chain the records (SHA-256, hex).
     """
 
     sequence: int

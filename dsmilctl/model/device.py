@@ -59,13 +59,17 @@ class Device(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeviceStatus(msgspec.Struct, frozen=True, gc=False):
-    """The lifecycle state of one device: why and since when (nanoseconds), and when it last answered."""
+    """The lifecycle state of one device: why and since when (nanoseconds), and when it last answered.
+
+    `error_code` is the stable code of the error that kept it from going where somebody ordered it to.
+    """
 
     device_id: DeviceId
     state: DeviceState
     reason: str = ""
     since: int = 0
     last_seen: int | None = None
+    error_code: str = ""
 
 
 def show_id(device_id: DeviceId) -> str:

@@ -39,7 +39,8 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     """One latched emergency stop.
 
     `devices` is empty when the scope is the whole fleet.  `latched_ms` is the time until the latch lay on
-    disk, `latch_error` says why it could not be written; `released_by` and `released_at` end the stop.
+    disk, `latch_error` says why it could not be written where it should; `latched` is False when it could be
+    written nowhere, so that it ends with its process.  `released_by` and `released_at` end the stop.
     """
 
     stop_id: str
@@ -51,6 +52,7 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     confirmations: tuple[Confirmation, ...] = ()
     latched_ms: float = 0.0
     latch_error: str = ""
+    latched: bool = True
     released_by: str = ""
     released_at: int | None = None
 

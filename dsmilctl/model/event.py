@@ -8,6 +8,9 @@ import msgspec
 
 from dsmilctl.model.device import DeviceId
 
+EVENT_TYPES = ("device.state", "emergency.stop", "emergency.release", "guard.journal")
+"""Every type that an event may have."""
+
 
 class Severity(IntEnum):
     """How urgent an event is, in rising order."""
@@ -20,7 +23,7 @@ class Severity(IntEnum):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One event: `type` such as `device.state` or `emergency.stop`, and the device it is about, if any."""
+    """One event: `type` is one of EVENT_TYPES, and the device it is about, if any."""
 
     type: str
     message: str

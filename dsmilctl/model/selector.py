@@ -79,6 +79,22 @@ class Selector(msgspec.Struct, frozen=True):
             or not (self.ids or self.ranges or self.globs or self.groups)
         )
 
+    @property
+    def everything(self) -> bool:
+        """Whether it names every device, whichever there are."""
+        return self.unites_all and not self.filters
+
+    def numbers(self, most: int) -> tuple[int, ...] | None:
+        """The ids it names, where no list of devices is needed to tell, and they are `most` at the most."""
+        spans = sum(span.last - span.first + 1 for span in self.ranges)
+        if self.unites_all or self.filters or self.globs or self.groups or len(self.ids) + spans > most:
+            return None
+        found = dict.fromkeys(item for item in self.ids if isinstance(item, int))
+        if len(found) < len(set(self.ids)):
+            return None  # a name may be that of a device with another id
+        found |= dict.fromkeys(number for span in self.ranges for number in range(span.first, span.last + 1))
+        return tuple(found)
+
 
 EVERYTHING = Selector(text="@all", groups=("all",))
 

@@ -110,7 +110,8 @@ def _command(tree: Tree, command: Command) -> Iterable[str]:
 
 
 def _option_tag(option: Option) -> str:
-    value = f" Ar {word(option.metavar)}" if option.metavar else ""
+    left_out = " Op" if option.optional else ""
+    value = f"{left_out} Ar {word(option.metavar)}" if option.metavar else ""
     return " , ".join(f"Fl {plain(name[1:])}{value}" for name in option.all_names)
 
 

@@ -70,7 +70,8 @@ def _argument(argument: Argument) -> tuple[str, str]:
 
 
 def _option(option: Option) -> tuple[str, str]:
-    value = f" {option.metavar}" if option.metavar else ""
+    metavar = f"[{option.metavar}]" if option.optional else option.metavar
+    value = f" {metavar}" if option.metavar else ""
     return ", ".join(f"`{name}{value}`" for name in option.all_names), _meaning(option)
 
 

@@ -15,7 +15,9 @@ FILTERS = tuple(
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
-    """One option.  `metavar` is empty when it takes no value; `kind` is what TAB offers for its value.
+    """One option.  `metavar` is empty when it takes no value, which may be left out where it is `optional`.
+
+    `kind` is what TAB offers for its value.
 
     Kinds: `choices`, `devices`, `registers`, `contexts`, `drivers`, `files`, `folders`, or empty for nothing.
     """
@@ -26,6 +28,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     help: str = ""
     choices: tuple[str, ...] = ()
     kind: str = ""
+    optional: bool = False
     repeated: bool = False
     default: str = ""
     variable: str = ""

@@ -11,7 +11,7 @@ from dsmilctl.model.device import DeviceState, Risk
 from dsmilctl.output import FORMATS
 from dsmilctl.reference.tree import Argument, Command, Noun, Option, Tree
 
-SUMMARY = "See, steer, record and stop a fleet of register-mapped devices."
+SUMMARY = "See, steer and stop a fleet of register-mapped devices."
 
 KINDS: Mapping[str, str] = {
     "selector": "devices",
@@ -84,6 +84,7 @@ def _option(parameter: Any, noun: str = "") -> Option:
         help=_sentence(parameter.help),
         choices=_choices(parameter) if takes_value else (),
         kind=_kind(parameter, noun) if takes_value else "",
+        optional=str(parameter.metavar).startswith("["),
         repeated=bool(parameter.multiple or parameter.count),
         default=_default(parameter) if takes_value else "",
         variable=_variable(parameter),

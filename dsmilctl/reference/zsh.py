@@ -64,7 +64,7 @@ def _option(option: Option) -> Iterable[str]:
     for name in names:
         value = ""
         if option.metavar:
-            value = f":{_plain(option.metavar.lower())}:{_action(option)}"
+            value = f"{':' if option.optional else ''}:{_plain(option.metavar.lower())}:{_action(option)}"
         sign = "" if not option.metavar else "=" if name.startswith("--") else "+"
         yield _quoted(f"{before}{name}{sign}[{_plain(option.help)}]{value}")
 

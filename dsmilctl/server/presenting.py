@@ -195,6 +195,7 @@ def stop_info(stop: Stop, escalation: str = "IMMEDIATE") -> StopInfo:
         ],
         latched_ms=round(stop.latched_ms, 3),
         latch_error=stop.latch_error,
+        latched=stop.latched,
         released_by=stop.released_by,
         released_at=None if stop.released_at is None else rfc3339(stop.released_at),
         selector="" if stop.scope in SCOPES else stop.scope,

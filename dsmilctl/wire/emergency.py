@@ -54,6 +54,7 @@ class StopInfo(Answer, frozen=True, kw_only=True):
     confirmations: list[ConfirmationInfo] = []
     latched_ms: float = 0.0
     latch_error: str = ""
+    latched: bool = True
     released_by: str = ""
     released_at: str | None = None
     selector: str = ""

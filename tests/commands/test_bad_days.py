@@ -238,6 +238,39 @@ def test_a_file_that_may_not_grow_is_told_and_nothing_is_changed(shell: Shell) -
     assert shell(f"{READ} -o json").data[0]["value"] == 5
 
 
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_stop_that_is_latched_nowhere_does_not_look_like_one_that_holds(shell: Shell, form: str) -> None:
+    shell(READ)
+
+    stop = shell.run(
+        *STOP.split()[1:],
+        "-o",
+        form,
+        limits=largest_file(0),
+        environment={**UNMEASURED, "DSMIL_SIM_OPTIONS": '{"persist": false}'},
+    )
+
+    assert stop.exit == 8
+    assert "NOT LATCHED: nothing keeps anybody from changing the devices again" in stop.err
+    if form == "json":
+        assert (stop.data["latched"], stop.data["unconfirmed"]) == (False, [])
+    else:
+        assert "1 of 1 confirmed" in stop.out
+    assert shell(f"{WRITE}").exit == 0, "as it said"
+
+
+def test_a_stop_that_is_latched_until_the_next_boot_holds_and_says_so(shell: Shell) -> None:
+    shell(READ)
+    (shell.home / "state/latch").write_text("a file where the folder should be")
+
+    stop = shell(f"{STOP} -o json")
+    (shell.home / "state/latch").unlink()
+
+    assert (stop.exit, stop.data["latched"]) == (0, True)
+    assert "it holds until this machine starts anew" in stop.data["latch_error"]
+    assert shell(f"{WRITE} -o json").error.code == "EMERGENCY_STOP"
+
+
 def test_stdin_that_is_closed_is_nobody_who_could_confirm(shell: Shell) -> None:
     answer = shell("dsmilctl -C sim device write 0x8030 CONFIG 5 <&-")
 

@@ -129,6 +129,26 @@ def test_a_plan_of_many_changes_is_cut_short_and_counted(shell: Shell) -> None:
     assert "… and 16 more; --dry-run shows all of them" in terminal.seen
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ((), "needs a justification of 10 to 512 characters"),
+        (("--justification", "smoke was a drill", "--approval", "X"), "no approvals in context sim"),
+        (("stop-00000000", "--justification", "smoke was a drill"), "no emergency stop 'stop-00000000'"),
+    ],
+)
+def test_a_release_that_cannot_be_is_refused_before_anybody_is_asked(
+    shell: Shell, words: tuple[str, ...], code: str
+) -> None:
+    shell("dsmilctl -C sim emergency stop 0x8030")
+
+    with Terminal(shell, "-C", "sim", "emergency", "release", *words) as terminal:
+        terminal.waits_for("hint: ")
+
+    assert code in terminal.seen
+    assert "Type sim" not in terminal.seen
+
+
 def test_a_release_takes_the_name_of_the_context(shell: Shell) -> None:
     release = ("-C", "sim", "emergency", "release", "--justification", "smoke was a drill")
     shell(STOPPED)

@@ -69,6 +69,42 @@ def test_a_refusal_ends_with_1_and_says_which_one(shell: Shell, line: str, code:
     assert answer.error.hint
 
 
+@pytest.mark.parametrize("verb", ["initialize", "connect", "disconnect", "cleanup"])
+@pytest.mark.parametrize(
+    ("targets", "status"), [("0x8009", 1), ("0x8009-0x800B", 1), ("0x8009,0x8030", 6), ("0x8030", 0)]
+)
+def test_a_lifecycle_verb_that_quarantine_refuses_ends_with_1_and_with_6_where_some_went(
+    shell: Shell, verb: str, targets: str, status: int
+) -> None:
+    answer = shell(f"dsmilctl -C sim device {verb} {targets} -o json")
+
+    assert answer.exit == status
+    assert [bool(row["reason"]) for row in answer.data] == ["quarantined" in str(row) for row in answer.data]
+
+
+def test_a_device_that_cannot_be_reached_ends_a_lifecycle_verb_with_3(shell: Shell) -> None:
+    answer = shell("dsmilctl -C sim device connect 0x8031 -o json", environment=faulty(["disconnect:0x8031"]))
+
+    assert (answer.exit, bool(answer.data[0]["reason"])) == (3, True)
+
+
+def test_health_says_that_it_looked_at_the_end_of_the_journal_only(shell: Shell) -> None:
+    shell("dsmilctl -C sim device write 0x8030 CONFIG 5 --yes")
+    shell("dsmilctl -C sim device write 0x8030 CONFIG 6 --yes")
+    journal = next((shell.home / "state").glob("journal-*.jsonl"))
+    journal.write_bytes(journal.read_bytes().replace(b'"value":5', b'"value":7', 1))
+
+    health = shell("dsmilctl -C sim system health")
+    document = shell("dsmilctl -C sim system health -o json")
+
+    row = next(line for line in health.out.splitlines() if line.split()[:1] == ["journal"])
+    assert row.split()[1] == "ok"
+    assert row.endswith("and its end; the whole of it: dsmilctl audit verify")
+    assert document.data["components"]["journal"] == "ok"
+    assert document.data["checked"].keys() == document.data["components"].keys()
+    assert shell("dsmilctl audit verify").exit == 9
+
+
 def test_a_bulk_of_which_some_failed_ends_with_6_and_shows_every_result(shell: Shell) -> None:
     line = "bulk write 0x8009,0x8030 CONFIG 5 --justification 'night setpoints' --yes -o json"
 

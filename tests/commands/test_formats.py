@@ -196,3 +196,30 @@ def test_a_stream_as_csv_has_its_headings_once(shell: Shell) -> None:
 
     assert len(rows) == 4
     assert rows[0].startswith("device_id,register,value")
+
+
+CURRENT: list[tuple[str, str, str]] = [
+    ("dsmilctl config show --origin", "local", "default"),
+    (
+        "dsmilctl context use sim; dsmilctl config show --origin",
+        "sim",
+        "context use (HOME/state/current-context.json)",
+    ),
+    ("dsmilctl config set context sim; dsmilctl config show --origin", "sim", "HOME/config/config.toml:1"),
+    (
+        "dsmilctl context use sim; DSMIL_CONTEXT=local dsmilctl config show --origin",
+        "local",
+        "environment DSMIL_CONTEXT",
+    ),
+    ("dsmilctl context use local; dsmilctl -C sim config show --origin", "sim", "command line"),
+]
+
+
+@pytest.mark.parametrize(("line", "context", "origin"), CURRENT)
+def test_the_configuration_shows_the_current_context_and_where_it_comes_from(
+    shell: Shell, line: str, context: str, origin: str
+) -> None:
+    told = shell(f'({line} -o ndjson) | grep \'"key":"context"\'').out
+
+    row = json.loads(told.splitlines()[-1])
+    assert row == {"key": "context", "value": context, "origin": origin.replace("HOME", str(shell.home))}

@@ -170,7 +170,7 @@ def test_a_deadline_ends_a_command_and_says_so(shell: Shell) -> None:
     assert read.error.code == "TIMEOUT"
     assert read.error.message == "not done within the deadline of 0.5 s"
     assert stream.lines[-1]["reason"] == "deadline"
-    assert "hint: --deadline SECONDS allows more" in watching.err
+    assert "hint: a longer --deadline allows more" in watching.err
 
 
 def test_streams_end_by_count_and_by_time(shell: Shell) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,24 @@ def test_an_emergency_stop_names_every_device_and_counts_the_many(shell: Shell) 
     assert sum("STOPPED" in line for line in lines) == 20
     assert next(line for line in lines if "UNCONFIRMED" in line).startswith("0x8040")
     assert "… 84 devices in all" in lines
-    assert lines[-1] == "dsmilctl: warning: 1 did not confirm: look after them by hand"
+    assert lines[-1] == "dsmilctl: warning: 1 did not confirm, look after them by hand: 0x8040"
+
+
+def test_many_devices_that_did_not_confirm_are_counted_in_a_table_and_all_named_in_json(
+    shell: Shell,
+) -> None:
+    options = json.dumps({**json.loads(STILL["DSMIL_SIM_OPTIONS"]), "faults": ["disconnect:@all"]})
+    shell.environment["DSMIL_SIM_OPTIONS"] = options
+
+    stopped = shell("dsmilctl -C sim emergency stop --deadline 0.2")
+    table = shell("dsmilctl -C sim emergency status")
+    page = shell("dsmilctl -C sim emergency stop --deadline 0.2 --fields unconfirmed")
+    document = shell("dsmilctl -C sim emergency status -o json")
+
+    assert stopped.err.splitlines()[-1].endswith("84 did not confirm, look after them by hand: 0x8000-0x8053")
+    assert "  84: 0x8000-0x8053  " in table.out
+    assert page.out == "unconfirmed  84: 0x8000-0x8053\n"
+    assert document.data[0]["unconfirmed"] == [f"0x{number:04X}" for number in range(0x8000, 0x8054)]
 
 
 def test_a_bulk_on_a_terminal_shows_how_far_it_is_and_wipes_that_away(shell: Shell) -> None:
@@ -133,6 +151,57 @@ def test_the_log_goes_where_it_is_asked_to_go_as_text_and_as_json(shell: Shell) 
     assert "abcdefgh" not in loud.err + louder.err + json.dumps(records)
 
 
+def test_v_tells_each_step_of_a_change_and_vv_each_call_of_the_driver_with_its_time(shell: Shell) -> None:
+    line = "dsmilctl -C sim device write 0x8030 CONFIG 5 --yes"
+
+    loud, louder = shell(f"{line} -v").err, shell(f"{line} -vv").err
+
+    steps = [
+        "context sim: simulated devices",
+        "driver sim loaded",
+        "driver sim found 84 devices",
+        "journal-000001.jsonl begun",
+        "write CONFIG of 0x8030, 0x00000003 → 0x00000005 intended",
+        "ended: SUCCESS, reads back 0x00000005",
+        "done, exit status 0",
+    ]
+    places = [loud.find(step) for step in steps]
+    assert -1 not in places and places == sorted(places), loud
+    assert "drivers.sim" not in loud
+    calls = re.findall(r"drivers\.sim: (.*?): done, [\d.]+ ms", louder)
+    assert {"discover", "write 0x8030 CONFIG 5", "read 0x8030 CONFIG", "shutdown"} <= set(calls)
+    assert re.search(r"guard\.journal: records \d+ to \d+ written and synced, [\d.]+ ms", louder)
+
+
+def test_v_tells_of_a_stop_its_latch_its_release_and_what_is_refused_meanwhile(shell: Shell) -> None:
+    stopped = shell("dsmilctl -v -C sim emergency stop 0x8030")
+    refused = shell("dsmilctl -v -C sim device write 0x8030 CONFIG 5 --yes")
+    released = shell("dsmilctl -v -C sim emergency release --justification 'smoke was a drill' --confirm sim")
+
+    assert re.search(
+        r"guard\.stop: stop-\w+ engaged in [\d.]+ ms, scope 0x8030: the latch is on disk", stopped.err
+    )
+    assert "driven: 1 confirmed, 0 not" in stopped.err
+    assert "guard: write CONFIG of 0x8030 refused: 0x8030 is under stop-" in refused.err
+    assert "(EMERGENCY_STOP)" in refused.err
+    assert re.search(r"guard\.stop: stop-\w+ released by ", released.err)
+
+
+def test_v_tells_what_is_tried_again_and_counts_a_bulk(shell: Shell) -> None:
+    options = json.dumps({**json.loads(STILL["DSMIL_SIM_OPTIONS"]), "faults": ["disconnect:0x8031"]})
+
+    again = shell(
+        "dsmilctl -v -C sim device read 0x8031 --retry 2", environment={"DSMIL_SIM_OPTIONS": options}
+    )
+    bulk = "dsmilctl -C sim bulk write 0x8020-0x8050 CONFIG 5 --yes --justification 'night setpoints'"
+    many, each = shell(f"{bulk} -v"), shell(f"{bulk} -vv")
+
+    assert again.err.count("retry ") == 2
+    assert re.search(r"guard: \d\d changes of bulk-\w+ intended", many.err)
+    assert " of 0x8030, " not in many.err
+    assert "write CONFIG of 0x8030, 0x00000005 → 0x00000005 intended" in each.err
+
+
 def test_the_log_tells_what_happens_to_devices_and_tells_it_once(shell: Shell) -> None:
     options = json.dumps({**json.loads(STILL["DSMIL_SIM_OPTIONS"]), "faults": ["disconnect:0x8031"]})
     line = "dsmilctl -v -C sim stream devices 0x8030-0x8031 --interval 0.05 --for 500ms"
@@ -142,6 +211,22 @@ def test_the_log_tells_what_happens_to_devices_and_tells_it_once(shell: Shell) -
     told = [line for line in answer.err.splitlines() if " ERROR " in line]
     assert len(told) == 1
     assert "fleet: 0x8031: connection to 0x8031 refused" in told[0]
+
+
+def test_a_driver_says_what_this_machine_does_not_have_and_why(shell: Shell) -> None:
+    root = shell.home / "machine"
+    root.mkdir()
+    (root / "proc").symlink_to("/proc")
+    shell(f"dsmilctl context add bare --driver host --option root={root}")
+
+    told = shell("dsmilctl -C bare driver show host -o json").data["absent"]
+    page = shell("dsmilctl -C bare driver show host").out
+    elsewhere = shell("dsmilctl -C sim driver show host -o json").data["absent"]
+
+    assert told["hwmon"] == f"{root}/sys/class/hwmon does not exist"
+    assert {"hwmon", "thermal", "fan", "tokens"} <= set(told)
+    assert re.search(rf"  hwmon +{root}/sys/class/hwmon does not exist", page)
+    assert elsewhere is None, "nobody looked"
 
 
 def test_words_for_completion_are_kept_by_the_commands_that_learn_them(shell: Shell) -> None:

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
+from dsmilctl.cli import NOUNS, root_help
+from dsmilctl.commands.later import WORDS
+from dsmilctl.commands.nouns import nouns
 from dsmilctl.commands.runner import run_command_line
 from tests.commands.shell import Shell
 
@@ -47,9 +50,31 @@ NAMES = [
     Wrong("-C sim device list --risk hgih", "--risk cannot be 'HGIH'", "Did you mean HIGH?"),
     Wrong("-C sim device list --status eror", "--status cannot be 'eror'", "Did you mean error?"),
     Wrong("-C sim device history 0x8030 --type WRTE", "--type cannot be 'WRTE'", "Did you mean WRITE?"),
+    Wrong("audit log --action device.wirte", "--action cannot be", "Did you mean device.write?"),
+    Wrong("audit log --action nope", "--action cannot be 'nope'", "emergency.release, driver.enable"),
+    Wrong("audit log --outcome denid", "--outcome cannot be 'denid'", "Did you mean DENIED?"),
+    Wrong("audit log --outcome nope", "--outcome cannot be 'nope'", "one of INTENT, SUCCESS, FAILED"),
+    Wrong("-C sim stream events --type device.stat", "--type cannot be", "Did you mean device.state?"),
+    Wrong("-C sim stream events --type nope", "--type cannot be 'nope'", "one of device.state, emergency"),
     Wrong("-C sim device list --progress josn", "--progress cannot be 'josn'", "Did you mean json?"),
     Wrong("-C sim device list --log-format txet", "--log-format cannot be 'txet'", "Did you mean text?"),
 ]
+
+LATER = [
+    Wrong("record list", "record is not part of dsmilctl", "stream devices -o ndjson"),
+    Wrong("record start 0x8000 --name x", "record is not part of dsmilctl", "stream devices -o ndjson"),
+    Wrong("backup create", "backup is not part of dsmilctl", "config path"),
+    Wrong("auth login ada", "auth is not part of dsmilctl", "the user of this machine"),
+    Wrong("serve plant.yaml --port 1", "serve is not part of dsmilctl", "-C sim"),
+    Wrong("sim serve --port 1", "sim serve is not part of dsmilctl", "-C sim"),
+    Wrong("driver new pump", "driver new is not part of dsmilctl", "driver list"),
+    Wrong("stream raw 0x8000", "stream raw is not part of dsmilctl", "-vv"),
+    Wrong("context add plant --url https://plant", "context add --url is not part of", "--driver DRIVER"),
+    Wrong("context add plant --fleet=plant.yaml", "context add --fleet is not part of", "--driver DRIVER"),
+    Wrong("tui --web", "tui --web is not part of dsmilctl", "in the terminal"),
+    Wrong("recrod list", "no noun 'recrod'", "nouns: device, bulk"),
+]
+"""What is not there yet says so, and no word is offered for it that means something else."""
 
 SELECTORS = [
     Wrong("-C sim device read 0x8000,,0x8001", "has an empty term", "a selector is 0x8000, "),
@@ -78,7 +103,8 @@ VALUES = [
     Wrong("-C sim bulk run no.csv --yes", "no.csv: No such file", "looked for it in"),
     Wrong("-C sim bulk status bulk-0", "no bulk 'bulk-0'", "dsmilctl audit log"),
     Wrong("-C sim device read 0x8000 --offset -1", "--offset: -1 is less than 0", "device read --help"),
-    Wrong("-C sim device read 0x8000 --watch 0", "--watch: 0.0 is less than 0.05", "device read --help"),
+    Wrong("-C sim device read 0x8000 --watch 0", "--watch cannot be 0", "50ms or more"),
+    Wrong("-C sim device read 0x8000 --watch=soon", "'soon' is not a duration", "500ms, 10s, 2m, 1h or 3d"),
     Wrong("-C sim stream devices --interval 0", "--interval cannot be 0", "10ms or more"),
     Wrong("-C sim stream devices --interval x", "'x' is not a duration", "500ms, 10s, 2m, 1h or 3d"),
     Wrong("-C sim stream devices --for 10x", "'10x' is not a duration", "500ms, 10s, 2m, 1h or 3d"),
@@ -94,6 +120,8 @@ VALUES = [
     Wrong("-C sim device list --json=yes", "--json takes no value", "dsmilctl --help"),
     Wrong("-C sim", "a noun is missing", "nouns: device, bulk"),
     Wrong("-C sim device -o json", "a verb is missing", "verbs of device: list"),
+    Wrong("-C sim device write 0x8030 CONFIG 5 --approval X --yes", "no approvals", "leave --approval out"),
+    Wrong("-C sim device activate 0x8030 --approval X --yes", "no approvals", "leave --approval out"),
     Wrong("context add 'a b' --driver sim", "cannot be the name of a context", "letters, digits"),
     Wrong("context add sim --driver sim", "there is a context 'sim' already", "take another name"),
     Wrong("context add big --driver sim --option devices", "is not KEY=VALUE", "--option devices=10000"),
@@ -106,7 +134,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("wrong", [*NAMES, *SELECTORS, *VALUES], ids=lambda wrong: wrong.line)
+@pytest.mark.parametrize("wrong", [*NAMES, *LATER, *SELECTORS, *VALUES], ids=lambda wrong: wrong.line)
 def test_a_wrong_line_is_answered_with_what_would_be_right(
     wrong: Wrong, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +150,14 @@ def test_a_wrong_line_is_answered_with_what_would_be_right(
     assert error.startswith(("dsmilctl: error: ", '{"error"')) and wrong.error in error
     assert wrong.hint in (hint or error)
     assert not list(tmp_path.glob("state/journal*")) or "device" in wrong.line
+
+
+def test_nothing_that_is_not_there_yet_is_listed_or_hides_something_that_is_there() -> None:
+    there = {f"{noun.name} {verb}".strip() for noun in nouns() for verb in noun.verbs} | set(NOUNS)
+
+    assert not there & set(WORDS)
+    assert "record" not in root_help()
+    assert not [word for word in WORDS if " " not in word and f"  {word} " in root_help()]
 
 
 def test_wrong_lines_are_answered_the_same_by_a_fresh_process(shell: Shell) -> None:

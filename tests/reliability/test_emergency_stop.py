@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from dsmilctl.model.operation import Operation, OperationType, Request
 from tests.reliability.processes import WHY, Site, simulated, unsafe
 
 QUEUED = 5_000
-IN_TIME = 2.0
-"""Seconds that a stop of 84 devices may take here with everything around it: ten times what is promised."""
 
 
 def change(device_id: Any, value: int) -> Request:
@@ -79,24 +76,19 @@ async def test_a_stop_overtakes_five_thousand_queued_writes_and_none_leaves_afte
     assert verdict.unfinished == ()
 
 
-@pytest.mark.parametrize(
-    ("devices", "bound"), [pytest.param(84, IN_TIME, id="84"), pytest.param(10_000, 20.0, id="10000")]
-)
-def test_a_stop_from_the_shell_is_quick_with_everything_around_it(
-    tmp_path: Path, devices: int, bound: float
+@pytest.mark.parametrize("devices", [84, 10_000])
+def test_a_stop_from_the_shell_reaches_every_device_and_nothing_else_does_afterwards(
+    tmp_path: Path, devices: int
 ) -> None:
     site = Site(tmp_path, devices=devices)
-    site.command("device", "read", "0x8000")  # what is kept for quick starts is there from now on
 
-    begun = time.monotonic()
-    ended = site.command("emergency", "stop", "--reason", "smoke", "-o", "json")
-    elapsed = time.monotonic() - begun
+    ended = site.command("emergency", "stop", "--reason", "smoke", "--deadline", "60", "-o", "json")
     refused = site.command("device", "write", "0x8000", "CONFIG", "5", "--yes", "--justification", WHY)
 
     stop = json.loads(ended.stdout)["data"]
     assert ended.returncode == 0, ended.stderr
     assert len(stop["devices"]) == devices
-    assert elapsed < bound
+    assert {line.device for line in site.wire()} == {item["device_id"] for item in stop["devices"]}
     assert refused.returncode == 1
     assert "is under stop-" in refused.stderr
     assert all(line.safe for line in site.wire())
@@ -107,16 +99,16 @@ def test_a_stop_from_the_shell_is_quick_with_everything_around_it(
 async def test_dead_devices_are_named_and_the_living_are_stopped_as_if_they_were_not_there(
     home: Paths, tmp_path: Path, fault: str, share: int
 ) -> None:
-    deadline = 1.2
+    told: list[object] = []
     async with simulated(home, tmp_path, devices=400, faults=[fault.format(share)]) as client:
-        stop = await client.stop(deadline=deadline)
+        stop = await client.stop(deadline=1.2, report=lambda item: told.append(item.device_id))
 
     expected = {device for number, device in enumerate(range(0x8000, 0x8000 + 400), 1) if number % share == 0}
     living = [item for item in stop.confirmations if item.device_id not in expected]
     named = [item for item in stop.confirmations if item.device_id in expected]
     assert set(dead(stop)) == expected
     assert {item.outcome for item in living} <= {StopOutcome.STOPPED}
-    assert all(item.elapsed_ms < deadline * 1000 for item in living)
+    assert set(told[: len(living)]) == {item.device_id for item in living}, "none waited for a dead one"
     assert all(item.error for item in named)
     assert all(item.attempts > 1 for item in named), "each was tried again"
 
@@ -124,14 +116,12 @@ async def test_dead_devices_are_named_and_the_living_are_stopped_as_if_they_were
 def test_a_silent_device_is_named_by_the_command_and_the_exit_status_tells(tmp_path: Path) -> None:
     site = Site(tmp_path, faults=["silent:0x8003"])
 
-    begun = time.monotonic()
     ended = site.command("emergency", "stop", "--deadline", "0.5", "-o", "json")
 
     stop = json.loads(ended.stdout)["data"]
     assert ended.returncode == 8
     assert stop["unconfirmed"] == ["0x8003"]
     assert len(stop["confirmed"]) == 83
-    assert time.monotonic() - begun < 0.5 + 10 * IN_TIME
 
 
 HOLDING = """
@@ -163,7 +153,7 @@ def test_a_frozen_process_that_holds_the_devices_and_the_journal_holds_no_stop_u
         ended = site.command("emergency", "stop", "-o", "json")
         stop = json.loads(ended.stdout)["data"]
         assert ended.returncode == 0, ended.stderr
-        assert max(item["elapsed_ms"] for item in stop["devices"]) < 1000 * IN_TIME
+        assert len(stop["confirmed"]) == 84, "and the other process is frozen still"
         assert "not in the journal yet" in ended.stderr
         status = site.command("emergency", "status", "-o", "json")
         assert len(json.loads(status.stdout)["data"]) == 1
@@ -176,7 +166,7 @@ def test_a_frozen_process_that_holds_the_devices_and_the_journal_holds_no_stop_u
 
 
 BLOCKED = """
-import asyncio, json, threading, time
+import asyncio, json, threading
 from dsmilctl.client import connect
 
 results = {}
@@ -187,20 +177,17 @@ def stop():
         try:
             stop = await client.stop(reason="the screen hangs")
             results["unconfirmed"] = len(stop.unconfirmed)
-            results["slowest"] = max(item.elapsed_ms for item in stop.confirmations)
         finally:
             await client.close()
     asyncio.run(work())
-    results["ended"] = time.monotonic()
 
 async def main():
     async with connect("sim") as client:
         await client.read(await client.devices(), ["TEMP"])
         thread = threading.Thread(target=stop)
         thread.start()
-        time.sleep(3)
-        results["unblocked"] = time.monotonic()
-        await asyncio.to_thread(thread.join)
+        thread.join(100)  # the loop stands still until the stop has ended
+        results["ended"] = not thread.is_alive()
     print(json.dumps(results))
 
 asyncio.run(main())
@@ -210,8 +197,7 @@ asyncio.run(main())
 def test_a_stop_does_not_wait_for_an_event_loop_that_is_blocked(tmp_path: Path) -> None:
     found = Site(tmp_path).run(BLOCKED)
 
-    assert found["unconfirmed"] == 0
-    assert found["ended"] < found["unblocked"]
+    assert found == {"unconfirmed": 0, "ended": True}
 
 
 FULL = """

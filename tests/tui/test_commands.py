@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from dsmilctl.errors import UsageError
 from dsmilctl.tui.app import PAGE_TWINS, DashboardApp
 from dsmilctl.tui.command import Command, twin_of
 from dsmilctl.tui.pages import OWNERS
@@ -53,7 +55,7 @@ async def test_the_palette_knows_every_operation_and_gates_it_as_its_key_does(wo
 
 
 async def test_a_click_on_a_key_of_the_footer_does_what_the_key_does(world: World) -> None:
-    async with dashboard(world) as pilot:
+    async with dashboard(world, size=(160, 36)) as pilot:
         await pilot.click("#footer", offset=(screen_of(pilot).splitlines()[-1].index("J journal"), 0))
         await until(pilot, lambda: isinstance(app_of(pilot).screen, JournalPage))
         await pilot.click("#footer", offset=(screen_of(pilot).splitlines()[-1].index("v verify"), 0))
@@ -162,6 +164,20 @@ async def test_q_goes_back_to_the_fleet_and_then_leaves(world: World) -> None:
     assert app_of(pilot).return_code == 0
 
 
+@pytest.mark.parametrize("key", ["", "enter", "J", "E"])
+@pytest.mark.parametrize("width", [24, 40, 60, 80, 120, 200])
+async def test_palette_help_and_stop_are_in_the_footer_of_every_screen_however_narrow(
+    world: World, width: int, key: str
+) -> None:
+    async with dashboard(world, size=(width, 24)) as pilot:
+        await pilot.press(*([key] if key else []))
+        await pilot.pause()
+        footer = screen_of(pilot).splitlines()[-1]
+        assert re.search(r" : (commands  )?\? (help  )? ?■ STOP.* ctrl\+x$", footer), footer
+        await pilot.click("#footer", offset=(footer.index(" ? ") + 1, 0))
+        await until(pilot, lambda: isinstance(app_of(pilot).screen, HelpPage))
+
+
 async def test_ctrl_c_leaves_with_130(world: World) -> None:
     async with dashboard(world) as pilot:
         await pilot.press("ctrl+c")
@@ -184,3 +200,8 @@ async def test_the_low_bandwidth_mode_leaves_the_sparklines_out(world: World) ->
         await live(pilot)
         assert "LAST 60 s" not in screen_of(pilot)
         assert app.tick == 5.0
+
+
+def test_a_dashboard_without_the_name_of_a_context_is_refused(world: World) -> None:
+    with pytest.raises(UsageError, match="name of a context"):
+        DashboardApp(lambda name: FakeClient(world, name=name), "")

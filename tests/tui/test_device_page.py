@@ -62,7 +62,7 @@ async def test_what_was_done_to_the_device_is_beside_its_registers(world: World)
     world.note("device.write", "0x8001", "ALLOWED", "SUCCESS", register="CONFIG", value=9, old=1)
     async with dashboard(world) as pilot:
         await pilot.press("enter")
-        await until(pilot, lambda: bool(line_with(pilot, "device.write")))
+        await until(pilot, lambda: "write" in line_with(pilot, "CONFIG 1 → 5"))
         assert len(app_of(pilot).screen.query_one(RecordTable).records) == 1
 
         await pilot.press("tab", "enter")

@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from dsmilctl.model.register import Register
-from dsmilctl.tui.inert import HARMFUL, LONGEST, fit, inert
+from dsmilctl.tui.inert import HARMFUL, LONGEST, fit, fit_ending, inert
 from dsmilctl.tui.pen import Pen
 from dsmilctl.tui.plain import plain, terminal_is_plain
 from dsmilctl.tui.ring import BLOCKS, SECONDS, Ring, blocks
@@ -38,6 +38,11 @@ def test_inert_text_holds_nothing_that_steers_a_terminal(text: str) -> None:
 def test_text_that_is_harmless_already_stays_as_it_is() -> None:
     for text in ("boiler-1", "Kühlung 漢字 שלום", "[red]x[/]", "=cmd()"):
         assert inert(text) == text
+
+
+@given(TEXTS, st.integers(0, 40))
+def test_a_name_that_is_fitted_takes_exactly_its_cells(text: str, width: int) -> None:
+    assert cell_len(fit_ending(inert(text), width)) == width
 
 
 @given(TEXTS, st.integers(0, 40), st.booleans())

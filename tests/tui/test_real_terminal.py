@@ -24,6 +24,8 @@ CTRL_C, CTRL_X = "\x03", "\x18"
 LEFT = b"\x1b[?1049l"
 """What a terminal gets when a full-screen program leaves."""
 
+DSMILCTL = str(Path(sys.executable).with_name("dsmilctl"))
+
 Start = Callable[..., PseudoTerminal]
 
 
@@ -33,7 +35,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     running: list[PseudoTerminal] = []
 
     def begin(*child: str, columns: int = 100, rows: int = 30, **environment: str) -> PseudoTerminal:
-        line = [str(Path(sys.executable).with_name("dsmilctl")), "-C", "sim", "tui"]
+        line = [DSMILCTL, "-C", "sim", "tui"]
         if child:
             line = [sys.executable, "-m", "tests.tui.child", *child]
         terminal = PseudoTerminal(line, {**home(tmp_path), **environment}, columns, rows)
@@ -148,11 +150,58 @@ def test_the_stop_key_latches_while_the_event_loop_is_blocked(
     terminal.wait_for("EMERGENCY STOP", patience=BLOCKED + 20)  # when the loop is back, the screen says so
 
 
-def stops_in_force() -> list[Stop]:
+def test_the_stop_key_stops_the_fleet_on_the_screen_whatever_context_is_chosen_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DSMIL_HOME", str(tmp_path))
+    choose_context("sim", tmp_path)
+    terminal = PseudoTerminal([DSMILCTL, "tui"], home(tmp_path), 100, 30)
+    try:
+        terminal.wait_for("0x8000")
+
+        choose_context("local", tmp_path)
+        terminal.type(CTRL_X)
+
+        terminal.wait_for("all confirmed")
+        (stop,) = stops_in_force("sim")
+        assert "stop key" in stop.reason
+        assert stops_in_force("local") == []
+        terminal.type("qq")
+        assert terminal.wait() == 0
+    finally:
+        terminal.close()
+
+
+def test_the_stop_key_works_although_somebody_broke_the_configuration_meanwhile(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DSMIL_HOME", str(tmp_path))
+    terminal = start()
+    terminal.wait_for("°C")
+    broken = [tmp_path / "config" / name for name in ("config.toml", "contexts.toml")]
+    broken[0].parent.mkdir(exist_ok=True)
+    for file in broken:
+        file.write_text("not = [ toml")
+
+    terminal.type(CTRL_X)
+
+    terminal.wait_for("all confirmed")
+    for file in broken:
+        file.unlink()
+    (stop,) = stops_in_force()
+    assert stop.scope == "@all"
+
+
+def choose_context(name: str, folder: Path) -> None:
+    """What another shell does meanwhile."""
+    subprocess.run([DSMILCTL, "context", "use", name], env=home(folder), check=True, capture_output=True)
+
+
+def stops_in_force(context: str = "sim") -> list[Stop]:
     """What another process finds latched."""
 
     async def ask() -> list[Stop]:
-        async with connect("sim") as client:
+        async with connect(context) as client:
             return await client.stops()
 
     return asyncio.run(ask())
@@ -264,9 +313,8 @@ def test_a_terminal_that_cannot_move_the_cursor_is_refused_with_the_way_out(
 
 
 def test_without_a_terminal_it_says_so_and_names_the_plain_twin(tmp_path: Path) -> None:
-    dsmilctl = Path(sys.executable).with_name("dsmilctl")
     done = subprocess.run(
-        [dsmilctl, "-C", "sim", "tui"],
+        [DSMILCTL, "-C", "sim", "tui"],
         env=home(tmp_path),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from dsmilctl.cli import NOUNS, root_help
 from dsmilctl.commands import nouns
-from dsmilctl.commands.grammar import global_options, invoke, parameters, usage_of
+from dsmilctl.commands.grammar import global_options, invoke, parameters
 from dsmilctl.commands.runner import asks_for_json, readable
+from dsmilctl.commands.usage import usage_of
 from dsmilctl.errors import DSMILError, ReadOnly, UsageError
 
 CALLS: list[dict[str, Any]] = []
@@ -29,7 +30,7 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> Iterator[nouns.Noun]:
         device: Annotated[str, typer.Argument(metavar="DEV", help="a device")],
         value: Annotated[str, typer.Argument(metavar="VALUE", help="a value")] = "",
         rest: Annotated[list[str] | None, typer.Argument(metavar="[MORE]...", help="more")] = None,
-        watch: Annotated[float | None, typer.Option("--watch", metavar="[S]", help="again")] = None,
+        watch: Annotated[str, typer.Option("--watch", metavar="[S]", help="again")] = "",
         *,
         count: Annotated[int, typer.Option(metavar="N", min=1, help="times")] = 3,
         verify: Annotated[bool, typer.Option("--verify/--no-verify", help="read back")] = True,
@@ -83,19 +84,20 @@ def test_behind_two_dashes_everything_is_an_argument() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "seconds", "value"),
+    ("words", "pause", "value"),
     [
-        (["--watch", "2", "5"], 2.0, "5"),
-        (["--watch=0.5", "5"], 0.5, "5"),
-        (["5", "--watch"], 1.0, "5"),
-        (["--watch", "TEMP"], 1.0, "TEMP"),
-        (["--watch", "-o", "json"], 1.0, ""),
+        (["--watch", "2", "5"], "2", "5"),
+        (["--watch", "500ms", "5"], "500ms", "5"),
+        (["--watch=0.5", "5"], "0.5", "5"),
+        (["5", "--watch"], "1", "5"),
+        (["--watch", "TEMP"], "1", "TEMP"),
+        (["--watch", "-o", "json"], "1", ""),
     ],
 )
-def test_watch_may_go_without_its_seconds(words: list[str], seconds: float, value: str) -> None:
+def test_watch_may_go_without_its_seconds(words: list[str], pause: str, value: str) -> None:
     call, _ = called("write", "0x8000", *words)
 
-    assert (call["watch"], call["value"]) == (seconds, value)
+    assert (call["watch"], call["value"]) == (pause, value)
 
 
 def test_global_options_stand_on_either_side_and_the_later_one_wins() -> None:
@@ -232,3 +234,22 @@ def test_an_argument_is_text_whatever_the_locale_made_of_it() -> None:
     assert readable(ascii_locale) == "Lüfter"
     assert readable(b"\xff!".decode("utf-8", "surrogateescape")) == "\\xff!"
     assert readable("plain") == "plain"
+
+
+def test_an_option_that_a_verb_needs_stands_in_its_usage_and_is_marked(
+    capsys: pytest.CaptureFixture[str], probe: nouns.Noun
+) -> None:
+    @probe.command("add", impact="write")
+    def add(
+        name: Annotated[str, typer.Argument(metavar="NAME", help="a name")],
+        driver: Annotated[str, typer.Option(metavar="DRIVER", help="a driver")],
+        hidden: Annotated[str, typer.Option(metavar="X", hidden=True, help="of no use")] = "",
+    ) -> None:
+        """Add a thing."""
+
+    assert invoke(["system", "add", "--help"], {}) == 0
+
+    page = capsys.readouterr().out
+    assert page.startswith("Usage: dsmilctl system add NAME --driver DRIVER [OPTIONS]\n")
+    assert "a driver (needed)\n" in page
+    assert "--hidden" not in page

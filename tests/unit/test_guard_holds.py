@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsmilctl.errors import StateUnavailable
-from dsmilctl.guard.holds import Holds
+from dsmilctl.guard.holds import Holds, _place, in_order
+from dsmilctl.model.device import DeviceId
 
 HOLDER = """
 import asyncio, pathlib, sys
@@ -117,3 +120,39 @@ def test_two_bulks_never_wait_for_each_other_and_no_device_has_two_owners(
         await asyncio.gather(*(change(processes[number % 2], bulk) for number, bulk in enumerate(bulks)))
 
     asyncio.run(all_of_them())
+
+
+def crowded(count: int = 200) -> list[DeviceId]:
+    """Numbers, names that look like numbers, and so many names that some of them share a place."""
+    return [*range(0x8000, 0x8008), *(str(number) for number in range(0x8000, 0x8008)), *names(count)]
+
+
+def names(count: int) -> list[str]:
+    return [f"boiler-{number}" for number in range(count)]
+
+
+def test_devices_are_taken_in_one_order_however_they_are_named_and_in_whatever_order() -> None:
+    agreed = in_order(crowded())
+
+    assert len({_place(name) for name in names(200)}) < 200, "some names share a place"
+    assert all(in_order(random.sample(crowded(), k=len(crowded()))) == agreed for _ in range(20))
+    assert agreed[:8] == list(range(0x8000, 0x8008)), "numbers come before names"
+
+
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+def test_every_process_takes_devices_in_the_same_order(seed: str) -> None:
+    program = (
+        "from dsmilctl.guard.holds import in_order\n"
+        "from tests.unit.test_guard_holds import crowded\n"
+        "print(in_order(crowded()))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONHASHSEED": seed},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ended.stdout.strip() == str(in_order(crowded()))

@@ -194,6 +194,25 @@ async def test_a_command_is_judged_as_what_its_driver_declares_it_to_be(home: Pa
     assert rack.wire == []
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_an_approval_that_nobody_can_have_given_is_no_approval(home: Paths, dry_run: bool) -> None:
+    rack = Rack(1)
+
+    async with Lab(home, rack).client() as client:
+        with pytest.raises(DSMILError) as refused:
+            await client.change(write("rack-0", approval="appr-1", dry_run=dry_run))
+        await client.stop()
+        with pytest.raises(DSMILError) as held:
+            await client.release(justification="it was a drill", approval="appr-1")
+        standing = await client.stops()
+
+    assert refused.value.code == held.value.code == "INVALID_PARAMETER"
+    assert "no approvals in context lab" in refused.value.message
+    assert "leave --approval out" in refused.value.hint
+    assert rack.written() == [0, 0], "the safe state alone"
+    assert len(standing) == 1
+
+
 async def test_an_approval_asked_for_on_a_local_fleet_says_that_it_cannot_be_given(
     home: Paths,
 ) -> None:

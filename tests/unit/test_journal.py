@@ -34,6 +34,20 @@ def test_a_record_comes_back_with_everything_that_was_said_and_when(tmp_path: Pa
     assert record.parameters == {"register": "CONFIG", "value": 7}
 
 
+def test_records_are_found_by_their_action_and_by_the_group_that_it_is_in(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    actions = ("device.write", "emergency.stop", "device.reset", "emergency.release")
+    journal.append([entry(number, action=action) for number, action in enumerate(actions)])
+
+    def found(action: str) -> list[str]:
+        return [record.action for record in journal.records(action=action)]
+
+    assert found("emergency.*") == ["emergency.release", "emergency.stop"]
+    assert found("device.*") == ["device.reset", "device.write"]
+    assert found("device.reset") == ["device.reset"]
+    assert found("device") == []
+
+
 def test_every_line_is_canonical_json_sealed_and_bound_to_the_line_before(tmp_path: Path) -> None:
     filled(tmp_path, 5)
 
@@ -229,7 +243,7 @@ def test_secrets_never_reach_the_file(tmp_path: Path) -> None:
 
     assert b"canary" not in segment(tmp_path).read_bytes()
     assert record.parameters["options"] == {"apiKey": "***", "list": [{"mfa_token": "***"}]}
-    assert record.parameters["url"] == "mqtt://user:***@broker/topic"
+    assert record.parameters["url"] == "mqtt://***@broker/topic"
 
 
 def test_an_intent_without_outcome_is_unfinished_until_one_is_recorded(tmp_path: Path) -> None:

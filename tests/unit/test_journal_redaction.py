@@ -1,13 +1,17 @@
-"""Redaction: secrets are hidden by the name they stand under and by what they look like; the rest stays."""
+"""The journal redacts: secrets are hidden by their name, look and registration; the rest stays."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsmilctl.guard.redact import HIDDEN, redact, redact_text
+from dsmilctl.guard.journal import Journal
+from dsmilctl.redaction import HIDDEN, forget, redact, redact_values, register
+from tests.unit.evidence import entry
 
 
 @pytest.mark.parametrize(
@@ -46,8 +50,8 @@ from dsmilctl.guard.redact import HIDDEN, redact, redact_text
     ),
 )
 def test_a_value_under_such_a_name_is_hidden(key: str) -> None:
-    assert redact({key: "canary"}) == {key: HIDDEN}
-    assert redact({"deep": [{"deeper": {key: ["canary"]}}]}) == {"deep": [{"deeper": {key: HIDDEN}}]}
+    assert redact_values({key: "canary"}) == {key: HIDDEN}
+    assert redact_values({"deep": [{"deeper": {key: ["canary"]}}]}) == {"deep": [{"deeper": {key: HIDDEN}}]}
 
 
 @pytest.mark.parametrize(
@@ -72,24 +76,24 @@ def test_a_value_under_such_a_name_is_hidden(key: str) -> None:
     ),
 )
 def test_a_value_under_another_name_stays(key: str) -> None:
-    assert redact({key: 5}) == {key: 5}
+    assert redact_values({key: 5}) == {key: 5}
 
 
 @pytest.mark.parametrize(
     ("text", "hidden"),
     [
-        ("mqtt://ada:canary@broker:1883/x", "mqtt://ada:***@broker:1883/x"),
-        ("postgres://:canary@db", "postgres://:***@db"),
-        ("Authorization: Bearer canary.abc-def", "Authorization: Bearer ***"),
-        ("authorization: basic Y2FuYXJ5", "authorization: basic ***"),
+        ("mqtt://ada:canary@broker:1883/x", "mqtt://***@broker:1883/x"),
+        ("postgres://:canary@db", "postgres://***@db"),
+        ("Authorization: Bearer canary.abc-def", "Authorization: ***"),
+        ("authorization: basic Y2FuYXJ5", "authorization: ***"),
         ("https://host/?token=canary&page=2", "https://host/?token=***&page=2"),
         ("failed with api_key: canary, giving up", "failed with api_key: ***, giving up"),
         ("--password=canary", "--password=***"),
     ],
 )
 def test_a_secret_inside_a_text_is_hidden(text: str, hidden: str) -> None:
-    assert redact_text(text) == hidden
-    assert redact({"note": text}) == {"note": hidden}
+    assert redact(text) == hidden
+    assert redact_values({"note": text}) == {"note": hidden}
 
 
 @pytest.mark.parametrize(
@@ -97,14 +101,14 @@ def test_a_secret_inside_a_text_is_hidden(text: str, hidden: str) -> None:
     ["maintenance window", "https://host:8080/a@b", "token ring replaced", "basic test of pump", "a=b:c"],
 )
 def test_a_text_without_a_secret_stays(text: str) -> None:
-    assert redact_text(text) == text
+    assert redact(text) == text
 
 
 def test_what_contains_itself_comes_to_an_end() -> None:
     loop: dict[str, object] = {}
     loop["again"] = [loop]
 
-    assert "..." in str(redact(loop))
+    assert "..." in str(redact_values(loop))
 
 
 def test_frozen_values_are_looked_into() -> None:
@@ -112,7 +116,7 @@ def test_frozen_values_are_looked_into() -> None:
         user: str
         password: str
 
-    assert redact({"login": Login("ada", "canary"), "many": {"a"}, "pair": (1, 2)}) == {
+    assert redact_values({"login": Login("ada", "canary"), "many": {"a"}, "pair": (1, 2)}) == {
         "login": {"user": "ada", "password": HIDDEN},
         "many": ["a"],
         "pair": [1, 2],
@@ -121,7 +125,7 @@ def test_frozen_values_are_looked_into() -> None:
 
 def test_a_long_text_takes_no_long_time() -> None:
     for text in ("token" * 20_000, "a-" * 50_000 + "token", "://" * 30_000, "bearer " * 10_000):
-        redact_text(text)
+        redact(text)
 
 
 json_values = st.recursive(
@@ -134,7 +138,25 @@ json_values = st.recursive(
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.text(), json_values))
 def test_nothing_but_values_is_ever_changed_and_twice_is_once(mapping: dict[str, object]) -> None:
-    once = redact(mapping)
+    once = redact_values(mapping)
 
     assert once.keys() == mapping.keys()
-    assert redact(once) == once
+    assert redact_values(once) == once
+
+
+def test_no_secret_reaches_the_journal_by_its_name_its_look_or_its_registration(tmp_path: Path) -> None:
+    register("winter-canary")
+    parameters = {
+        "password": "canary one",
+        "note": "token=canary-two",
+        "why": "it is winter-canary now",
+        "deep": [{"apiKey": "canary"}],
+    }
+    try:
+        Journal(tmp_path).append([entry(parameters=parameters, target="https://ada:canary@host")])
+    finally:
+        forget()
+
+    written = next(tmp_path.glob("journal-*.jsonl")).read_text()
+    assert "canary" not in written
+    assert written.count(HIDDEN) == 5

@@ -68,6 +68,21 @@ def test_plain_is_cells_with_tabs_between(capsys: Printed) -> None:
     assert capsys.readouterr().out == "0x8000\t5\n0x8001\t\n"
 
 
+def test_a_truth_is_yes_and_no_for_people_and_true_and_false_for_every_program(capsys: Printed) -> None:
+    row, said = {"device_id": "0x8000", "quarantined": False, "here": [True]}, {}
+    columns = (Column("device_id"), Column("quarantined"))
+    for format in ("table", "csv", "plain", "ndjson"):
+        for shown in ([row], row):
+            Output(format).show(shown, schema="test/1", columns=columns)
+            said[format, type(shown)] = capsys.readouterr().out.splitlines()
+
+    assert said["table", list][1].split() == ["0x8000", "no"]
+    assert said["csv", list] == said["csv", dict] == ["device_id,quarantined,here", "0x8000,false,[true]"]
+    assert said["plain", list] == ["0x8000\tfalse"]
+    assert said["plain", dict][1] == "quarantined\tfalse"
+    assert said["ndjson", list] == ['{"device_id":"0x8000","quarantined":false,"here":[true]}']
+
+
 def test_nothing_is_said_for_people_and_empty_for_programs(capsys: Printed) -> None:
     said = {}
     for format in FORMATS:

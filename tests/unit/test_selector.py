@@ -266,3 +266,32 @@ def test_a_filter_and_its_negation_part_a_selection_without_rest(text: str, risk
 
 def test_a_parsed_selector_is_a_value_that_keeps_what_was_typed() -> None:
     assert parse_selector("0x8000") == Selector("0x8000", ids=(0x8000,))
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("0x8030", (0x8030,)),
+        ("32816,0x8030-0x8032", (0x8030, 0x8031, 0x8032)),
+        ("0x8000-0x8009", tuple(range(0x8000, 0x800A))),
+        ("0x8000-0x800A", None),
+        ("boiler-1", None),
+        ("0x8030,boiler-1", None),
+        ("@core", None),
+        ("0x80*", None),
+        ("0x8030,risk=HIGH", None),
+        ("@all", None),
+    ],
+)
+def test_ids_are_known_without_devices_where_nothing_but_numbers_is_named(
+    text: str, numbers: tuple[int, ...] | None
+) -> None:
+    assert parse_selector(text).numbers(most=10) == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "everything"),
+    [("@all", True), ("*", True), ("@all,0x8030", True), ("risk=HIGH", False), ("0x8030", False)],
+)
+def test_everything_is_everything_whichever_devices_there_are(text: str, everything: bool) -> None:
+    assert parse_selector(text).everything == everything

@@ -106,7 +106,8 @@ async def test_a_latch_that_can_be_written_nowhere_holds_in_memory_and_can_be_re
 
     assert set(outcomes(stop).values()) == {STOPPED}
     assert "as long as this process runs" in stop.latch_error
-    assert {item.stop_id for item in standing} >= {stop.stop_id}
+    assert not stop.latched
+    assert {(item.stop_id, item.latched) for item in standing} >= {(stop.stop_id, False)}
 
 
 async def test_a_stop_that_lies_in_memory_alone_is_released_by_its_name(home: Paths) -> None:

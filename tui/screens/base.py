@@ -96,7 +96,10 @@ class Page(Parts[None]):
 
     def _show_keys(self) -> None:
         keys = [(command, f"screen.{command.action}") for command in own_commands(self)]
-        keys += [(command, f"app.{command.action}") for command in own_commands(self.app)]
+        elsewhere = (
+            command for command in own_commands(self.app) if command.pinned or command.action != self.NAME
+        )
+        keys += [(command, f"app.{command.action}") for command in elsewhere]
         self.part(Footer).show_keys(keys, self.app.size.width)
 
     def _snapshot_changed(self, snapshot: Snapshot) -> None:

@@ -33,6 +33,8 @@ from dsmilctl.tui.widgets.table import Table
 INTERVALS = (0.05, 0.1, 0.2, 0.5, 1.0)
 WINDOWS = (10.0, 30.0, 60.0, 120.0, 300.0)
 HISTORY_EVERY = 3.0
+NO_NUMBER = "A number that can be read would be charted here: no register of this device is one."
+NOT_READ = "This device is quarantined and not read, so there is no chart: esc goes back to the others."
 
 
 class DevicePage(Page):
@@ -53,7 +55,7 @@ class DevicePage(Page):
             "o",
             "operate",
             "operate",
-            summary="Lifecycle and operations of the device",
+            summary="Operate on the device",
             twin="dsmilctl -C {context} device connect {device}",
             impact="write",
         ),
@@ -86,6 +88,7 @@ class DevicePage(Page):
 
     def __init__(self, device: Device, *, interval: float = 0.2) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal")]
         self.device = device
         self._interval = interval
         self._seconds = 60.0
@@ -135,9 +138,10 @@ class DevicePage(Page):
 
     def _chart(self, register: Register | None) -> None:
         self._charted = register
-        if register is None or self.device.quarantined:
-            return
         chart = self.part(Chart)
+        if register is None or self.device.quarantined:
+            chart.say(NO_NUMBER if register is None else NOT_READ)
+            return
         chart.seconds = self._seconds
         chart.begin(inert(register.name), self._chart_text(register), (register.low, register.high))
         series, clock, name = chart.series, self.dashboard.clock, register.name

@@ -114,7 +114,7 @@ class EmergencyPage(Page):
             if line.display:
                 line.show([Part(f" {past_text(event.stops[number])}", "dim")])
         if not event.stops:
-            self.notify("There was no emergency stop yet.")
+            self.notify("There was no emergency stop yet: those that were appear here.")
 
     def action_release(self) -> None:
         """Ask, and release."""
@@ -122,7 +122,7 @@ class EmergencyPage(Page):
         if stops:
             self.app.push_screen(ReleaseDialog(self.dashboard.context_name, len(stops)))
         else:
-            self.notify("Nothing is stopped.")
+            self.notify("Nothing is stopped, so there is nothing to release.")
 
     def action_leave(self) -> None:
         """Back."""
@@ -146,8 +146,8 @@ def outcome_parts(stop: Stop, pulled: StopProgress | None) -> list[Part]:
     if stop.latch_error:
         parts.append(Part(f"  the latch could not be written: {inert(stop.latch_error)}", "bad"))
     if pulled is not None and pulled.stop is not None and pulled.stop.stop_id == stop.stop_id:
-        return [*parts, Part(f"   {times_text(pulled)}", "dim")]
-    return [*parts, Part(f"   latched after {stop.latched_ms:.0f} ms", "dim")]
+        return [*parts, Part(f"   {times_text(pulled)}", "dim", whole=True)]
+    return [*parts, Part(f"   latched after {stop.latched_ms:.0f} ms", "dim", whole=True)]
 
 
 def past_text(stop: Stop) -> str:

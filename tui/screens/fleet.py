@@ -63,7 +63,7 @@ class FleetPage(Page):
             "o",
             "operate",
             "operate",
-            summary="Lifecycle and operations of the device or the marked ones",
+            summary="Operate on the device or the marked ones",
             twin="dsmilctl -C {context} device connect {selector}",
             impact="write",
         ),
@@ -141,6 +141,7 @@ class FleetPage(Page):
     @on(Arranged)
     def _show_arranged(self, event: Arranged) -> None:
         if event.problem is None:
+            self.table.filter = self._filter
             self.table.put_in_order(event.order)
         self._say_filter(event.problem)
 

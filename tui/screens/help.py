@@ -71,7 +71,7 @@ class HelpPage(Page):
     def begin(self) -> None:
         """Say what this is."""
         super().begin()
-        text = " Every screen has a twin in the shell; the palette (:) fills in the device under the cursor."
+        text = " The palette (:) shows each command line with the device under the cursor."
         self.part(Line, "help-what").show([Part(text, "dim")])
 
     def action_leave(self) -> None:

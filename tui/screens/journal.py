@@ -101,9 +101,11 @@ class JournalPage(Page):
                 ]
             )
             return
-        self.part(RecordTable).take(event.records)
+        text = ",".join(f"{name}={value}" for name, value in self._filter.items())
+        table = self.part(RecordTable)
+        table.filter = text
+        table.take(event.records)
         if self._filter:
-            text = ",".join(f"{name}={value}" for name, value in self._filter.items())
             line.show(
                 [
                     Part(" /", "key"),

@@ -21,6 +21,10 @@ from dsmilctl.tui.widgets.table import Cell, Column, Table
 IMPACT_INK = {"write": "warn", "danger": "bad"}
 
 
+HIGHEST, AROUND = 24, 9
+"""Lines of a list at most, and the lines above and below it: border, field, command line, banner, footer."""
+
+
 class Entry(NamedTuple):
     """One line of a menu: its key, what it is, and the command line that does the same."""
 
@@ -108,6 +112,7 @@ class Menu(Dialog[str]):
         """The field has the focus, the arrow keys move in the list."""
         super().begin()
         self.part(Input).focus()
+        self.on_resize()
         values = [entry.value for entry in self._entries]
         if self._chosen in values:
             self.part(MenuTable).cursor = values.index(self._chosen)
@@ -126,11 +131,17 @@ class Menu(Dialog[str]):
         entry = self.part(MenuTable).entry
         line = self.part(Line, "twin")
         if entry is None:
-            line.show([Part(" nothing matches", "dim")])
+            line.show([Part(" nothing matches: fewer letters find more, esc closes", "dim")])
         elif entry.twin:
             line.show([Part(" $ ", "dim"), Part(inert(entry.twin), "accent")])
         else:
             line.show([Part(" on the screen only", "dim")])
+
+    def on_resize(self) -> None:
+        """The list gives way where the screen is low: its field and the command line stay."""
+        super().on_resize()
+        if self._widgets:
+            self.part(MenuTable).styles.max_height = max(1, min(HIGHEST, self.size.height - AROUND))
 
     def action_move(self, rows: int) -> None:
         """Move in the list while the field has the focus."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import msgspec
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
 from dsmilctl.clock import rfc3339
 from dsmilctl.model.audit import AuditRecord
+from dsmilctl.tui.command import Command
 from dsmilctl.tui.inert import inert
 from dsmilctl.tui.screens.base import Dialog
 
@@ -18,13 +21,17 @@ from dsmilctl.tui.screens.base import Dialog
 class RecordDialog(Dialog[None]):
     """Everything that the journal knows of one step."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Command("escape", "cancel", "close", summary="Close the record"),
+    ]
+
     def __init__(self, record: AuditRecord) -> None:
         super().__init__()
         self._record = record
 
     def body(self) -> Iterable[Widget]:
         """Name and value, line by line."""
-        with Vertical(classes="box"):
+        with Vertical(classes="box record"):
             yield Static(f"Record {self._record.sequence}", classes="box-title", markup=False)
             with VerticalScroll(classes="lines"):
                 yield Static(record_text(self._record), markup=False)
@@ -50,7 +57,7 @@ def record_text(record: AuditRecord) -> str:
         ("previous", record.previous),
         ("hash", record.hash),
     ]
-    return "\n".join(f"{inert(name):<14} {inert(value)}" for name, value in pairs if value)
+    return "\n".join(f"{inert(name):<11} {inert(value)}" for name, value in pairs if value)
 
 
 def _value_text(value: object) -> str:

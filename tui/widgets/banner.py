@@ -32,7 +32,7 @@ def banner_parts(snapshot: Snapshot) -> tuple[list[Part], list[Part]]:
     if pulled is not None and pulled.phase is not Phase.ENDED:
         return [Part(f" ■ {progress_text(pulled)}", "bad")], []
     if snapshot.stops:
-        return [Part(f" ■ {stops_text(snapshot)}", "bad")], [
+        return [Part(f" ■ {stops_text(snapshot)}", "bad"), *times_parts(snapshot)], [
             Part("E", "key", "app.emergency"),
             Part(" show ", "dim"),
         ]
@@ -48,17 +48,22 @@ def banner_parts(snapshot: Snapshot) -> tuple[list[Part], list[Part]]:
 
 
 def stops_text(snapshot: Snapshot) -> str:
-    """What is stopped, and what the stop that was pulled here achieved."""
+    """What is stopped, by whom, and how many did not confirm it."""
     newest = snapshot.stops[-1]
     what = "everything is" if not newest.devices else f"{inert(newest.scope)} is"
     more = f" and {len(snapshot.stops) - 1} more" if len(snapshot.stops) > 1 else ""
     text = f"EMERGENCY STOP: {what}{more} stopped by {inert(newest.triggered_by)}"
     left = len(newest.unconfirmed)
     text += f", {left} unconfirmed" if left else ", all confirmed"
-    pulled = snapshot.stop
-    if pulled is not None and pulled.stop is not None and pulled.stop.stop_id == newest.stop_id:
-        text += f" · {times_text(pulled)}"
     return text
+
+
+def times_parts(snapshot: Snapshot) -> list[Part]:
+    """How long the newest stop took, if it was pulled here."""
+    pulled, newest = snapshot.stop, snapshot.stops[-1]
+    if pulled is None or pulled.stop is None or pulled.stop.stop_id != newest.stop_id:
+        return []
+    return [Part(f" · {times_text(pulled)}", "bad", whole=True)]
 
 
 def progress_text(progress: StopProgress) -> str:

@@ -31,6 +31,7 @@ class Chart(Widget):
         self.unit = ""
         self.limits: tuple[float | None, float | None] = (None, None)
         self.seconds = 60.0
+        self.vacancy = ""
         self._range: tuple[float, float, float] | None = None
         self._lines: list[str] = []
         self._columns: list[tuple[float, float] | None] = []
@@ -42,8 +43,14 @@ class Chart(Widget):
         """Show another register."""
         self.series.clear()
         self.title, self.unit, self.limits = title, unit, limits
+        self.vacancy = f"The samples of {title} appear here."
         self._range = None
         self._lines = []
+        self.refresh()
+
+    def say(self, text: str) -> None:
+        """Say why there is no chart."""
+        self.vacancy = text
         self.refresh()
 
     def retitle(self, unit: str) -> None:
@@ -104,6 +111,8 @@ class Chart(Widget):
         """The title, a line of the chart with its label, or the time below it."""
         width, height = self.size
         plain, dim = ink(self, "plain"), ink(self, "dim")
+        if y and not self._lines:
+            return Strip([Segment(fit(f"  {self.vacancy}" if y == 1 else "", width), dim)], width)
         if y == 0:
             return Strip(
                 [Segment(f" {self.title}", ink(self, "strong")), Segment(f"  {self.unit}", dim)]

@@ -9,14 +9,18 @@ from textual.message import Message
 from dsmilctl.model.device import Risk
 from dsmilctl.model.reading import Reading
 from dsmilctl.tui.inert import inert
+from dsmilctl.tui.link import LinkState
 from dsmilctl.tui.ring import GAP, SECONDS, blocks
 from dsmilctl.tui.snapshot import Snapshot
-from dsmilctl.tui.store import Condition, FleetStore
+from dsmilctl.tui.store import LONGEST_NAME, Condition, FleetStore
 from dsmilctl.tui.units import age_text, milliseconds_text, value_text
 from dsmilctl.tui.widgets.table import Cell, Column, Table
 
 SPARK_CELLS = 20
 SECONDS_A_CELL = SECONDS // SPARK_CELLS
+MIXED_MOST = 30
+"""Cells for the name of a register and its value, where every device shows another register."""
+
 MARKED_HEAD = len("DEVICE ▲")
 SIGNS = {
     Condition.QUARANTINE: ("⊘ quarantine", "dim"),
@@ -45,6 +49,7 @@ class FleetTable(Table):
         self.marked: set[int] = set()
         self.sort_key = "device"
         self.sort_reversed = False
+        self.filter = ""
         self._sparks = sparks
         self._snapshot = Snapshot()
 
@@ -74,7 +79,7 @@ class FleetTable(Table):
         before, self._snapshot = self._snapshot, snapshot
         store = self.store
         follows = snapshot.number == before.number + 1  # else changes of other snapshots were not seen
-        if store is None or not follows or _mark(before) != _mark(snapshot):
+        if store is None or not store.devices or not follows or _mark(before) != _mark(snapshot):
             self.repaint_changed()
         else:
             moved = snapshot.changed | store.failing
@@ -83,9 +88,10 @@ class FleetTable(Table):
     def columns(self) -> Sequence[Column]:
         """Device, name, state, risk, the fleet's key registers, the last minute, age and latency."""
         keys = self.store.columns if self.store else ()
+        longest = self.store.longest_name if self.store else LONGEST_NAME
         return [
             Column("device", "DEVICE", self._id_width()),
-            Column("name", "NAME", 12, grows=True, drop=3),
+            Column("name", "NAME", 12, grows=True, drop=3, most=max(12, longest), ending=True),
             Column("state", "STATE", 12),
             Column("risk", "RISK", 8, drop=6),
             *(
@@ -95,6 +101,8 @@ class FleetTable(Table):
                     20 if key.mixed else 10,
                     right=not key.mixed,
                     drop=2 * place,
+                    grows=key.mixed,
+                    most=MIXED_MOST,
                 )
                 for place, key in enumerate(keys)
             ),
@@ -119,6 +127,19 @@ class FleetTable(Table):
     def row_count(self) -> int:
         """How many devices pass the filter."""
         return len(self.order)
+
+    def nothing(self) -> str:
+        """Why no device is shown."""
+        context, store = inert(self._snapshot.context), self.store
+        if store is not None and store.devices:
+            return (
+                f"No device matches {inert(self.filter)}: esc shows all {len(store.devices)}, / asks again."
+            )
+        if store is not None:
+            return f"{context} has no devices: dsmilctl -C {context} doctor says why, c switches the context."
+        if self._snapshot.link is LinkState.LOST:
+            return f"The devices of {context} appear here when it answers: ctrl+r tries now, c switches."
+        return f"The devices of {context} appear here as soon as it is open." if context else ""
 
     def mark(self, index: int) -> str:
         """`*` before a marked device."""

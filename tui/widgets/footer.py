@@ -23,28 +23,50 @@ KEY_NAMES = {
 }
 
 
+Keys = Sequence[tuple[Command, str]]
+"""Commands, each with the action that a click on its key runs."""
+
+
 class Footer(Line):
     """The last line of every screen."""
 
-    def show_keys(self, keys: Sequence[tuple[Command, str]], width: int) -> None:
-        """Show as many keys as there is room for, each with the action of a click, and the stop."""
+    def show_keys(self, keys: Keys, width: int) -> None:
+        """Show as many keys as there is room for; the pinned ones and the stop are never left out."""
+        shown = [(command, action) for command, action in keys if command.show and command.key]
         stop = stop_parts(width)
-        room = width - sum(cell_len(part.text) for part in stop)
+        pinned = pinned_parts([pair for pair in shown if pair[0].pinned], width - width_of(stop) - 1)
+        room = width - width_of(pinned) - width_of(stop) - 2
         parts: list[Part] = [Part(" ")]
-        room -= 1
-        for command, action in keys:
-            if not command.show or not command.key:
+        for command, action in shown:
+            pair = key_parts(command, action)
+            if command.pinned:
                 continue
-            pair = [
-                Part(key_name(command.key), "key", action),
-                Part(f" {command.description}  ", "dim"),
-            ]
-            needed = sum(cell_len(part.text) for part in pair)
-            if needed > room:
+            if width_of(pair) > room:
                 break
             parts += pair
-            room -= needed
-        self.show(parts, stop)
+            room -= width_of(pair)
+        self.show(parts, [*pinned, *stop])
+
+
+def key_parts(command: Command, action: str) -> list[Part]:
+    """A key and what it does."""
+    return [Part(key_name(command.key), "key", action), Part(f" {command.description}  ", "dim")]
+
+
+def pinned_parts(keys: Keys, room: int) -> list[Part]:
+    """The keys that lead to all the others: in words, or without, where half a line is not to be spared."""
+    long = [part for command, action in keys for part in key_parts(command, action)]
+    if width_of(long) * 2 <= room:
+        return long
+    short = [
+        part for command, action in keys for part in (Part(key_name(command.key), "key", action), Part(" "))
+    ]
+    return short if width_of(short) <= room else []
+
+
+def width_of(parts: Sequence[Part]) -> int:
+    """The cells that the parts need."""
+    return sum(cell_len(part.text) for part in parts)
 
 
 def stop_parts(width: int) -> list[Part]:

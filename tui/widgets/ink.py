@@ -28,9 +28,14 @@ INK_CLASSES = frozenset(f"ink--{name}" for name in INKS)
 
 
 def ink(widget: Widget, name: str, *, cursor: bool = False) -> Style:
-    """The style of an ink, on the background of the cursor's row if asked."""
+    """The style of an ink, on the background of the cursor's row if asked.
+
+    Where that background is the text's own colour reversed, the row has one colour and not a patchwork.
+    """
     style = widget.get_component_rich_style(f"ink--{name}")
     if not cursor:
         return style
     ground = widget.get_component_rich_style("ink--cursor")
-    return style + Style(bgcolor=ground.bgcolor, bold=True, reverse=ground.reverse)
+    if ground.reverse:
+        return Style(bold=True, reverse=True)
+    return style + Style(bgcolor=ground.bgcolor, bold=True)

@@ -17,11 +17,15 @@ from dsmilctl.tui.widgets.ink import INK_CLASSES, ink
 
 
 class Part(NamedTuple):
-    """A piece of a line: its text, its ink, and the action that a click on it runs."""
+    """A piece of a line: its text, its ink, and the action that a click on it runs.
+
+    What says nothing when it is cut is shown `whole` or not at all.
+    """
 
     text: str
     ink: str = "plain"
     action: str = ""
+    whole: bool = False
 
 
 class Line(Widget):
@@ -82,7 +86,7 @@ def _cut(parts: Sequence[Part], width: int) -> list[Part]:
     for part in parts:
         taken = cell_len(part.text)
         if taken > width:
-            if width > 1:
+            if width > 1 and not part.whole:
                 kept.append(part._replace(text=fit(part.text, width)))
             break
         kept.append(part)

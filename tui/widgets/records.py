@@ -28,12 +28,16 @@ class RecordTable(Table):
     def __init__(self, *, brief: bool = False, id: str | None = None) -> None:
         super().__init__(id=id)
         self.records: list[AuditRecord] = []
-        self._brief = brief
+        self.filter = ""
+        self._brief = self.QUIET = brief
+        self._read = False
 
     def take(self, records: list[AuditRecord]) -> None:
         """Show other records, with the cursor on the one it was on."""
-        if records == self.records:
+        if self._read and records == self.records:
+            self.repaint_changed(lambda _: False)
             return
+        self._read = True
         here = self.record
         self.records = records
         if here is not None and self.cursor:
@@ -51,13 +55,13 @@ class RecordTable(Table):
         """Sequence, time, user, context, action, target, what, outcome."""
         columns = [
             Column("sequence", "NO.", 6, right=True, drop=6),
-            Column("time", "TIME" if self._brief else "TIME (UTC)", 8 if self._brief else 19),
+            Column("time", "TIME" if self._brief else "TIME (UTC)", 8 if self._brief else 19, drop=1),
             Column("user", "USER", 8, drop=3),
             Column("context", "CONTEXT", 8, drop=5),
-            Column("action", "ACTION", 17),
-            Column("target", "TARGET", 9, drop=1),
+            Column("action", "ACTION", 10 if self._brief else 17),
+            Column("target", "TARGET", 9, drop=2),
             Column("outcome", "OUTCOME", 9),
-            Column("what", "WHAT", 12, grows=True, drop=4),
+            Column("what", "WHAT", 12, grows=True, drop=2 if self._brief else 4),
         ]
         hidden = ("sequence", "context", "target") if self._brief else ()
         return [column for column in columns if column.key not in hidden]
@@ -65,6 +69,16 @@ class RecordTable(Table):
     def row_count(self) -> int:
         """How many records there are."""
         return len(self.records)
+
+    def nothing(self) -> str:
+        """What would be here; nothing before the journal was read."""
+        if not self._read:
+            return ""
+        if self._brief:
+            return "What is done to this device appears here: w writes a register, o lists more."
+        if self.filter:
+            return f"No record matches {inert(self.filter)}: esc shows all of them, / asks again."
+        return "Every change that is asked for appears here, refused ones too: w on a device asks for one."
 
     def cells(self, index: int) -> Sequence[Cell]:
         """The cells of one record."""
@@ -77,12 +91,15 @@ class RecordTable(Table):
             "time": Cell(time[11:19] if self._brief else time[:19].replace("T", " "), "dim"),
             "user": Cell(inert(record.user)),
             "context": Cell(inert(record.context), "dim"),
-            "action": Cell(inert(record.action), "strong" if urgent else "plain"),
+            "action": Cell(inert(self._action_text(record)), "strong" if urgent else "plain"),
             "target": Cell(inert(record.target)),
             "outcome": Cell(outcome, ink),
             "what": Cell(what_text(record.parameters), "dim"),
         }
         return [cells[column.key] for column in self.columns()]
+
+    def _action_text(self, record: AuditRecord) -> str:
+        return record.action.rpartition(".")[2] if self._brief else record.action
 
 
 def what_text(parameters: dict[str, Any]) -> str:

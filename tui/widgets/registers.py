@@ -51,6 +51,10 @@ class RegisterTable(Table):
         """How many registers the device has."""
         return len(self.device.registers)
 
+    def nothing(self) -> str:
+        """A device may have operations only."""
+        return "This device has no registers: o lists what can be done with it."
+
     def cells(self, index: int) -> Sequence[Cell]:
         """The cells of one register."""
         register = self.device.registers[index]

@@ -36,9 +36,11 @@ class ConfirmationTable(Table):
     def take(self, stop: Stop | None, devices: Sequence[Device]) -> None:
         """Show a stop; None shows nothing."""
         rows = sorted(stop.confirmations, key=lambda item: WORST_FIRST.index(item.outcome)) if stop else []
-        if rows == self._rows:
-            return
+        same = rows == self._rows
         self.stop_id = stop.stop_id if stop else ""
+        if same:
+            self.repaint_changed(lambda _: False)
+            return
         self._rows = rows
         self._names = {device.device_id: device.name for device in devices}
         self.rebuild()
@@ -47,16 +49,22 @@ class ConfirmationTable(Table):
         """Device, name, outcome, after, attempts, why not."""
         return [
             Column("device", "DEVICE", 8),
-            Column("name", "NAME", 10, grows=True, drop=2),
+            Column("name", "NAME", 10, grows=True, drop=2, most=30, ending=True),
             Column("outcome", "OUTCOME", 17),
             Column("after", "AFTER", 8, right=True, drop=1),
             Column("attempts", "ATTEMPTS", 8, right=True, drop=4),
-            Column("error", "WHY NOT", 24, drop=3),
+            Column("error", "WHY NOT", 24, grows=True, drop=3),
         ]
 
     def row_count(self) -> int:
         """How many devices."""
         return len(self._rows)
+
+    def nothing(self) -> str:
+        """That nothing is stopped, or that nobody has answered."""
+        if self.stop_id:
+            return "No device has answered this stop yet; its answer appears here."
+        return "What each device answers to a stop appears here; h shows the stops there were."
 
     def cells(self, index: int) -> Sequence[Cell]:
         """The cells of one device."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -16,15 +17,21 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from dsmilctl.tui.command import Command
-from dsmilctl.tui.inert import fit, inert
+from dsmilctl.tui.inert import fit, fit_ending, inert
 from dsmilctl.tui.widgets.ink import INK_CLASSES, ink
 from dsmilctl.tui.widgets.line import difference
 
 GAP = 2
+AIR = 4
+"""Cells by which every column may be wider than it needs to be, on a screen that has room to spare."""
 
 
 class Column(NamedTuple):
-    """One column: `width` in cells (the least one when it `grows`); the highest `drop` gives way first."""
+    """One column: `width` in cells (the least one when it `grows`); the highest `drop` gives way first.
+
+    `most` is the width beyond which it does not grow, 0 for none; `ending` keeps the number at the end of a
+    text that has to be cut, by which `Interface 07` differs from `Interface 08`.
+    """
 
     key: str
     title: str
@@ -32,6 +39,12 @@ class Column(NamedTuple):
     right: bool = False
     grows: bool = False
     drop: int = 0
+    most: int = 0
+    ending: bool = False
+
+    def fit(self, text: str, width: int) -> str:
+        """The text in `width` cells."""
+        return fit_ending(text, width) if self.ending else fit(text, width, self.right)
 
 
 class Cell(NamedTuple):
@@ -50,6 +63,9 @@ class Table(ScrollView, can_focus=True):
 
     HEAD: ClassVar[int] = 1
     """Lines of the head: 1, or 0 for a table without one."""
+
+    QUIET: bool = False
+    """Whether the cursor is only there while the table has the focus."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -99,6 +115,7 @@ class Table(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._shown: list[tuple[Column, int, int]] = []
         self._painted: dict[int, tuple[int, tuple[Cell, ...]]] = {}
+        self._said = ""
 
     def columns(self) -> Sequence[Column]:
         """The columns, in order."""
@@ -111,6 +128,10 @@ class Table(ScrollView, can_focus=True):
     def cells(self, index: int) -> Sequence[Cell]:
         """The cells of one row, one per column."""
         raise NotImplementedError
+
+    def nothing(self) -> str:
+        """What stands in a table without rows: what would appear there, and what to do next."""
+        return ""
 
     def head(self, column: Column) -> str:
         """The title of a column; a subclass may add the mark of the order."""
@@ -135,6 +156,8 @@ class Table(ScrollView, can_focus=True):
         `moved` says of a row whether anything about it can have changed; without it every row is looked at.
         """
         offset = self.scroll_offset.y
+        if not self.row_count() and self.nothing() != self._said:
+            self.refresh()
         for y in range(self.HEAD, self.size.height):
             index = offset + y - self.HEAD
             painted = self._painted.get(y)
@@ -155,25 +178,19 @@ class Table(ScrollView, can_focus=True):
             if old != new:
                 first, last = 0, width
                 if old.ink == new.ink:
-                    texts = (fit(cell.text, width, column.right) for cell in (old, new))
+                    texts = (column.fit(cell.text, width) for cell in (old, new))
                     first, last = difference(*texts)
                 self.refresh(Region(x + first, y, last - first, 1))
             x += width + GAP
 
     def _lay_out(self) -> None:
-        room = self.size.width - GAP - (1 if self.row_count() + self.HEAD > self.size.height else 0)
-        columns = list(self.columns())
-        while len(columns) > 1 and _needed(columns) > room:
-            victim = max(columns, key=lambda column: column.drop)
-            if victim.drop == 0:
-                break
-            columns.remove(victim)
-        spare = room - _needed(columns)
-        growing = sum(column.grows for column in columns)
-        places = {column.key: place for place, column in enumerate(self.columns())}
+        room = self.size.width - GAP - 1
+        columns = self.columns()
+        places = {column.key: place for place, column in enumerate(columns)}
+        kept = _kept(columns, room)
         self._shown = [
-            (column, max(1, column.width + (spare // growing if column.grows else 0)), places[column.key])
-            for column in columns
+            (column, width, places[column.key])
+            for column, width in zip(kept, _widths(kept, room), strict=True)
         ]
 
     def render_line(self, y: int) -> Strip:
@@ -184,10 +201,16 @@ class Table(ScrollView, can_focus=True):
         index = self.scroll_offset.y + y - self.HEAD
         if index >= self.row_count():
             self._painted.pop(y, None)
-            return Strip.blank(width, ink(self, "plain"))
+            return self._render_nothing(y - self.HEAD, width)
         cells = tuple(self.cells(index))
         self._painted[y] = (index, cells)
         return self._render_row(index, cells, width)
+
+    def _render_nothing(self, line: int, width: int) -> Strip:
+        self._said = "" if self.row_count() else self.nothing()
+        lines = wrap(self._said, max(8, width - 2 * GAP))
+        text = " " * GAP + lines[line] if line < len(lines) else ""
+        return Strip([Segment(fit(text, width), ink(self, "dim"))], width)
 
     def _render_head(self, width: int) -> Strip:
         style = ink(self, "head")
@@ -199,15 +222,23 @@ class Table(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(width, style)
 
     def _render_row(self, index: int, cells: tuple[Cell, ...], width: int) -> Strip:
-        here = index == self.cursor
+        here = index == self.cursor and (self.has_focus or not self.QUIET)
         ground = ink(self, "plain", cursor=here)
         sign = "▸" if here else " "
         segments = [Segment(sign + self.mark(index), ink(self, "accent", cursor=here))]
         for column, column_width, place in self._shown:
             cell = cells[place]
-            text = fit(cell.text, column_width, column.right) + " " * GAP
+            text = column.fit(cell.text, column_width) + " " * GAP
             segments.append(Segment(text, ink(self, cell.ink, cursor=here)))
         return Strip(segments).adjust_cell_length(width, ground)
+
+    def on_focus(self) -> None:
+        """The cursor comes."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """The cursor of a quiet table goes."""
+        self.refresh()
 
     def on_resize(self) -> None:
         """Columns that no longer fit give way."""
@@ -265,6 +296,38 @@ class Table(ScrollView, can_focus=True):
             self.cursor = index
             if again:
                 self.action_choose()
+
+
+def _kept(columns: Sequence[Column], room: int) -> list[Column]:
+    """The columns for which there is room."""
+    kept = list(columns)
+    while len(kept) > 1 and _needed(kept) > room:
+        victim = max(kept, key=lambda column: column.drop)
+        if victim.drop == 0:
+            break
+        kept.remove(victim)
+    for column in sorted(columns, key=lambda column: column.drop):
+        if column not in kept and _needed([*kept, column]) <= room:
+            kept.append(column)  # a wide one that had to go has made room for it
+    return [column for column in columns if column in kept]
+
+
+def _widths(columns: Sequence[Column], room: int) -> list[int]:
+    """Growing columns share what is to spare; when they have enough, every column gets some air."""
+    widths = [column.width for column in columns]
+    spare = room - _needed(columns)
+    growing = [place for place, column in enumerate(columns) if column.grows]
+    while spare > 0 and growing:
+        share = max(1, spare // len(growing))
+        for place in tuple(growing):
+            most = columns[place].most or room
+            more = max(0, min(share, spare, most - widths[place]))
+            widths[place] += more
+            spare -= more
+            if widths[place] >= most:
+                growing.remove(place)
+    air = max(0, min(AIR, spare // len(columns)))
+    return [max(1, width + air) for width in widths]
 
 
 def _needed(columns: Sequence[Column]) -> int:

@@ -227,6 +227,7 @@ def stop_of(info: StopInfo) -> Stop:
         confirmations=confirmations,
         latched_ms=info.latched_ms,
         latch_error=info.latch_error,
+        latched=info.latched,
         released_by=info.released_by,
         released_at=None if info.released_at is None else nanoseconds(info.released_at),
     )
