@@ -36,9 +36,9 @@ def command(*arguments: str) -> tuple[list[str], dict[str, str]]:
 
 
 @contextmanager
-def simulator(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A simulator's address and process, which is killed at the end."""
-    line, environment = command("-o", "json", "sim", "serve", "--port", "0", *options)
+def started(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A server's address and process, which is killed at the end."""
+    line, environment = command("-o", "json", *arguments)
     process = subprocess.Popen(
         line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
         start_new_session=True,
@@ -52,6 +52,13 @@ def simulator(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     finally:
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def simulator(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A simulator's address and process."""
+    with started("sim", "serve", "--port", "0", *options) as found:
+        yield found
 
 
 class Person(httpx.Client):
