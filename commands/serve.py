@@ -23,11 +23,16 @@ def serve(
     client_ca: Annotated[
         str, typer.Option(metavar="FILE", help="clients may prove a certificate of this CA")
     ] = "",
+    settings: Annotated[
+        str, typer.Option(metavar="FILE", help="lives of tokens and approvals, lockout, limits, signing key")
+    ] = "",
     insecure: Annotated[bool, typer.Option("--insecure", help="listen beyond loopback without TLS")] = False,
 ) -> None:
     """Serve the devices of a fleet file over the DSMIL API, until interrupted.
 
-    Exit status 7 when another server holds the fleet.
+    Exit status 7 when another server holds the fleet.  The settings are YAML with any of: token_seconds,
+    session_seconds, lockout_failures, lockout_seconds, approval_seconds, bulk_devices, clients,
+    heartbeat_seconds, signing_key (a file: tokens are signed with EdDSA then).
 
     Example: dsmilctl serve plant.yaml --users users.json --tls-cert cert.pem --tls-key key.pem
     """
@@ -39,4 +44,4 @@ def serve(
     listening = Listening(
         host=host, port=port, certificate=tls_cert, key=tls_key, client_authority=client_ca, insecure=insecure
     )
-    serve_fleet(fleet, users, listening)
+    serve_fleet(fleet, users, listening, settings)

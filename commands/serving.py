@@ -50,12 +50,15 @@ def serve_simulator(
         serve_client(client, demo_users(), Listening(port=port), chosen, ACCOUNTS)
 
 
-def serve_fleet(fleet: Path, users: Path, listening: Any) -> None:
+def serve_fleet(fleet: Path, users: Path, listening: Any, settings: str = "") -> None:
     """Serve a fleet file with its own users; there are no default accounts."""
     from dsmilctl.client.fleets import fleet_context
     from dsmilctl.server.fleet_lock import FleetLock
     from dsmilctl.server.identity.users import Users
+    from dsmilctl.server.settings import ServerSettings, read_settings
 
+    said = read_settings(Path(settings)) if settings else ServerSettings()
+    chosen = said.options(Path(settings).parent)
     known = Users(users)
     if not len(known):
         hint = f"dsmilctl user add NAME --users {users}"
@@ -63,9 +66,10 @@ def serve_fleet(fleet: Path, users: Path, listening: Any) -> None:
     context = fleet_context(fleet)
     folders = apart(context.fleet)
     with FleetLock(folders, context.fleet):
+        serving = Serving(approval_seconds=said.approval_seconds)
         read_only = invocation().read_only
-        client = connect_context(context, folders=folders, read_only=read_only, serving=Serving())
-        serve_client(client, known, listening, None)
+        client = connect_context(context, folders=folders, read_only=read_only, serving=serving)
+        serve_client(client, known, listening, chosen)
 
 
 def apart(name: str) -> Paths:

@@ -20,7 +20,7 @@ GRACE_SECONDS = 5
 LARGEST_MESSAGE = 1 << 20
 """Bytes of a WebSocket message."""
 PING_SECONDS = 10.0
-"""Between two pings of a WebSocket, and how long the answer may take: a peer that is gone is gone after both."""
+"""Between two pings of a WebSocket, and how long the answer may take: who is gone is let go after both."""
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):

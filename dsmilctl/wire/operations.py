@@ -42,7 +42,11 @@ class OperationRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class OperationResult(Answer, frozen=True, kw_only=True):
-    """What an operation found: `data` is the wire form of `value`; `values` holds several registers."""
+    """What an operation found: `data` is the wire form of `value`; `values` holds several registers.
+
+    Extensions from `value` on; `raw` is what the device sent where it differs, and `sequence` rises by one
+    per reading of the server's fleet.
+    """
 
     data: Any = None
     register: str = ""
@@ -58,6 +62,8 @@ class OperationResult(Answer, frozen=True, kw_only=True):
     error: str = ""
     error_code: str = ""
     values: list[dict[str, Any]] = []
+    raw: int | str | None = None
+    sequence: int = 0
 
 
 class Authorization(Answer, frozen=True, kw_only=True):

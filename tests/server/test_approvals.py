@@ -158,6 +158,31 @@ async def test_an_approval_ends_after_its_time_and_setting_the_clock_back_prolon
         assert code(await server.decide("grace", late)) == (409, "CONFLICT")
 
 
+async def test_every_refused_attempt_around_an_approval_is_on_record(home: Paths) -> None:
+    clock = Wall()
+    async with doors(clock=clock) as server:
+        approval = (await server.wish("ada")).json()["approval_id"]
+        await server.decide("ada", approval)
+        await server.decide("analyst", approval)
+        await server.decide("grace", approval)
+        await server.write("ada", value="0x6", approval_id=approval)
+        await server.write("operator", approval_id=approval)
+        await server.write("ada", approval_id="approval-000000000000000000")
+        clock.advance(901)
+        await server.write("ada", approval_id=approval)
+        journal = [item for item in await server.journal() if item["outcome"] == "DENIED"]
+
+    told = [(item["action"], item["user"], item["parameters"]["code"]) for item in reversed(journal)]
+    assert told == [
+        ("approval.approve", "ada", "PERMISSION_DENIED"),
+        ("approval.approve", "analyst", "PERMISSION_DENIED"),
+        ("device.write", "ada", "APPROVAL_REQUIRED"),
+        ("device.write", "operator", "APPROVAL_REQUIRED"),
+        ("device.write", "ada", "APPROVAL_REQUIRED"),
+        ("device.write", "ada", "APPROVAL_REQUIRED"),
+    ]
+
+
 async def test_a_rejected_approval_opens_nothing_and_is_final(home: Paths) -> None:
     async with doors() as server:
         approval = (await server.wish()).json()["approval_id"]
