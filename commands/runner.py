@@ -147,9 +147,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 def _to_its_end(arguments: Sequence[str], given: dict[str, Any]) -> int:
     try:
-        from dsmilctl.commands.grammar import invoke
-
-        status = invoke(arguments, given) or _Ending.status
+        status = _invoke(arguments, given) or _Ending.status
         flush()
         LOGGER.info("done, exit status %d", status)
         return status
@@ -162,6 +160,34 @@ def _to_its_end(arguments: Sequence[str], given: dict[str, Any]) -> int:
         if isinstance(told, UsageError) and _orders_a_stop(arguments):
             told = _nothing_stopped(told)
         return diagnostics.fail(told)
+
+
+def _invoke(arguments: Sequence[str], given: dict[str, Any]) -> int:
+    """Parse the line and call its verb; the plainest stop is carried out without waiting for the parser."""
+    context = stops_everything(arguments)
+    if context is None:
+        from dsmilctl.commands.grammar import invoke
+
+        return invoke(arguments, given)
+    from dsmilctl.commands.stopping import order_stop
+
+    given |= {"impact": "danger"} | ({"context": context} if context else {})
+    order_stop()
+    return 0
+
+
+def stops_everything(arguments: Sequence[str]) -> str | None:
+    """The context of `[-C NAME] emergency stop` with nothing else on the line, empty for the current one.
+
+    None for every other line.
+    """
+    match arguments:
+        case ["emergency", "stop"]:
+            return ""
+        case ["-C" | "--context", name, "emergency", "stop"]:
+            return name or None
+        case _:
+            return None
 
 
 def _told(error: Exception, arguments: Sequence[str]) -> DSMILError:

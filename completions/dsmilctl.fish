@@ -4,9 +4,9 @@
 # contexts and drivers are read from files that dsmilctl leaves in its cache folder.  What is read there is
 # compared and quoted, never evaluated.
 
-set -g __dsmilctl_nouns device bulk stream emergency context system driver approval audit sim user config completion
+set -g __dsmilctl_nouns device bulk stream emergency context auth system driver approval audit sim user config completion
 set -g __dsmilctl_filters risk=LOW risk=MEDIUM risk=HIGH risk=CRITICAL state=unknown state=discovered state=initialized state=connected state=active state=error state=disconnected quarantined=True quarantined=False
-set -g __dsmilctl_valued '-C' '--context' '-o' '--output-format' '--fields' '--jq' '--timeout' '--deadline' '--retry' '--progress' '--log-file' '--log-format' 'device list --group' 'device list --risk' 'device list --status' 'device read --offset' 'device read --length' 'device read --watch' 'device write --justification' 'device write --if-value' 'device write --approval' 'device configure --file' 'device configure --justification' 'device configure --approval' 'device activate --justification' 'device activate --approval' 'device deactivate --justification' 'device deactivate --approval' 'device reset --justification' 'device reset --approval' 'device command --justification' 'device command --approval' 'device history --since' 'device history --until' 'device history --type' 'device history --limit' 'bulk read --mode' 'bulk read --concurrency' 'bulk write --file' 'bulk write --justification' 'bulk write --mode' 'bulk write --concurrency' 'bulk run --justification' 'bulk run --mode' 'bulk run --concurrency' 'bulk undo --justification' 'stream devices --interval' 'stream devices --count' 'stream devices --for' 'stream devices --transport' 'stream events --type' 'stream events --severity' 'stream events --count' 'stream events --for' 'stream events --interval' 'emergency stop --reason' 'emergency stop --deadline' 'emergency history --limit' 'emergency release --justification' 'emergency release --confirm' 'emergency release --approval' 'context add --driver' 'context add --option' 'driver enable --reason' 'driver disable --reason' 'approval list --status' 'approval request --operation' 'approval request --stop-id' 'approval request --justification' 'approval approve --justification' 'approval reject --justification' 'audit log --device' 'audit log --since' 'audit log --until' 'audit log --action' 'audit log --outcome' 'audit log --user' 'audit log --limit' 'audit verify --anchor' 'audit restart --reason' 'sim serve --port' 'sim serve --devices' 'sim serve --layout' 'sim serve --seed' 'sim serve --fault' 'sim serve --kind' 'serve --users' 'serve --host' 'serve --port' 'serve --tls-cert' 'serve --tls-key' 'serve --client-ca' 'user add --clearance' 'user add --devices' 'user add --compartment' 'user add --person' 'user add --certificate' 'user add --users' 'user list --users' 'user disable --users' 'user passwd --users' 'user totp --users' 'doctor --bundle' 'demo --seconds'
+set -g __dsmilctl_valued '-C' '--context' '-o' '--output-format' '--fields' '--jq' '--timeout' '--deadline' '--retry' '--progress' '--log-file' '--log-format' 'device list --group' 'device list --risk' 'device list --status' 'device read --offset' 'device read --length' 'device read --watch' 'device read --justification' 'device read --approval' 'device write --justification' 'device write --if-value' 'device write --approval' 'device configure --file' 'device configure --justification' 'device configure --approval' 'device activate --justification' 'device activate --approval' 'device deactivate --justification' 'device deactivate --approval' 'device reset --justification' 'device reset --approval' 'device command --justification' 'device command --approval' 'device history --since' 'device history --until' 'device history --type' 'device history --limit' 'bulk read --mode' 'bulk read --concurrency' 'bulk write --file' 'bulk write --justification' 'bulk write --mode' 'bulk write --concurrency' 'bulk run --justification' 'bulk run --mode' 'bulk run --concurrency' 'bulk undo --justification' 'stream devices --interval' 'stream devices --count' 'stream devices --for' 'stream devices --transport' 'stream events --type' 'stream events --severity' 'stream events --count' 'stream events --for' 'stream events --interval' 'emergency stop --reason' 'emergency stop --deadline' 'emergency history --limit' 'emergency release --justification' 'emergency release --confirm' 'emergency release --approval' 'context add --url' 'context add --fleet' 'context add --driver' 'context add --option' 'context add --ca' 'context add --cert' 'auth login --mfa' 'auth login --cert' 'auth login --service-token-file' 'auth logout --session' 'driver enable --reason' 'driver disable --reason' 'approval list --status' 'approval request --operation' 'approval request --stop-id' 'approval request --justification' 'approval approve --justification' 'approval reject --justification' 'audit log --device' 'audit log --since' 'audit log --until' 'audit log --action' 'audit log --outcome' 'audit log --user' 'audit log --limit' 'audit verify --anchor' 'audit restart --reason' 'sim serve --port' 'sim serve --devices' 'sim serve --layout' 'sim serve --seed' 'sim serve --fault' 'sim serve --kind' 'serve --users' 'serve --host' 'serve --port' 'serve --tls-cert' 'serve --tls-key' 'serve --client-ca' 'serve --settings' 'user add --clearance' 'user add --devices' 'user add --compartment' 'user add --person' 'user add --certificate' 'user add --users' 'user list --users' 'user disable --users' 'user passwd --users' 'user totp --users' 'doctor --bundle' 'demo --seconds'
 
 # The command before the cursor, a line, and then the arguments that it has been given so far.
 function __dsmilctl_walk
@@ -152,6 +152,8 @@ complete -c dsmilctl -n '__dsmilctl_place 1 device registers' -a '(__dsmilctl_se
 complete -c dsmilctl -n '__dsmilctl_in device read' -l offset -x -d 'byte offset within the register\'s block'
 complete -c dsmilctl -n '__dsmilctl_in device read' -l length -x -d 'bytes to read from there'
 complete -c dsmilctl -n '__dsmilctl_in device read' -l watch -x -d 'read again every second, or as often: 500ms, 10s'
+complete -c dsmilctl -n '__dsmilctl_in device read' -l justification -x -d 'why; the policy may ask for it'
+complete -c dsmilctl -n '__dsmilctl_in device read' -l approval -x -d 'a second person\'s approval, given on a server'
 complete -c dsmilctl -n '__dsmilctl_place 1 device read' -a '(__dsmilctl_selector)'
 complete -c dsmilctl -n '__dsmilctl_place 2+ device read' -a '(__dsmilctl_words registers)'
 complete -c dsmilctl -n '__dsmilctl_in device write' -l justification -x -d 'why; the policy may ask for it'
@@ -259,20 +261,39 @@ complete -c dsmilctl -n '__dsmilctl_in emergency release' -l justification -x -d
 complete -c dsmilctl -n '__dsmilctl_in emergency release' -l confirm -x -d 'the context\'s name, instead of typing it'
 complete -c dsmilctl -n '__dsmilctl_in emergency release' -l approval -x -d 'a second person\'s approval, given on a server'
 
-complete -c dsmilctl -n '__dsmilctl_at' -a context -d 'what dsmilctl talks to: this machine, the simulator, what you add'
+complete -c dsmilctl -n '__dsmilctl_at' -a context -d 'what dsmilctl talks to: this machine, the simulator, a fleet, a server'
 complete -c dsmilctl -n '__dsmilctl_at context' -a list -d 'List the contexts; the current one is marked'
 complete -c dsmilctl -n '__dsmilctl_at context' -a show -d 'Show one context with its drivers and their options'
 complete -c dsmilctl -n '__dsmilctl_at context' -a use -d 'Make a context the current one'
 complete -c dsmilctl -n '__dsmilctl_at context' -a previous -d 'Go back to the context that was current before'
-complete -c dsmilctl -n '__dsmilctl_at context' -a add -d 'Add a context over a driver with options of its own'
+complete -c dsmilctl -n '__dsmilctl_at context' -a add -d 'Add a context: a server, a fleet file, or a driver with options of its own'
 complete -c dsmilctl -n '__dsmilctl_at context' -a remove -d 'Remove a context; what was recorded of it stays'
 complete -c dsmilctl -n '__dsmilctl_place 1 context show' -a '(__dsmilctl_words contexts)'
 complete -c dsmilctl -n '__dsmilctl_place 1 context use' -a '(__dsmilctl_words contexts)'
+complete -c dsmilctl -n '__dsmilctl_in context add' -l url -x -d 'the server to talk to'
+complete -c dsmilctl -n '__dsmilctl_in context add' -l fleet -x -d 'the fleet file that names its devices'
 complete -c dsmilctl -n '__dsmilctl_in context add' -l driver -x -a '(__dsmilctl_words drivers)' -d 'the driver that reaches its devices'
 complete -c dsmilctl -n '__dsmilctl_in context add' -l option -x -d 'an option of the driver'
+complete -c dsmilctl -n '__dsmilctl_in context add' -l ca -x -d 'the authority of the server\'s certificate'
+complete -c dsmilctl -n '__dsmilctl_in context add' -l cert -x -d 'the certificate that shows who one is: .pem or .p12'
+complete -c dsmilctl -n '__dsmilctl_in context add' -l insecure -d 'take any certificate, or none at all'
 complete -c dsmilctl -n '__dsmilctl_in context add' -l read-only -d 'let no change through, ever'
 complete -c dsmilctl -n '__dsmilctl_place 1 context add' -a '(__dsmilctl_words contexts)'
 complete -c dsmilctl -n '__dsmilctl_place 1 context remove' -a '(__dsmilctl_words contexts)'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a auth -d 'log in to the server of a context, log out, see who one is'
+complete -c dsmilctl -n '__dsmilctl_at auth' -a login -d 'Log in to the server of the context.  A password is asked for or read from stdin, never an option'
+complete -c dsmilctl -n '__dsmilctl_at auth' -a logout -d 'End the session at the server and forget the login here, also where the server is not reached'
+complete -c dsmilctl -n '__dsmilctl_at auth' -a status -d 'Show the login that is kept for the context; asks no server'
+complete -c dsmilctl -n '__dsmilctl_at auth' -a whoami -d 'Ask the server who one is to it, and what one may do'
+complete -c dsmilctl -n '__dsmilctl_at auth' -a refresh -d 'Renew the login now'
+complete -c dsmilctl -n '__dsmilctl_at auth' -a sessions -d 'List one\'s own sessions at the server'
+complete -c dsmilctl -n '__dsmilctl_at auth' -a token -d 'Print the access token, renewed if need be, for another program.  Whoever has it is you'
+complete -c dsmilctl -n '__dsmilctl_in auth login' -l password-stdin -d 'the password is a line on stdin'
+complete -c dsmilctl -n '__dsmilctl_in auth login' -l mfa -x -d 'the six digits of an authenticator'
+complete -c dsmilctl -n '__dsmilctl_in auth login' -l cert -x -d 'log in by certificate: .p12 or .pem'
+complete -c dsmilctl -n '__dsmilctl_in auth login' -l service-token-file -x -d 'log in by the token of a service account; - is stdin'
+complete -c dsmilctl -n '__dsmilctl_in auth logout' -l session -x -d 'end this session of yours instead: auth sessions lists them'
 
 complete -c dsmilctl -n '__dsmilctl_at' -a system -d 'status, capabilities and health of the context'
 complete -c dsmilctl -n '__dsmilctl_at system' -a status -d 'Show what the fleet is made of and how it is'
@@ -332,6 +353,7 @@ complete -c dsmilctl -n '__dsmilctl_in sim serve' -l layout -x -d 'dense or nibb
 complete -c dsmilctl -n '__dsmilctl_in sim serve' -l seed -x -d 'another one gives other signals'
 complete -c dsmilctl -n '__dsmilctl_in sim serve' -l fault -x -d 'silent, slow, flapping, wrong, disconnect'
 complete -c dsmilctl -n '__dsmilctl_in sim serve' -l rate-limit -l no-rate-limit -d 'as a real server'
+complete -c dsmilctl -n '__dsmilctl_in sim serve' -l approvals -l no-approvals -d 'ask for a second person, as a real server'
 complete -c dsmilctl -n '__dsmilctl_in sim serve' -l host -d 'this machine\'s own sensors, too'
 complete -c dsmilctl -n '__dsmilctl_in sim serve' -l kind -x -d 'dsmil'
 complete -c dsmilctl -n '__dsmilctl_in sim reset' -s y -l yes -d 'do not ask'
@@ -343,6 +365,7 @@ complete -c dsmilctl -n '__dsmilctl_in serve' -l port -x -d '0 takes a free one'
 complete -c dsmilctl -n '__dsmilctl_in serve' -l tls-cert -x -d 'certificate in PEM'
 complete -c dsmilctl -n '__dsmilctl_in serve' -l tls-key -x -d 'its private key in PEM'
 complete -c dsmilctl -n '__dsmilctl_in serve' -l client-ca -x -d 'clients may prove a certificate of this CA'
+complete -c dsmilctl -n '__dsmilctl_in serve' -l settings -x -d 'lives of tokens and approvals, lockout, limits, signing key'
 complete -c dsmilctl -n '__dsmilctl_in serve' -l insecure -d 'listen beyond loopback without TLS'
 
 complete -c dsmilctl -n '__dsmilctl_at' -a user -d 'who may come in to a server'

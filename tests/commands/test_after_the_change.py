@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from dsmilctl.commands.runner import stops_everything
 from tests.commands.shell import Shell
 
 
@@ -77,3 +80,37 @@ def test_durations_have_units_everywhere(shell: Shell) -> None:
     assert answer.exit == 0
     assert answer.lines[0]["interval"] == 0.1
     assert answer.lines[-1]["reason"] == "time"
+
+
+@pytest.mark.parametrize("line", ["-C sim emergency stop", "--context sim emergency stop", "emergency stop"])
+def test_the_plainest_stop_waits_for_no_parser_and_is_the_same_stop(shell: Shell, line: str) -> None:
+    shell("dsmilctl context use sim")
+
+    quick = shell(f"dsmilctl {line}", environment={"PYTHONPROFILEIMPORTTIME": "1"})
+    parsed = shell(
+        f"dsmilctl {line} --reason 'ordered by hand'", environment={"PYTHONPROFILEIMPORTTIME": "1"}
+    )
+    stops = shell("dsmilctl -C sim emergency status -o json").data
+
+    assert (quick.exit, parsed.exit) == (0, 0)
+    assert "84 of 84 confirmed" in quick.out and "84 of 84 confirmed" in parsed.out
+    assert not re.search(r"\| +typer$", quick.err, re.MULTILINE)
+    assert re.search(r"\| +typer$", parsed.err, re.MULTILINE)
+    assert [stop["scope"] for stop in stops] == ["@all", "@all"]
+    assert [len(stop["confirmed"]) for stop in stops] == [84, 84]
+
+
+@pytest.mark.parametrize(
+    ("line", "context"),
+    [
+        ("emergency stop", ""),
+        ("-C sim emergency stop", "sim"),
+        ("emergency stop 0x8030", None),
+        ("emergency stop -o json", None),
+        ("emergency status", None),
+        ("-C emergency stop", None),
+        ("--read-only emergency stop", None),
+    ],
+)
+def test_no_other_line_is_taken_for_the_plainest_stop(line: str, context: str | None) -> None:
+    assert stops_everything(line.split()) == context
