@@ -26,9 +26,10 @@ from dsmilctl.client.local_drivers import InstalledDrivers
 from dsmilctl.client.local_reads import Reads
 from dsmilctl.client.local_status import FleetStatus
 from dsmilctl.client.local_walk import Walk
+from dsmilctl.client.standing import Standing, standing
 from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import DeviceNotFound, DSMILError, InvalidParameter, nearest
-from dsmilctl.fleet.bus import Listener
+from dsmilctl.fleet.bus import each
 from dsmilctl.fleet.fleet import Fleet
 from dsmilctl.fleet.memory import Memory
 from dsmilctl.guard.driving import crews_of, crews_of_ids, silence
@@ -179,6 +180,10 @@ class LocalClient(Client):
         """The state of each device; of one that this process did not touch, the state last known."""
         return [self._status_of(managed) for managed in await self._fleet.managed_of(devices)]
 
+    async def standings(self, devices: Sequence[Device]) -> list[Standing]:
+        """How each device has fared, and what it takes to do something with it."""
+        return [standing(managed, self._guard.checks) for managed in await self._fleet.managed_of(devices)]
+
     def _status_of(self, managed: Managed) -> DeviceStatus:
         if managed.state is not DeviceState.DISCOVERED or managed.last_seen is not None:
             return managed.status
@@ -286,7 +291,7 @@ class LocalClient(Client):
 
     def events(self) -> AsyncGenerator[Event | Gap, None]:
         """What happens in this fleet from this call on."""
-        return _each(self._fleet.bus.events.listen())
+        return each(self._fleet.bus.events.listen())
 
     async def stop(
         self,
@@ -443,11 +448,3 @@ class LocalClient(Client):
     async def health(self) -> dict[str, Any]:
         """Whether each part works."""
         return await self._status.health()
-
-
-async def _each(listener: Listener[Event]) -> AsyncGenerator[Event | Gap, None]:
-    try:
-        async for item in listener:
-            yield item
-    finally:
-        listener.close()

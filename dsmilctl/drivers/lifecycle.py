@@ -214,8 +214,7 @@ class Lifecycle:
         problem = nothing_read(answers)
         if problem is None:
             self._answered(managed, now)
-            managed.statistics.reads += 1
-            managed.statistics.last_latency_ms = latency
+            managed.statistics.answered(latency)
         else:
             self.fail(managed, problem)
         return self._numbering.readings(managed.device, registers, answers, now, latency)

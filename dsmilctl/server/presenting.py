@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from dsmilctl.client.standing import Standing
 from dsmilctl.clock import rfc3339
 from dsmilctl.errors import DeviceNotFound, PermissionDenied
 from dsmilctl.model.audit import AuditRecord
@@ -18,15 +19,13 @@ from dsmilctl.model.identity import Identity
 from dsmilctl.model.operation import Operation
 from dsmilctl.model.reading import Reading
 from dsmilctl.model.register import Register
-from dsmilctl.wire.devices import Constraints, DeviceInfo, LifecycleStatus, RegisterInfo
+from dsmilctl.wire.devices import FIRMWARE, Constraints, DeviceInfo, LifecycleStatus, RegisterInfo
 from dsmilctl.wire.emergency import ConfirmationInfo, StopInfo
 from dsmilctl.wire.operations import Authorization, OperationAnswer, OperationResult
 from dsmilctl.wire.system import AuditLine
 from dsmilctl.wire.values import to_wire
 from dsmilctl.wire.words import in_fields
 
-RATE_BY_RISK = {"CRITICAL": 10, "HIGH": 30, "MEDIUM": 60, "LOW": 60}
-CLEARANCE_BY_RISK = {"CRITICAL": "TOP_SECRET", "HIGH": "SECRET", "MEDIUM": "SECRET", "LOW": "CONFIDENTIAL"}
 SCOPES = ("ALL", "DEVICE_GROUP", "SINGLE_DEVICE")
 EVERYTHING = "@all"
 GROUP_SIZE = 12
@@ -34,28 +33,32 @@ FIRST_DEVICE = 0x8000
 _NUMBER = re.compile(r"\d+")
 
 
-def device_info(device: Device, status: DeviceStatus, commands: tuple[str, ...] = ()) -> DeviceInfo:
+def device_info(
+    device: Device, status: DeviceStatus, standing: Standing, commands: tuple[str, ...] = ()
+) -> DeviceInfo:
     """A device as `GET /devices` shows it."""
     group, index = group_and_index(device)
-    risk = device.risk.value
+    seen = None if status.last_seen is None else rfc3339(status.last_seen)
     return DeviceInfo(
         device_id=device.device_id,
         device_name=device.name,
         device_group=group,
         device_index=index,
-        risk_level=risk,
+        risk_level=device.risk.value,
         security_classification="RESTRICTED",
-        required_clearance="TOP_SECRET" if device.quarantined else CLEARANCE_BY_RISK[risk],
+        required_clearance=standing.clearance,
         is_active=not device.quarantined and status.state is not DeviceState.ERROR,
         is_quarantined=device.quarantined,
         capabilities=capabilities_of(device),
         constraints=Constraints(
-            max_operations_per_minute=5 if device.quarantined else RATE_BY_RISK[risk],
-            requires_dual_auth=device.quarantined or risk == "CRITICAL",
+            max_operations_per_minute=standing.changes_per_minute,
+            requires_dual_auth=standing.second_person,
         ),
-        hardware_info=dict(device.facts),
+        hardware_info=hardware_info(device),
         performance_metrics={
-            "last_accessed": None if status.last_seen is None else rfc3339(status.last_seen)
+            "average_response_time_ms": standing.mean_latency_ms,
+            "success_rate_percent": standing.success_percent,
+            "last_accessed": seen,
         },
         driver=device.driver,
         group=device.group,
@@ -67,6 +70,14 @@ def device_info(device: Device, status: DeviceStatus, commands: tuple[str, ...] 
         state_since=rfc3339(status.since, 6) if status.since else "",
         register_model=register_model(device.registers),
     )
+
+
+def hardware_info(device: Device) -> dict[str, str]:
+    """The facts of a device, its firmware also under the name that the API has for it."""
+    facts = dict(device.facts)
+    if "firmware" in facts:
+        facts.setdefault(FIRMWARE, facts["firmware"])
+    return facts
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,10 @@ from dsmilctl.model.device import DeviceId
 from dsmilctl.wire.base import Answer, Pagination
 
 
+FIRMWARE = "firmware_version"
+"""What the API calls the fact `firmware` of a device, which `hardware_info` has under both names."""
+
+
 class Constraints(Answer, frozen=True, kw_only=True):
     """What limits the use of a device."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -164,6 +165,19 @@ async def test_a_reading_carries_its_number_and_what_the_device_sent(served: Ser
     numbers = [item["sequence"] for result in (first, second) for item in result["values"]]
     assert numbers == sorted(set(numbers)), "one more for each reading"
     assert first["raw"] is None, "what these devices send is the value"
+
+
+async def test_a_device_tells_how_it_has_fared(served: Served) -> None:
+    before = datetime.now(UTC)
+    async with served.http() as http:
+        await http.post("/devices/0x8022/operations", json={"operation_type": "READ"})
+        device = (await http.get("/devices/0x8022")).json()
+
+    fared = device["performance_metrics"]
+    assert fared["average_response_time_ms"] > 0
+    assert fared["success_rate_percent"] == 100
+    assert datetime.fromisoformat(fared["last_accessed"]) >= before - timedelta(seconds=1)
+    assert device["hardware_info"]["firmware_version"] == device["hardware_info"]["firmware"]
 
 
 async def test_health_tells_a_stranger_only_whether_all_is_well(served: Served) -> None:

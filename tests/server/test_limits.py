@@ -15,7 +15,7 @@ from dsmilctl.guard.rates import Rates
 from dsmilctl.model.device import Risk
 from dsmilctl.model.identity import Clearance
 from dsmilctl.model.operation import OperationType
-from tests.server.doors import MEDIUM, QUARANTINED, WHY, Wall, code, doors
+from tests.server.doors import CRITICAL, MEDIUM, QUARANTINED, WHY, Doors, Wall, code, doors
 
 CONFIG = {"register": "CONFIG", "value": 5}
 
@@ -168,6 +168,22 @@ async def test_ticks_of_a_stream_are_not_counted(home: Paths) -> None:
                 await anext(stream)
         await stream.aclose()
         assert (await server.read("operator", MEDIUM)).status_code == 200
+
+
+async def test_a_device_says_what_the_policy_asks_for_it(home: Paths) -> None:
+    async def asked(server: Doors, device: int) -> tuple[str, bool, int | None]:
+        found = (await server.ask("ada", "GET", f"/devices/{device}")).json()
+        constraints = found["constraints"]
+        needed = found["required_clearance"]
+        return needed, constraints["requires_dual_auth"], constraints["max_operations_per_minute"]
+
+    async with doors(limits=True) as server:
+        limited = [await asked(server, device) for device in (CRITICAL, MEDIUM, QUARANTINED)]
+    async with doors(limits=False) as server:
+        free = await asked(server, CRITICAL)
+
+    assert limited == [("CONFIDENTIAL", True, 10), ("CONFIDENTIAL", False, 60), ("TOP_SECRET", True, 5)]
+    assert free == ("CONFIDENTIAL", True, None)
 
 
 async def test_quarantined_devices_open_five_times_a_minute(home: Paths) -> None:

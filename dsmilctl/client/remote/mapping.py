@@ -23,7 +23,7 @@ from dsmilctl.model.operation import (
 )
 from dsmilctl.model.reading import Batch, Quality, Reading
 from dsmilctl.model.register import Register
-from dsmilctl.wire.devices import DeviceInfo, LifecycleStatus, RegisterInfo
+from dsmilctl.wire.devices import FIRMWARE, DeviceInfo, LifecycleStatus, RegisterInfo
 from dsmilctl.wire.emergency import Approval as ApprovalInfo
 from dsmilctl.wire.emergency import StopInfo
 from dsmilctl.wire.messages import StateBatch
@@ -60,7 +60,11 @@ def device_of(info: DeviceInfo, registers: tuple[Register, ...]) -> Device:
         quarantined=info.is_quarantined,
         default_register=info.default_register,
         key_registers=tuple(name for name in info.key_registers if name in known),
-        facts=tuple((name, str(value)) for name, value in info.hardware_info.items()),
+        facts=tuple(
+            (name, str(value))
+            for name, value in info.hardware_info.items()
+            if name != FIRMWARE or "firmware" not in info.hardware_info
+        ),
     )
 
 

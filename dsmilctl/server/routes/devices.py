@@ -110,9 +110,10 @@ async def _infos(call: Call, devices: list[Device]) -> list[DeviceInfo]:
     statuses = await call.client.statuses(devices)
     drivers = (await call.client.capabilities())["drivers"]
     commands = {name: tuple(facts["commands"]) for name, facts in drivers.items()}
+    standings = await call.client.standings(devices)
     return [
-        device_info(device, status, commands.get(device.driver, ()))
-        for device, status in zip(devices, statuses, strict=True)
+        device_info(device, status, standing, commands.get(device.driver, ()))
+        for device, status, standing in zip(devices, statuses, standings, strict=True)
     ]
 
 
