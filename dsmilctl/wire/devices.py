@@ -7,7 +7,6 @@ from typing import Any
 from dsmilctl.model.device import DeviceId
 from dsmilctl.wire.base import Answer, Pagination
 
-
 FIRMWARE = "firmware_version"
 """What the API calls the fact `firmware` of a device, which `hardware_info` has under both names."""
 
