@@ -51,7 +51,7 @@ def login(
     The login is kept in a file that only you can read, renewed when it ends, and forgotten by `auth logout`.
 
     Example: dsmilctl -C plant auth login ada
-    Example: pass show plant/ada | dsmilctl -C plant auth login ada --password-stdin --mfa 123456
+    Example: dsmilctl -C plant auth login ada --password-stdin --mfa 123456 < password
     Example: dsmilctl -C plant auth login --cert ada.p12
     """
     store = _store()
@@ -208,7 +208,7 @@ async def show_sessions(client: Client, options: None) -> Result:
 def token() -> None:
     """Print the access token, renewed if need be, for another program.  Whoever has it is you.
 
-    Example: curl -H "Authorization: Bearer $(dsmilctl -C plant auth token --jq .data.token)" …
+    Example: dsmilctl -C plant auth token --jq .data.token
     """
     store = _store()
     run(show_token, store, schema="auth.token/1")

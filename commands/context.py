@@ -177,7 +177,7 @@ def _file(name: str) -> str:
     """The file that a context is to find from any folder; raises InvalidParameter for one that is none."""
     if not name:
         return ""
-    file = Path(name).expanduser().absolute()
+    file = Path(name).absolute()
     if not file.is_file():
         raise InvalidParameter(f"there is no file {file}", hint="name a file that is there", target=name)
     return str(file)

@@ -6,7 +6,7 @@ import sys
 
 import msgspec
 
-from dsmilctl import redaction
+from dsmilctl import diagnostics, redaction
 from dsmilctl.commands.questions import interactive
 from dsmilctl.commands.values import file_content, standard_input
 from dsmilctl.errors import ConfirmationRequired, InvalidParameter, MfaRequired, UsageError
@@ -59,8 +59,7 @@ def credentials_of(
 def _name() -> str:
     if not interactive():
         raise ConfirmationRequired("nobody is here to say who logs in", hint="name the USER", target="USER")
-    sys.stderr.write("User: ")
-    sys.stderr.flush()
+    diagnostics.write("User: ")
     name = sys.stdin.readline().strip()
     if not name:
         raise InvalidParameter("nobody was named", target="USER")

@@ -61,7 +61,7 @@ def add(
     """Add a user; the password is asked for, or a line on stdin, and never part of the command line.
 
     Example: dsmilctl user add ada --clearance SECRET --devices 0x8000-0x803B
-    Example: pass show plant/ada | dsmilctl user add ada --password-stdin
+    Example: dsmilctl user add ada --password-stdin < password
     """
     require_server()
     from dsmilctl.server.identity.passwords import hash_password, new_service_token

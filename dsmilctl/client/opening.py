@@ -102,9 +102,13 @@ def opening(
 
 
 def _make_private(state: Path) -> None:
-    """Make the state folder before anything below it is made: its parts would leave it open to others."""
+    """Make the state folder, and those above it, before their parts would leave them open to others."""
+    if state.exists():
+        return
+    from dsmilctl.config.private import make_folders
+
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(state)
     except OSError:
         return  # reading goes on without it; what has to be kept says that it cannot be
 

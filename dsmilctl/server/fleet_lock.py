@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from dsmilctl.config.paths import Paths, file_name
+from dsmilctl.config.private import make_folders
 from dsmilctl.errors import Conflict, StateUnavailable
 
 
@@ -32,7 +33,7 @@ class FleetLock:
         import fcntl
 
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folders(self.path.parent)
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StateUnavailable(f"{self.path}: {error.strerror}", target=str(self.path)) from error

@@ -60,6 +60,7 @@ def test_a_login_is_kept_for_its_owner_alone_and_serves_the_commands_to_come(pla
     assert answer.data["source"] == "password"
     assert stat.S_IMODE(kept(plant).stat().st_mode) == 0o600
     assert stat.S_IMODE(kept(plant).parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE((plant.home / "state").stat().st_mode) == 0o700, "the server made it first"
     assert plant(READ).exit == 0
     assert plant("dsmilctl -C plant auth status -o json").data == answer.data
     who = plant("dsmilctl -C plant auth whoami -o json").data

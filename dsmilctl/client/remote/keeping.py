@@ -15,6 +15,7 @@ import msgspec
 from dsmilctl import redaction
 from dsmilctl.clock import NANOSECONDS, Clock
 from dsmilctl.config.paths import Paths, file_name
+from dsmilctl.config.private import make_folders
 from dsmilctl.config.secrets import Secrets
 from dsmilctl.errors import ConfigError, DSMILError, OperationTimeout
 from dsmilctl.wire.auth import Tokens, UserContext
@@ -140,8 +141,7 @@ class LoginStore:
 
 def _opened(lock: Path) -> int:
     try:
-        for folder in (lock.parent.parent, lock.parent):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(lock.parent)
         return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise ConfigError(f"{lock}: {error.strerror}", target=str(lock)) from None
