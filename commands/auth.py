@@ -13,7 +13,7 @@ from dsmilctl.commands.login import Credentials, credentials_of
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.runner import Result, run
 from dsmilctl.config.contexts import find_context
-from dsmilctl.errors import AuthenticationError, ConfigError, DSMILError, MfaRequired
+from dsmilctl.errors import AuthenticationError, ConfigError, DSMILError, MfaRequired, UsageError
 from dsmilctl.model.device import show_id
 from dsmilctl.tables import Column
 
@@ -82,6 +82,8 @@ async def _tried(remote: DSMILClient, credentials: Credentials) -> AuthResult:
     if credentials.service_token:
         return await remote.authenticate_token(credentials.service_token)
     if credentials.certificate:
+        if remote.config.base_url.startswith("http:"):
+            raise UsageError("a certificate proves nothing without TLS", hint="an https:// context")
         return await remote.authenticate_certificate(credentials.certificate, credentials.password or None)
     user, password = credentials.user, credentials.password
     if credentials.code:

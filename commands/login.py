@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import msgspec
 
@@ -49,6 +50,8 @@ def credentials_of(
         redaction.register(token)
         return Credentials(service_token=token)
     if certificate:
+        if not Path(certificate).is_file():
+            raise InvalidParameter(f"there is no file {certificate}", target="--cert")
         phrase = _password("Passphrase of the certificate: ", stdin=password_stdin, needed=False)
         return Credentials(certificate=certificate, password=phrase)
     name = user or _name()
