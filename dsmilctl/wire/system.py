@@ -39,11 +39,15 @@ class Capabilities(Answer, frozen=True, kw_only=True):
 
 
 class Health(Answer, frozen=True, kw_only=True, omit_defaults=True):
-    """`GET /monitoring/health`; without authentication only `status`."""
+    """`GET /monitoring/health`; without authentication only `status`.
+
+    What was `checked` of each component, and `emergency_stop_active`, are extensions.
+    """
 
     status: str
     components: dict[str, str] = {}
     metrics: dict[str, float] = {}
+    checked: dict[str, str] = {}
     emergency_stop_active: bool = False
 
 

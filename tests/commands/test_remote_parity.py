@@ -38,6 +38,7 @@ DIFFERENT = {
     "hash": "a chain over all of the above",
     "previous": "a chain over all of the above",
     "records": "the server's journal has other records",
+    "sha256": "of the journal left behind",
     "last_hash": "a chain over all of the above",
     "files": "the journal of another place",
     "file": "the journal of another place",
