@@ -13,6 +13,7 @@ import socket
 import ssl
 import stat
 import struct
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -53,6 +54,10 @@ def opened(server: Served, extensions: str = "") -> tuple[socket.socket, bytes]:
     while b"\r\n\r\n" not in head:
         head += connection.recv(1)
     assert head.startswith(b"HTTP/1.1 101"), head
+    deadline = time.monotonic() + PATIENCE
+    while not receivers(server) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert receivers(server) == 1
     return connection, head
 
 
