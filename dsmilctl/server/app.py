@@ -119,7 +119,9 @@ async def _serve(gateway: Gateway, endpoint: Endpoint, request: Request) -> Resp
 
 async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, request_id: str) -> Response:
     token = bearer(request)
-    identity = gateway.access.authenticate(token) if endpoint.login or token else None
+    identity = None
+    if endpoint.login or token:
+        identity = gateway.access.authenticate(token, in_emergency=endpoint.emergency)
     if identity is not None:
         request.state.identity = identity
         _require_clearance(identity, endpoint)

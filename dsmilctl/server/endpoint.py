@@ -66,7 +66,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     `login` endpoints need a valid token, `clearance` the least level; `errors` are the codes that it may
     answer beyond those that every endpoint may.  What is not `counted` no rate limit holds up; of what is an
-    `operation` an identity has only so many under way at once.
+    `operation` an identity has only so many under way at once; an `emergency` is let in also where the users
+    cannot be read anew.
     """
 
     method: str
@@ -83,6 +84,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     media: str = "application/json"
     counted: bool = True
     operation: bool = False
+    emergency: bool = False
 
     @property
     def full_path(self) -> str:

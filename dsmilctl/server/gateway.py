@@ -16,6 +16,7 @@ from dsmilctl.model.identity import Identity
 from dsmilctl.server.idempotency import Idempotency
 from dsmilctl.server.metrics import Metrics
 from dsmilctl.server.push.switchboard import Switchboard
+from dsmilctl.server.recent import RecentReads
 from dsmilctl.wire.auth import Login, Session, Tokens, UserContext
 from dsmilctl.wire.emergency import StopInfo
 from dsmilctl.wire.operations import BulkAnswer
@@ -34,8 +35,8 @@ class Access(Protocol):
         """A new pair for a refresh token that was not used before; raises AuthenticationError."""
         ...
 
-    def authenticate(self, token: str) -> Identity:
-        """Whose token it is; raises AuthenticationError or TokenExpired."""
+    def authenticate(self, token: str, *, in_emergency: bool = False) -> Identity:
+        """Whose token it is, in an emergency as far as is known; raises AuthenticationError."""
         ...
 
     async def logout(self, identity: Identity, session_id: str) -> None:
@@ -82,6 +83,7 @@ class Gateway:
         self.clock = clock
         self.metrics = Metrics(clock)
         self.idempotency = Idempotency(clock)
+        self.reads = RecentReads()
         self.push = Switchboard(client, clock, self.metrics)
         self._bulks: OrderedDict[tuple[str, str], BulkAnswer] = OrderedDict()
 

@@ -374,6 +374,23 @@ async def test_users_that_others_can_read_let_nobody_in(home: Paths, tmp_path: P
     assert "$argon2" not in refused.text
 
 
+async def test_users_that_cannot_be_read_keep_nobody_from_a_stop(home: Paths, tmp_path: Path) -> None:
+    users = users_file(tmp_path)
+    async with doors(users=users) as server:
+        await server.token("analyst")
+        gone = await server.token("visitor")
+        users.change("visitor", disabled=True)
+        (tmp_path / "users.json").write_text("[{")
+        status = await server.ask("analyst", "GET", "/emergency/status")
+        disabled = await server.ask("", "POST", "/emergency/stop", {}, token=gone)
+        stop = await server.ask("analyst", "POST", "/emergency/stop", {"justification": "smoke"})
+
+    assert code(status) == (503, "STATE_UNAVAILABLE")
+    assert disabled.status_code == 401, "who was put out before stays out"
+    assert stop.status_code == 200
+    assert stop.json()["unconfirmed"] == []
+
+
 # Hostile names
 
 HOSTILE = [

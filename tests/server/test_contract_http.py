@@ -75,7 +75,7 @@ async def test_a_write_is_read_back_and_stands_in_the_history(served: Served) ->
         read = (
             await http.post("/devices/0x8033/operations", json=operation("READ", register="CONFIG"))
         ).json()
-        history = (await http.get("/devices/0x8033/history?limit=1")).json()
+        history = (await http.get("/devices/0x8033/history?limit=1&operation_type=WRITE")).json()
 
     answer = done.json()
     assert done.status_code == 200
@@ -178,6 +178,33 @@ async def test_a_device_tells_how_it_has_fared(served: Served) -> None:
     assert fared["success_rate_percent"] == 100
     assert datetime.fromisoformat(fared["last_accessed"]) >= before - timedelta(seconds=1)
     assert device["hardware_info"]["firmware_version"] == device["hardware_info"]["firmware"]
+
+
+async def test_the_history_has_reads_and_changes_newest_first_and_by_kind(served: Served) -> None:
+    async with served.http() as http:
+        await http.post("/devices/0x8034/operations", json=operation("READ", register="TEMP"))
+        await http.post("/devices/0x8034/operations", json=operation("WRITE", register="CONFIG", value=7))
+        await http.post(
+            "/operations/bulk",
+            json={
+                "operations": [
+                    {"device_id": 0x8034, "operation_type": "READ", "operation_data": {"register": "STATUS"}}
+                ]
+            },
+        )
+        whole = (await http.get("/devices/0x8034/history")).json()
+        reads = (await http.get("/devices/0x8034/history?operation_type=READ&limit=1")).json()
+        early = (await http.get("/devices/0x8034/history?end_date=2025-01-15")).json()
+        wrong = await http.get("/devices/0x8034/history?operation_type=PAINT")
+
+    kinds = [item["operation_type"] for item in whole["operations"]]
+    assert kinds == ["READ", "WRITE", "READ"]
+    assert whole["operations"][0]["result"]["register"] == "STATUS"
+    assert whole["operations"][2]["user_id"] == "operator"
+    assert reads["pagination"] == {"total": 2, "returned": 1, "offset": 0, "has_more": True}
+    assert early["operations"] == []
+    assert wrong.status_code == 422
+    assert "COMMAND" in wrong.json()["error"]["details"]["hint"]
 
 
 async def test_health_tells_a_stranger_only_whether_all_is_well(served: Served) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -100,6 +100,12 @@ class Users:
     def find(self, name: str) -> User | None:
         """The user of exactly that name; raises StateUnavailable when the file cannot be read."""
         self._refresh_or_refuse()
+        return self._users.get(name)
+
+    def last_known(self, name: str) -> User | None:
+        """The user of that name, as last read where the file cannot be read: nothing may hold a stop up."""
+        with suppress(ConfigError):
+            self._refresh()
         return self._users.get(name)
 
     def get(self, name: str) -> User:

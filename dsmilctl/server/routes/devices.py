@@ -40,12 +40,15 @@ class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: str = ""
 
 
+Kind = Literal["READ", "WRITE", "CONFIG", "RESET", "ACTIVATE", "DEACTIVATE", "COMMAND"]
+
+
 class HistoryParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which operations are wanted."""
 
     start_date: str = ""
     end_date: str = ""
-    operation_type: str = ""
+    operation_type: Kind | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
     offset: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
@@ -148,20 +151,20 @@ async def registers(call: Call) -> RegisterList:
 
 
 async def history(call: Call) -> History:
-    """What was asked of one device, newest first."""
+    """What was asked of one device, newest first: changes, and the reads since the server began."""
     device, query = await the_device(call), call.query
+    since, until = moment(query.start_date), moment(query.end_date)
     action = f"device.{query.operation_type.lower()}" if query.operation_type else ""
     records = await call.client.audit(
         HistoryQuery(
             device_id=device.device_id,
-            since=moment(query.start_date),
-            until=moment(query.end_date),
+            since=since,
+            until=until,
             action=action,
             limit=(query.offset + query.limit) * 2 + 2,
         )
     )
     ended = [record for record in records if record.outcome != "INTENT" and record.operation_id]
-    part = ended[query.offset : query.offset + query.limit]
     operations = [
         OperationAnswer(
             operation_id=record.operation_id,
@@ -174,15 +177,20 @@ async def history(call: Call) -> History:
             error=str(record.parameters.get("error", "")),
             error_code=str(record.parameters.get("code", "")),
         )
-        for record in part
+        for record in ended
     ]
+    if query.operation_type in (None, "READ"):
+        reads = call.gateway.reads.of(device.device_id, since, until)
+        operations = reads + operations  # of the same millisecond: a change takes longer than that
+        operations.sort(key=lambda operation: operation.timestamp, reverse=True)
+    part = operations[query.offset : query.offset + query.limit]
     pagination = Pagination(
-        total=len(ended),
+        total=len(operations),
         returned=len(part),
         offset=query.offset,
-        has_more=query.offset + len(part) < len(ended),
+        has_more=query.offset + len(part) < len(operations),
     )
-    return History(device_id=device.device_id, operations=operations, pagination=pagination)
+    return History(device_id=device.device_id, operations=part, pagination=pagination)
 
 
 def _rfc(timestamp: int) -> str:

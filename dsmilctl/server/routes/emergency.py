@@ -104,7 +104,7 @@ async def history(call: Call) -> StopHistory:
 ENDPOINTS = (
     Endpoint(
         method="POST", path="/emergency/stop", handler=stop, body=StopRequest, answer=StopInfo,
-        summary="Emergency stop", clearance=Clearance.UNCLASSIFIED, counted=False,
+        summary="Emergency stop", clearance=Clearance.UNCLASSIFIED, counted=False, emergency=True,
     ),
     Endpoint(
         method="GET", path="/emergency/status", handler=status, answer=EmergencyStatus,

@@ -109,7 +109,7 @@ def _read_answer(call: Call, device: Device, readings: Sequence[Reading], begun:
     if len(results) > 1:
         first = msgspec.structs.replace(first, values=[msgspec.to_builtins(result) for result in results])
     failed = readings[0].value is None
-    return OperationAnswer(
+    answer = OperationAnswer(
         operation_id=f"op-{os.urandom(8).hex()}",
         device_id=device.device_id,
         operation_type="READ",
@@ -124,6 +124,8 @@ def _read_answer(call: Call, device: Device, readings: Sequence[Reading], begun:
         error=readings[0].error if failed else "",
         error_code=readings[0].error_code if failed else "",
     )
+    call.gateway.reads.keep(answer)
+    return answer
 
 
 def _read_status(reading: Reading) -> str:
