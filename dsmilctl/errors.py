@@ -250,7 +250,9 @@ class Unreachable(DSMILError):
 
 
 class NetworkError(Unreachable):
-    """No connection, or it broke."""
+    """No connection, or it broke.  `unsent` says that nothing can have reached the other side."""
+
+    unsent = False
 
 
 class ProtocolError(Unreachable):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -267,8 +268,31 @@ async def test_the_journal_of_the_server_is_read(client: DSMILClient) -> None:
 
     newest = records[0]
     assert (newest.user, newest.action, newest.target) == ("admin", "device.write", "0x8030")
+
+
+async def test_the_journal_of_the_server_is_checked_anchored_and_paged(
+    client: DSMILClient, tmp_path: Path
+) -> None:
+    for value in range(3):
+        await client.change(write(0x8030, value))
+
+    verdict = await client.audit_verify()
+    anchor = await client.audit_export(tmp_path / "kept/anchor.json")
+
+    assert verdict.intact
+    assert verdict.records == anchor["records"] > 0
+    assert (tmp_path / "kept/anchor.json").read_bytes().endswith(b"\n")
+    assert (await client.audit_verify(f"{anchor['sequence']}:{anchor['hash']}")).intact
+    assert not (await client.audit_verify("0" * 64)).intact
+    every = await client.audit(HistoryQuery(limit=0))
+    assert len({record.sequence for record in every}) == len(every) == verdict.records
+
+
+async def test_what_can_only_be_done_at_the_server_says_so(client: DSMILClient) -> None:
     with pytest.raises(UsageError, match="machine of the server"):
-        await client.audit_verify()
+        await client.forget()
+    with pytest.raises(UsageError, match="machine of the server"):
+        await client.set_driver("sim", enabled=False, reason="a test")
 
 
 async def test_the_system_tells_how_it_is(client: DSMILClient) -> None:

@@ -19,7 +19,7 @@ from dsmilctl.client.remote.metrics import Metrics
 from dsmilctl.client.remote.retry import RetryPolicy
 from dsmilctl.client.remote.session import Session
 from dsmilctl.clock import Clock
-from dsmilctl.errors import AuthenticationError, DSMILError, OperationTimeout, TokenExpired
+from dsmilctl.errors import AuthenticationError, DSMILError, NetworkError, OperationTimeout, TokenExpired
 from dsmilctl.model.device import DeviceId
 from dsmilctl.wire.auth import Login, Refresh, Tokens
 
@@ -117,11 +117,14 @@ class Api:
     async def ask(self, ask: Ask) -> Incoming:
         """The answer to a call, after as many tries as its time and the policy allow."""
         ends = self.clock.monotonic() + ask.deadline
-        attempt = 1
+        attempt, sent = 1, False
         while True:
             try:
                 return await self._authorised(ask, ends, attempt)
             except DSMILError as error:
+                if isinstance(error, NetworkError):
+                    sent = sent or not error.unsent
+                    error.unsent = not sent  # an attempt before this one may have arrived
                 pause = self.retry.wait(error, attempt) if ask.repeatable else None
                 if pause is None or self.clock.monotonic() + pause >= ends:
                     raise

@@ -10,7 +10,7 @@ import msgspec
 
 from dsmilctl.client.remote.answers import GOOD, merged
 from dsmilctl.client.remote.api import Api
-from dsmilctl.errors import DSMILError, InvalidParameter
+from dsmilctl.errors import DSMILError, InvalidParameter, NetworkError
 from dsmilctl.wire.operations import BulkAnswer, BulkItem, BulkRequest, BulkSummary, OperationAnswer
 from dsmilctl.wire.system import Capabilities
 
@@ -120,6 +120,8 @@ class Bulks:
 def failed(part: Sequence[BulkItem], error: DSMILError) -> BulkAnswer:
     """The part of a bulk that failed as a whole; whether its changes happened is then not known."""
     status = "TIMEOUT" if error.code in ("TIMEOUT", "NETWORK_ERROR", "PROTOCOL_ERROR") else "DENIED"
+    if isinstance(error, NetworkError) and error.unsent:
+        status = "FAILED"
     results = [
         OperationAnswer(
             operation_id=f"op-{os.urandom(8).hex()}",

@@ -16,7 +16,8 @@ from dsmilctl.client.remote.batching import device_path, operations_path
 from dsmilctl.client.remote.bulk import Bulks, Mode, failed
 from dsmilctl.client.remote.mapping import bulk_of, operation_of
 from dsmilctl.client.remote.names import operation_type_of
-from dsmilctl.errors import DSMILError, NotFound, ReadOnly
+from dsmilctl.errors import DSMILError, NetworkError, NotFound, OperationTimeout, ProtocolError, ReadOnly
+from dsmilctl.model.device import DeviceId
 from dsmilctl.model.operation import BulkResult, Operation, OperationStatus, OperationType, Request
 from dsmilctl.wire.operations import (
     BulkAnswer,
@@ -43,7 +44,7 @@ class Changes:
         try:
             answer = await self._ask(request)
         except DSMILError as error:
-            answer = _answer_in(error)
+            answer = _answer_in(outcome_of(error, request.device_id))
         return self._operation(answer, request)
 
     async def _ask(self, request: Request) -> OperationAnswer:
@@ -103,7 +104,7 @@ class Changes:
         try:
             return await self._bulks.run(items, mode)
         except DSMILError as error:
-            return failed(items, error)
+            return failed(items, outcome_of(error))
 
     async def _one_by_one(self, requests: Sequence[Request], options: BulkOptions) -> BulkAnswer:
         """What no bulk of the API can hold: drivers' commands, and dry runs beside real ones."""
@@ -118,7 +119,7 @@ class Changes:
                     return await self._ask(request)
                 except DSMILError as error:
                     broken.set()
-                    return _refused(request, error)
+                    return _refused(request, outcome_of(error, request.device_id))
 
         return merged([_alone(answer) for answer in await asyncio.gather(*map(one, requests))], 0.0)
 
@@ -160,6 +161,16 @@ class Changes:
             raise ReadOnly("this context is read-only", hint="open it without --read-only")
 
 
+def outcome_of(error: DSMILError, device_id: DeviceId = "") -> DSMILError:
+    """What an error says of a change: where the conversation broke behind it, nobody knows what it did."""
+    broken = isinstance(error, NetworkError) and not error.unsent
+    if not broken and not isinstance(error, ProtocolError):
+        return error
+    hint = error.hint or "read it back before it is sent again"
+    message = f"the outcome is unknown: {error.message}"
+    return OperationTimeout(message, device_id=device_id, hint=hint, target=error.target)
+
+
 def data_of(request: Request) -> OperationData:
     """What a request changes, as the API takes it."""
     if request.type is not OperationType.WRITE:
@@ -189,7 +200,7 @@ def _refused(request: Request, error: DSMILError) -> OperationAnswer:
             operation_id="",
             device_id=request.device_id,
             operation_type=request.type.value,
-            status="TIMEOUT" if error.code in ("TIMEOUT", "NETWORK_ERROR") else "DENIED",
+            status="TIMEOUT" if error.code == "TIMEOUT" else "DENIED",
             error=error.message,
             error_code=error.code,
             hint=error.hint,

@@ -121,7 +121,9 @@ class HttpTransport:
             ) as response:
                 yield response
         except httpx.TimeoutException as error:
-            raise NetworkError(f"{self._config.base_url} does not answer: {type(error).__name__}") from None
+            silent = NetworkError(f"{self._config.base_url} does not answer: {type(error).__name__}")
+            silent.unsent = isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
+            raise silent from None
         except httpx.TransportError as error:
             raise self._failure(error) from None
 
@@ -135,7 +137,9 @@ class HttpTransport:
             cause = cause.__cause__ or cause.__context__
         if cause is not None:
             message = f"{self._config.base_url}: {cause}"
-            return NetworkError(message, hint=UNTRUSTED, target=self._config.base_url)
+            untrusted = NetworkError(message, hint=UNTRUSTED, target=self._config.base_url)
+            untrusted.unsent = True
+            return untrusted
         what = str(error) or type(error).__name__
         if isinstance(error, httpx.DecodingError | httpx.UnsupportedProtocol):
             return ProtocolError(f"{self._config.base_url}: {what}")
@@ -145,7 +149,9 @@ class HttpTransport:
             and "closed" not in what
         ):
             return ProtocolError(f"{self._config.base_url}: {what}")
-        return NetworkError(f"{self._config.base_url}: {what}", target=self._config.base_url)
+        broken = NetworkError(f"{self._config.base_url}: {what}", target=self._config.base_url)
+        broken.unsent = isinstance(error, httpx.ConnectError)
+        return broken
 
     def _open(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
