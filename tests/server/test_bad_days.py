@@ -23,12 +23,14 @@ import pytest
 
 from dsmilctl.config.paths import Paths
 from dsmilctl.server import serve as serving
+from dsmilctl.server.push import event_stream
 from tests.server.doors import CRITICAL, MEDIUM, WHY, Doors, Wall, code, doors, users_file
 from tests.server.served import PATIENCE, Served
 
 DAY = 86_400.0
 VANISH = getattr(socket, "TCP_REPAIR", 19)
 MEBIBYTE = 1 << 20
+STREAM = "/api/v2/stream?registers=STATUS,TEMP,CONFIG&interval_ms=100"
 TEXT, CONTINUED, CLOSE, PING = 0x81, 0x01, 0x88, 0x89
 
 
@@ -149,6 +151,41 @@ async def test_a_peer_that_goes_in_the_middle_of_a_frame_leaves_nothing_behind(
     connection.close()
 
     await everybody_is_gone(quick_pings)
+
+
+async def test_an_event_stream_that_nobody_reads_is_let_go_and_the_others_go_on(
+    quick_pings: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "SEND_DEADLINE", 0.3)
+    idle = socket.socket()
+    idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    idle.connect(quick_pings.address)
+    request = f"GET {STREAM} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {quick_pings.token()}\r\n\r\n"
+    idle.sendall(request.encode())
+
+    async def flood() -> None:
+        while not receivers(quick_pings):
+            await asyncio.sleep(0.01)
+        feed = next(iter(quick_pings.gateway.push.feeds._feeds.values()))
+        while (whole := feed.snapshot()) is None:
+            await asyncio.sleep(0.01)
+        while receivers(quick_pings) == 2 or not feed.hearers:
+            feed.tell(whole.batch)
+            await asyncio.sleep(0.002)
+
+    with idle:
+        async with quick_pings.http() as http, http.stream("GET", STREAM.removeprefix("/api/v2")) as other:
+            lines = other.aiter_lines()
+            while receivers(quick_pings) < 2:
+                await anext(lines)
+            flooding = asyncio.create_task(asyncio.to_thread(quick_pings.on_loop, flood()))
+            heard = 0
+            async with asyncio.timeout(PATIENCE):
+                while not flooding.done() or receivers(quick_pings) > 1:
+                    heard += (await anext(lines)).startswith("data:")
+            await flooding
+
+    assert heard > 0
 
 
 # Frames that never end, and bombs
