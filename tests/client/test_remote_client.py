@@ -283,7 +283,7 @@ async def test_the_journal_of_the_server_is_checked_anchored_and_paged(
     assert verdict.records == anchor["records"] > 0
     assert (tmp_path / "kept/anchor.json").read_bytes().endswith(b"\n")
     assert (await client.audit_verify(f"{anchor['sequence']}:{anchor['hash']}")).intact
-    assert not (await client.audit_verify("0" * 64)).intact
+    assert not (await client.audit_verify("1" * 64)).intact
     every = await client.audit(HistoryQuery(limit=0))
     assert len({record.sequence for record in every}) == len(every) == verdict.records
 

@@ -154,7 +154,7 @@ CHANGES = [
 
 JOURNAL = [
     "audit verify",
-    "audit verify --anchor " + "0" * 64,
+    "audit verify --anchor " + "1" * 64,
     "audit show 999999",
     "audit export anchor.json",
     "audit restart --reason 'a new disk' --yes",
