@@ -66,7 +66,7 @@ async def test_a_login_that_is_put_off_can_be_asked_for_again() -> None:
 async def test_a_second_factor_is_asked_for_when_the_account_has_one() -> None:
     async with plant() as far:
         secret = pyotp.random_base32()
-        far.gateway.access._users.change("supervisor", totp=secret)
+        far.gateway.access.users.change("supervisor", totp=secret)
         try:
             async with remote_dashboard() as pilot:
                 await fill_in(pilot, "supervisor", PASSWORDS["supervisor"])
@@ -77,7 +77,7 @@ async def test_a_second_factor_is_asked_for_when_the_account_has_one() -> None:
 
                 await until(pilot, lambda: is_live(pilot, "supervisor"))
         finally:
-            far.gateway.access._users.change("supervisor", totp="")
+            far.gateway.access.users.change("supervisor", totp="")
 
 
 async def test_one_can_go_on_as_somebody_else() -> None:

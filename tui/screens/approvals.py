@@ -34,7 +34,7 @@ class ApprovalsPage(Page):
             "enter",
             "decide",
             "decide",
-            summary="Show exactly what is asked for; approve or reject it with a justification",
+            summary="Show exactly what is asked for, and approve or reject it",
             twin="dsmilctl -C {context} approval approve {approval} --justification TEXT",
             impact="danger",
         ),
@@ -80,7 +80,8 @@ class ApprovalsPage(Page):
     def _show_approvals(self, event: ApprovalsRead) -> None:
         self.part(ApprovalTable).take(event.approvals, self.dashboard.clock.now())
         waiting = sum(item.status is ApprovalStatus.PENDING for item in event.approvals)
-        line = [Part(f" {waiting} wait for a second person", "warn" if waiting else "dim")]
+        verb = "waits" if waiting == 1 else "wait"
+        line = [Part(f" {waiting} {verb} for a second person", "warn" if waiting else "dim")]
         if not self._only:
             line.append(Part(f"  {len(event.approvals)} in all", "dim"))
         self.part(Line, "approvals-count").show(line)

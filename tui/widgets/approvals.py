@@ -49,11 +49,11 @@ class ApprovalTable(Table):
         """Status, what, by whom, how long yet, why, its id."""
         return [
             Column("status", "STATUS", 10),
-            Column("what", "WHAT IS ASKED FOR", 24, grows=True, most=48),
+            Column("what", "WHAT IS ASKED FOR", 37, grows=True, most=60),
             Column("who", "BY", 12, drop=1),
             Column("left", "ENDS IN", 8, right=True, drop=2),
-            Column("why", "WHY", 16, grows=True, drop=3),
-            Column("id", "APPROVAL", 12, drop=4),
+            Column("why", "WHY", 12, grows=True, drop=3),
+            Column("id", "APPROVAL", 17, drop=4),
         ]
 
     def row_count(self) -> int:

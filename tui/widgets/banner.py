@@ -54,9 +54,9 @@ def link_parts(snapshot: Snapshot) -> tuple[list[Part], list[Part]] | None:
         ]
     if snapshot.link is not LinkState.LOST:
         return None
-    what = "SERVER LOST: " if snapshot.target else ""
-    old = f" · shown values are {age_text(snapshot.silent_for)} old" if snapshot.silent_for else ""
-    return [Part(f" ✕ {what}{inert(snapshot.problem)}", "bad"), Part(old, "bad", whole=True)], [
+    old = f", values are {age_text(snapshot.silent_for)} old" if snapshot.silent_for else ""
+    what = f"SERVER LOST{old}: " if snapshot.target else ""
+    return [Part(f" ✕ {what}{inert(snapshot.problem)}", "bad")], [
         Part("ctrl+r", "key", "app.reconnect"),
         Part(" try now ", "dim"),
     ]
