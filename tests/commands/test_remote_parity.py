@@ -177,27 +177,51 @@ EMERGENCY = [
 ]
 
 
+READ_ONLY = [
+    "device write 0x8030 CONFIG 5 --yes",
+    "device activate 0x8030-0x8031 --yes",
+    "device command 0x8030 identify --yes",
+    f"bulk write 0x8030-0x8031 CONFIG 7 --yes {WHY}",
+    "device read 0x8030",
+    "emergency stop 0x8040 --reason smoke",
+    f"emergency release --confirm CONTEXT {WHY}",
+    "sim reset --yes",
+]
+
+
 @pytest.fixture(scope="module")
 def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteShell]:
     with serving(tmp_path_factory.mktemp("plant"), "--no-rate-limit", "--no-approvals") as shell:
         shell.log_in("admin", "dsmil_admin_2024")
+        shell(f"dsmilctl context add {REMOTE}-look --url {shell.url} --read-only")
+        shell(f"dsmilctl context add {LOCAL}-look --driver sim --read-only")
+        shell.log_in("admin", "dsmil_admin_2024", f"{REMOTE}-look")
         yield shell
 
 
 @pytest.mark.parametrize("line", [*READS, *CHANGES, *EMERGENCY, *JOURNAL])
-def test_a_command_says_the_same_on_a_server_as_on_this_machine(plant: RemoteShell, line: str) -> None:
-    there = plant(f"dsmilctl -C {REMOTE} {line.replace('CONTEXT', REMOTE)} -o json")
-    here = plant(f"dsmilctl -C {LOCAL} {line.replace('CONTEXT', LOCAL)} -o json")
+def test_a_command_says_the_same_on_a_server_as_on_this_machine(
+    plant: RemoteShell, line: str, kind: str = ""
+) -> None:
+    there, here = (
+        plant(f"dsmilctl -C {name}{kind} {line.replace('CONTEXT', name + kind)} -o json")
+        for name in (REMOTE, LOCAL)
+    )
 
     assert there.exit == here.exit, there.err + here.err
     assert list(differences(documents(there.out), documents(here.out))) == []
     assert list(differences(documents(there.err), documents(here.err))) == []
 
 
+@pytest.mark.parametrize("line", READ_ONLY)
+def test_a_context_that_only_looks_says_the_same_too(plant: RemoteShell, line: str) -> None:
+    test_a_command_says_the_same_on_a_server_as_on_this_machine(plant, line, "-look")
+
+
 def documents(text: str) -> list[Any]:
     """What a command said: one document, or one on each line."""
-    shown = text.replace(f"-C {REMOTE}", "-C NAME").replace(f"-C {LOCAL}", "-C NAME")
-    shown = shown.replace(f"confirm {REMOTE}", "confirm NAME").replace(f"confirm {LOCAL}", "confirm NAME")
+    shown = re.sub(rf"(-C|confirm|context) ({REMOTE}|{LOCAL})\b", r"\1 NAME", text)
+    shown = re.sub(rf'"target": ?"({REMOTE}|{LOCAL})-look"', '"target":"NAME"', shown)
     decoder, found = json.JSONDecoder(), []
     while shown := shown.strip():
         document, end = decoder.raw_decode(shown)

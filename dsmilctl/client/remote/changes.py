@@ -17,7 +17,7 @@ from dsmilctl.client.remote.bulk import Bulks, Mode, failed
 from dsmilctl.client.remote.mapping import bulk_of, operation_of
 from dsmilctl.client.remote.names import operation_type_of
 from dsmilctl.errors import DSMILError, NetworkError, NotFound, OperationTimeout, ProtocolError, ReadOnly
-from dsmilctl.model.device import DeviceId
+from dsmilctl.model.device import DeviceId, show_id
 from dsmilctl.model.operation import BulkResult, Operation, OperationStatus, OperationType, Request
 from dsmilctl.wire.operations import (
     BulkAnswer,
@@ -29,18 +29,21 @@ from dsmilctl.wire.operations import (
 )
 from dsmilctl.wire.values import to_wire
 
+HINT = "leave --read-only out, or use a context that is not read-only"
+
 
 class Changes:
-    """Changes of one client."""
+    """Changes of one client; `read_only` is the name of a context that lets none through."""
 
-    def __init__(self, api: Api, bulks: Bulks, *, read_only: bool) -> None:
+    def __init__(self, api: Api, bulks: Bulks, *, read_only: str) -> None:
         self._api = api
         self._bulks = bulks
         self._read_only = read_only
 
     async def one(self, request: Request) -> Operation:
         """One change; raises what refused it, returns what failed at the device."""
-        self._require_writable()
+        if self._read_only:
+            raise self._refusal(request)
         try:
             answer = await self._ask(request)
         except DSMILError as error:
@@ -74,10 +77,10 @@ class Changes:
         progress: Callable[[Operation], None] | None,
     ) -> BulkResult:
         """Many changes; refusals and failures are results, in the order asked for."""
-        self._require_writable()
         commands = any(request.type is OperationType.COMMAND for request in requests)
         mixed = len({request.dry_run for request in requests}) > 1
-        answer = await (self._one_by_one if commands or mixed else self._together)(requests, options)
+        way = self._one_by_one if commands or mixed else self._together
+        answer = await (self._none if self._read_only else way)(requests, options)
         operations = [self._operation(*pair) for pair in zip(answer.results, requests, strict=True)]
         for operation in operations if progress else ():
             progress(operation)  # type: ignore[misc] # the loop is empty without it
@@ -156,9 +159,20 @@ class Changes:
         found = operation_of(answer, request, user)
         return msgspec.structs.replace(found, hint=self._api.own_words(found.hint)) if found.hint else found
 
-    def _require_writable(self) -> None:
-        if self._read_only:
-            raise ReadOnly("this context is read-only", hint="open it without --read-only")
+    def _refusal(self, request: Request) -> ReadOnly:
+        shown = show_id(request.device_id)
+        return read_only_refusal(self._read_only, f"{shown} was not changed", target=shown)
+
+    async def _none(self, requests: Sequence[Request], options: BulkOptions) -> BulkAnswer:
+        """Every one refused, as the context is read-only."""
+        del options
+        refusals = [_refused(item, self._refusal(item)) for item in requests]
+        return merged([_alone(refusal) for refusal in refusals], 0.0)
+
+
+def read_only_refusal(context: str, what: str, hint: str = HINT, target: str = "") -> ReadOnly:
+    """The refusal of a context that lets no change through."""
+    return ReadOnly(f"context {context} is read-only: {what}", hint=hint, target=target)
 
 
 def outcome_of(error: DSMILError, device_id: DeviceId = "") -> DSMILError:

@@ -21,7 +21,7 @@ from dsmilctl.client.interface import (
 from dsmilctl.client.remote.approvals import Consents
 from dsmilctl.client.remote.batching import device_path
 from dsmilctl.client.remote.bulk import Mode
-from dsmilctl.client.remote.changes import Changes
+from dsmilctl.client.remote.changes import Changes, read_only_refusal
 from dsmilctl.client.remote.connected import Connected
 from dsmilctl.client.remote.evidence import Evidence
 from dsmilctl.client.remote.fast_stop import stop_by_thread
@@ -59,7 +59,7 @@ class RemoteClient(Connected, Client):
         super().__init__(base_url, **settings)
         self.context = ContextInfo(context or "remote", "remote", self.config.base_url, read_only)
         self._roster = Roster(self._api)
-        self._changes = Changes(self._api, self._bulks, read_only=read_only)
+        self._changes = Changes(self._api, self._bulks, read_only=self.context.name if read_only else "")
         self._consents = Consents(self._api)
         self._evidence = Evidence(self._api)
         if context:
@@ -260,6 +260,7 @@ class RemoteClient(Connected, Client):
 
     async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
         """End one stop, or all of them; the server may ask for a second person."""
+        self._require_writable("nothing was released")
         wanted = Release(stop_id=stop_id, justification=justification, approval_id=approval)
         return [
             stop_of(item) for item in (await self._api.post("/emergency/release", Released, wanted)).stops
@@ -269,6 +270,7 @@ class RemoteClient(Connected, Client):
         self, request: Request | None, *, justification: str, stop_id: str = ""
     ) -> Approval:
         """Ask a second person; the server tells whom it would take."""
+        self._require_writable("nobody was asked")
         return await self._consents.request(request, justification, stop_id)
 
     async def approvals(self, status: str = "") -> list[Approval]:
@@ -277,6 +279,7 @@ class RemoteClient(Connected, Client):
 
     async def decide_approval(self, approval_id: str, *, approve: bool, justification: str = "") -> Approval:
         """Approve or reject what somebody else asked for."""
+        self._require_writable("nothing was decided")
         return await self._consents.decide(approval_id, approve=approve, justification=justification)
 
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
@@ -332,6 +335,16 @@ class RemoteClient(Connected, Client):
         login = self._api.session.logged_in
         found = await self._api.get("/monitoring/health", Health, login=login)
         return {field: getattr(found, field) for field in Health.__struct_fields__}
+
+    async def require_release(self, stop_id: str = "", *, justification: str, approval: str = "") -> None:
+        """Raise ReadOnly; what else stands in the way of a release the server says when asked."""
+        del stop_id, justification, approval
+        self._require_writable("nothing was released")
+
+    def _require_writable(self, what: str) -> None:
+        if self.context.read_only:
+            hint = "use a context that is not read-only"
+            raise read_only_refusal(self.context.name, what, hint)
 
     def _not_here(self, what: str, instead: str) -> UsageError:
         message = f"{what} on the machine of the server, not over {self.config.base_url}"
