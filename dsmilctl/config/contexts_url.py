@@ -15,17 +15,20 @@ def wrong_url(url: str, insecure: bool) -> tuple[str, str] | None:
     """
     from urllib.parse import urlsplit
 
+    from dsmilctl.redaction import redact
+
+    shown = redact(url)
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        return f"{url!r} is no address: {error}", EXAMPLE
+        return f"{shown!r} is no address: {error}", EXAMPLE
     if parts.scheme not in ("http", "https") or not host or any(map(str.isspace, url)):
-        return f"{url!r} is no address of a server", EXAMPLE
+        return f"{shown!r} is no address of a server", EXAMPLE
     if parts.query or parts.fragment:
-        return f"{url!r} is more than the address of a server", EXAMPLE
+        return f"{shown!r} is more than the address of a server", EXAMPLE
     if parts.username is not None or parts.password is not None:
         return "credentials do not belong into an address", "dsmilctl auth login asks for them"
     if parts.scheme == "http" and host not in LOOPBACK and not insecure:
-        return f"{url} would send passwords in clear", "https://, or --insecure (insecure = true)"
+        return f"{shown} would send passwords in clear", "https://, or --insecure (insecure = true)"
     return None
