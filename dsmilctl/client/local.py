@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,17 @@ from dsmilctl.client.interface import (
 )
 from dsmilctl.client.local_approvals import Consents
 from dsmilctl.client.local_drivers import InstalledDrivers
+from dsmilctl.client.local_guarded import forget_all, records_of, switch_driver
 from dsmilctl.client.local_reads import Reads
 from dsmilctl.client.local_status import FleetStatus
+from dsmilctl.client.local_stops import MOST_LATCHED, LocalStops
 from dsmilctl.client.local_walk import Walk
 from dsmilctl.client.standing import Standing, standing
 from dsmilctl.drivers.managed import Managed
-from dsmilctl.errors import DeviceNotFound, DSMILError, InvalidParameter, nearest
+from dsmilctl.errors import DSMILError, InvalidParameter, nearest
 from dsmilctl.fleet.bus import each
 from dsmilctl.fleet.fleet import Fleet
 from dsmilctl.fleet.memory import Memory
-from dsmilctl.guard.driving import crews_of, crews_of_ids, silence
 from dsmilctl.guard.guard import Bulk, Guard, unwatched
 from dsmilctl.guard.holds import Holds
 from dsmilctl.guard.journal import Journal
@@ -42,16 +43,13 @@ from dsmilctl.guard.settling import Settling
 from dsmilctl.guard.stop import StopControl
 from dsmilctl.model.approval import Approval
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
-from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus, show_id
+from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.model.event import Event
 from dsmilctl.model.identity import Identity
-from dsmilctl.model.operation import BulkResult, Operation, OperationType, Request
+from dsmilctl.model.operation import BulkResult, Operation, Request
 from dsmilctl.model.reading import Batch, Gap, Reading, Span
 from dsmilctl.model.selector import EVERYTHING, Selector
-
-MOST_LATCHED = 10_000
-"""Ids that a stop latches by their numbers; of wider ranges the devices are looked up first."""
 
 
 class LocalClient(Client):
@@ -92,6 +90,7 @@ class LocalClient(Client):
         self._consents = consents
         self._variant = variant
         self._reads = Reads(fleet, guard)
+        self._stops = LocalStops(fleet, guard, stop_control, identity.user)
         self._remembered: dict[DeviceId, DeviceStatus] | None = None
         self._opened = False
 
@@ -117,10 +116,10 @@ class LocalClient(Client):
         """An operation that is under way while the block runs; RateLimitError if there are too many."""
         return self._guard.admission.place(self._places)
 
-    async def for_bulk(self, *, changes: bool, justification: str = "") -> LocalClient:
+    async def for_bulk(self, *, changes: bool, justification: str | None = None) -> LocalClient:
         """This client for the parts of one bulk, which is judged and counted here, once and as a whole.
 
-        A bulk of reads costs one read; `justification` is the best that a change has.  Raises the refusal.
+        A bulk of reads costs one read; `justification` is the best of changes alone.  Raises the refusal.
         """
         admission = self._guard.admission
         await (admission.begin_bulk(justification) if changes else admission.count_read())
@@ -303,18 +302,8 @@ class LocalClient(Client):
         report: Callable[[Confirmation], None] | None = None,
     ) -> Stop:
         """Latch, then stop.  Needs no open client; a driver that cannot be loaded is named UNCONFIRMED."""
-        ids = None if devices is None else tuple(device.device_id for device in devices)
-        stop = self._engage(reason, scope, ids)
-        crews = crews_of(self._fleet.parts(), devices, self._fleet.part_of)
-        return await self._stop_control.drive(stop, crews, deadline, report or silence)
-
-    def _engage(self, reason: str, scope: str, ids: Sequence[DeviceId] | None) -> Stop:
-        """Put a stop in force, then get ready to drive devices."""
-        stop = self._stop_control.engage(reason or f"ordered by {self.identity.user}", scope, ids)
-        self._guard.break_off()
         self._opened = True
-        self._fleet.load()
-        return stop
+        return await self._stops.of_devices(devices, reason, scope, deadline, report)
 
     async def stop_selected(
         self,
@@ -331,26 +320,14 @@ class LocalClient(Client):
         ids = selector.numbers(MOST_LATCHED)
         if selector.everything or ids is None:
             return await super().stop_selected(selector, reason=reason, deadline=deadline, report=report)
-        begun = self._fleet.clock.monotonic()
-        stop = self._engage(reason, selector.text, ids)
-        finding = asyncio.ensure_future(self.devices(selector, quarantined=True))
-        try:
-            await asyncio.wait((finding,), timeout=deadline)
-            crews = crews_of_ids(self._fleet.parts(), ids)
-            if finding.done() and self._named(finding, stop):
-                crews = crews_of(self._fleet.parts(), finding.result(), self._fleet.part_of)
-            left = deadline - (self._fleet.clock.monotonic() - begun)
-            return await self._stop_control.drive(stop, crews, max(0.0, left), report or silence)
-        finally:
-            finding.cancel()
+        self._opened = True
 
-    def _named(self, finding: asyncio.Future[list[Device]], stop: Stop) -> bool:
-        """Whether the devices of a stop were found; raises where there are none of that id, and lets go."""
-        error = finding.exception()
-        if isinstance(error, DeviceNotFound) and not self._fleet.absent:
-            self._stop_control.withdraw(stop)
-            raise error
-        return error is None
+        def find() -> Coroutine[Any, Any, list[Device]]:
+            return self.devices(selector, quarantined=True)
+
+        return await self._stops.of_ids(
+            ids, find, reason=reason, scope=selector.text, deadline=deadline, report=report
+        )
 
     async def stops(self) -> list[Stop]:
         """The stops in force, also one that could not be latched on disk."""
@@ -372,18 +349,7 @@ class LocalClient(Client):
 
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
         """Records of the journal of this user, newest first."""
-        return await asyncio.to_thread(
-            lambda: self._journal.records(
-                limit=query.limit,
-                since=query.since,
-                until=query.until,
-                action=query.action,
-                outcome=query.outcome,
-                user=query.user,
-                target="" if query.device_id is None else show_id(query.device_id),
-                context="" if query.device_id is None else self.context.name,
-            )
-        )
+        return await asyncio.to_thread(records_of, self._journal, query, self.context.name)
 
     async def audit_verify(self, anchor: str = "") -> AuditVerdict:
         """Check the journal's chain."""
@@ -407,31 +373,14 @@ class LocalClient(Client):
         return await self._status.parts_absent(driver)
 
     async def set_driver(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:
-        """Enable or disable a driver; its devices are closed first.
-
-        Guarded and journalled; under an emergency stop none is disabled, for it could not be stopped again.
-        """
-        self._installed.require(name)
-
-        async def switch() -> DriverInfo:
-            if not enabled:
-                await self._fleet.drop(name)
-            return self._installed.switch(name, enabled=enabled, reason=reason)
-
-        action = "driver.enable" if enabled else "driver.disable"
-        parameters: dict[str, object] = {"reason": reason}
-        return await self._guard.administer(
-            action, name, OperationType.CONFIG, parameters, switch, under_stop=enabled
+        """Enable or disable a driver; under an emergency stop none is disabled: it could not be stopped."""
+        return await switch_driver(
+            self._installed, self._fleet, self._guard, name, enabled=enabled, reason=reason
         )
 
     async def forget(self) -> int:
         """Drop what the drivers keep of their devices (what was written to simulated ones), guarded."""
-
-        async def drop() -> int:
-            return sum([await driver.forget() for driver in self._fleet.drivers.values()])
-
-        target = ", ".join(self._fleet.drivers)
-        return await self._guard.administer("driver.forget", target, OperationType.RESET, {}, drop)
+        return await forget_all(self._fleet, self._guard)
 
     @property
     def _status(self) -> FleetStatus:
