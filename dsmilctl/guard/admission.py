@@ -55,14 +55,15 @@ class Admission:
         """Check 8 of anything at all that an identity asks of a server; raises RateLimitError."""
         await self._take(self._checks.request_buckets())
 
-    async def begin_bulk(self, justification: str) -> None:
+    async def begin_bulk(self, justification: str | None) -> None:
         """Checks 4, 5 and 8 of a bulk of changes as a whole; raises the refusal.
 
-        `justification` is the best that one of its changes has: the others are judged on their own.
+        `justification` is the best that one of its changes has, or None where something else is left to do:
+        each change is judged on its own, too.
         """
         checks = self._checks
         checks.clearance("a bulk", OperationType.WRITE)
-        if checks.policy.justify_bulk:
+        if checks.policy.justify_bulk and justification is not None:
             checks.require_justification(justification, "a bulk of changes")
         await self._take(checks.bulk_buckets())
 

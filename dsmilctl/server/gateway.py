@@ -109,7 +109,9 @@ class Gateway:
         """The client that passes every change through the guard as this identity."""
         return self.client if identity is None else self.client.for_identity(identity)
 
-    async def client_for_bulk(self, identity: Identity, *, changes: bool, justification: str) -> Client:
+    async def client_for_bulk(
+        self, identity: Identity, *, changes: bool, justification: str | None
+    ) -> Client:
         """The client for the parts of one bulk, which the guard has judged and counted as a whole."""
         whole = self.client.for_identity(identity)
         return await whole.for_bulk(changes=changes, justification=justification)

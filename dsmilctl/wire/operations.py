@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.register import Value
@@ -107,7 +109,7 @@ class BulkRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     operations: list[BulkItem]
     execution_mode: Literal["PARALLEL", "SEQUENTIAL"] = "PARALLEL"
-    max_concurrency: int = 0
+    max_concurrency: Annotated[int, Meta(ge=0, le=100_000)] = 0
     timeout_ms: int | None = None
     justification: str = ""
     stop_on_first_error: bool = False

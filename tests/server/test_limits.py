@@ -90,6 +90,7 @@ async def test_an_item_without_a_justification_is_denied_and_the_others_are_done
     async with doors() as server:
         partial = await server.ask("operator", "POST", "/operations/bulk", {"operations": mixed})
         whole = await server.ask("operator", "POST", "/operations/bulk", {"operations": mixed[1:3]})
+        rest = await server.ask("operator", "POST", "/operations/bulk", {"operations": mixed[1:]})
         reads = await server.ask("operator", "POST", "/operations/bulk", {"operations": mixed[3:]})
 
     found = partial.json()
@@ -103,6 +104,7 @@ async def test_an_item_without_a_justification_is_denied_and_the_others_are_done
     }  # fmt: skip
     assert code(whole) == (422, "JUSTIFICATION_REQUIRED"), "a bulk of changes in which nothing is justified"
     assert reads.status_code == 200
+    assert [item["status"] for item in rest.json()["results"]] == ["DENIED", "DENIED", "SUCCESS"]
 
 
 async def test_so_many_operations_as_announced_are_under_way_at_once_and_the_others_wait(

@@ -214,11 +214,12 @@ def _check_bulk(call: Call, wanted: BulkRequest) -> None:
         raise InvalidParameter(message, hint="GET /api/v2/system/capabilities", target="operations")
 
 
-def _justification(wanted: BulkRequest) -> str:
-    """The longest justification of a change of the bulk: where not even that will do, none of them does."""
-    changes = [item for item in wanted.operations if item.operation_type != "READ"]
-    texts = [item.justification or wanted.justification for item in changes]
-    return max(texts, key=lambda text: len(text.strip()), default=wanted.justification)
+def _justification(wanted: BulkRequest) -> str | None:
+    """The longest justification of a bulk of changes alone: where not even that will do, nothing is done."""
+    if any(item.operation_type == "READ" for item in wanted.operations):
+        return None
+    texts = [item.justification or wanted.justification for item in wanted.operations]
+    return max(texts, key=lambda text: len(text.strip()))
 
 
 class _Bulk:
