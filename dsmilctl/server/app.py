@@ -169,8 +169,9 @@ def _digest(call: Call) -> bytes:
 def _require_clearance(identity: Identity, endpoint: Endpoint) -> None:
     if identity.clearance < endpoint.clearance:
         error = PermissionDenied(
-            f"this needs clearance {endpoint.clearance.name}, {identity.user} has {identity.clearance.name}",
-            hint="ask somebody with that clearance",
+            f"{endpoint.summary}: this needs clearance {endpoint.clearance.name}, "
+            f"{identity.user} has {identity.clearance.name}",
+            hint=f"ask somebody whose clearance is {endpoint.clearance.name} or higher",
             required=endpoint.clearance.name,
             held=identity.clearance.name,
         )

@@ -182,20 +182,20 @@ async def test_a_device_tells_how_it_has_fared(served: Served) -> None:
 
 async def test_the_history_has_reads_and_changes_newest_first_and_by_kind(served: Served) -> None:
     async with served.http() as http:
-        await http.post("/devices/0x8034/operations", json=operation("READ", register="TEMP"))
-        await http.post("/devices/0x8034/operations", json=operation("WRITE", register="CONFIG", value=7))
+        await http.post("/devices/0x803B/operations", json=operation("READ", register="TEMP"))
+        await http.post("/devices/0x803B/operations", json=operation("WRITE", register="CONFIG", value=7))
         await http.post(
             "/operations/bulk",
             json={
                 "operations": [
-                    {"device_id": 0x8034, "operation_type": "READ", "operation_data": {"register": "STATUS"}}
+                    {"device_id": 0x803B, "operation_type": "READ", "operation_data": {"register": "STATUS"}}
                 ]
             },
         )
-        whole = (await http.get("/devices/0x8034/history")).json()
-        reads = (await http.get("/devices/0x8034/history?operation_type=READ&limit=1")).json()
-        early = (await http.get("/devices/0x8034/history?end_date=2025-01-15")).json()
-        wrong = await http.get("/devices/0x8034/history?operation_type=PAINT")
+        whole = (await http.get("/devices/0x803B/history")).json()
+        reads = (await http.get("/devices/0x803B/history?operation_type=READ&limit=1")).json()
+        early = (await http.get("/devices/0x803B/history?end_date=2025-01-15")).json()
+        wrong = await http.get("/devices/0x803B/history?operation_type=PAINT")
 
     kinds = [item["operation_type"] for item in whole["operations"]]
     assert kinds == ["READ", "WRITE", "READ"]

@@ -72,7 +72,7 @@ async def get(call: Call) -> Approval:
     for item in await call.client.approvals():
         if item.approval_id == wanted:
             return approval_info(item)
-    raise NotFound(f"no approval {wanted!r}", target=wanted)
+    raise NotFound(f"no approval {wanted!r}", hint="GET /api/v2/approvals", target=wanted)
 
 
 async def approve(call: Call) -> Approval:

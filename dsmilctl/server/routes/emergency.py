@@ -8,11 +8,12 @@ from typing import Annotated
 import msgspec
 
 from dsmilctl.errors import InvalidParameter
-from dsmilctl.model.device import Device
+from dsmilctl.model.device import Device, show_id
 from dsmilctl.model.identity import Clearance
 from dsmilctl.model.selector import EVERYTHING
 from dsmilctl.server.endpoint import Call, Endpoint
 from dsmilctl.server.presenting import group_and_index, stop_info
+from dsmilctl.server.visible import LIST
 from dsmilctl.wire.base import Pagination
 from dsmilctl.wire.emergency import EmergencyStatus, Release, Released, StopHistory, StopInfo, StopRequest
 
@@ -59,7 +60,9 @@ async def _targets(call: Call, wanted: StopRequest) -> list[Device] | None:
         chosen = [item for item in known if item.device_id in wanted.target_devices]
     missing = set(wanted.target_devices) - _ids(known)
     if not chosen or (missing and wanted.scope == "SINGLE_DEVICE"):
-        raise InvalidParameter(f"no such device: {sorted(map(str, missing))}", target="target_devices")
+        shown = ", ".join(sorted(map(show_id, missing)))
+        message = f"nothing was stopped: no device {shown}"
+        raise InvalidParameter(message, hint=f"{LIST}; scope ALL stops everything", target="target_devices")
     return chosen
 
 
