@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -15,11 +14,14 @@ from dsmilctl.client.connecting import connect
 from dsmilctl.client.interface import Client
 from dsmilctl.client.remote.client import DSMILClient
 from dsmilctl.config.contexts import Context, Server, add_context
-from dsmilctl.testing.simulator import DeviceSimulator, _accounts
+from dsmilctl.server.identity.users import User
+from dsmilctl.testing import simulator
+from dsmilctl.testing.simulator import DeviceSimulator
 from dsmilctl.tui.app import DashboardApp
 from dsmilctl.tui.link import LinkState
 from dsmilctl.tui.screens.login import LoginDialog
-from tests.tui.dashboard import app_of, type_text, until
+from tests.server.served import CHEAP, accounts
+from tests.tui.dashboard import app_of, until
 
 PLANT = "plant"
 PASSWORDS = {
@@ -33,13 +35,22 @@ DEVICES = (0x8000, 0x8030, 0x8031)
 @asynccontextmanager
 async def plant(**options: Any) -> AsyncIterator[DeviceSimulator]:
     """A server with three devices, and the context that names it."""
-    await asyncio.to_thread(_accounts)  # hashing their passwords takes a second, once
-    far = DeviceSimulator(**options)
+    far = DeviceSimulator(password_cost=CHEAP, **options)
     for device_id in DEVICES:
         far.add_device(device_id)
-    async with far:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulator, "_accounts", cheap_accounts)
+        await far.start_server()
+    try:
         add_context(Context(name=PLANT, kind="remote", server=Server(url=far.url), target=far.url))
         yield far
+    finally:
+        await far.stop()
+
+
+def cheap_accounts() -> Mapping[str, User]:
+    """The demo accounts, with hashes that cost little; a change of one is its test's own."""
+    return {user.name: user for user in accounts().all()}
 
 
 @asynccontextmanager
@@ -68,14 +79,12 @@ async def log_in(pilot: Pilot[int], user: str, password: str = "") -> None:
 
 
 async def fill_in(pilot: Pilot[int], user: str, password: str) -> None:
-    """Type a user and a password, and press enter."""
+    """A user and a password in their fields, and enter."""
     dialog = pilot.app.screen
     assert isinstance(dialog, LoginDialog)
-    dialog.part(Input, "login-user").value = ""
-    dialog.part(Input, "login-user").focus()
-    await type_text(pilot, user)
-    await pilot.press("enter")
-    await type_text(pilot, password)
+    dialog.part(Input, "login-user").value = user
+    dialog.part(Input, "login-password").value = password
+    dialog.part(Input, "login-password").focus()
     await pilot.press("enter")
 
 
@@ -97,8 +106,3 @@ async def person(far: DeviceSimulator, user: str) -> AsyncIterator[DSMILClient]:
     """Somebody else at the same server."""
     async with DSMILClient(far.url, username=user, password=PASSWORDS[user]) as client:
         yield client
-
-
-def all_of(value: msgspec.Struct) -> str:
-    """A value with everything in it, to look for something that must not be there."""
-    return msgspec.json.encode(value).decode()

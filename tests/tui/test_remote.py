@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyotp
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from dsmilctl.client.interface import Client
@@ -20,7 +21,8 @@ from dsmilctl.tui.stop import Phase
 from dsmilctl.tui.widgets.approvals import ApprovalTable
 from dsmilctl.tui.widgets.sessions import SessionTable
 from tests.fixtures import home
-from tests.tui.dashboard import app_of, line_with, screen_of, type_text, until
+from tests.tui.dashboard import app_of, line_with, live, screen_of, type_text, until
+from tests.tui.fake_server import ServerWorld, server_app
 from tests.tui.server import PASSWORDS, fill_in, is_live, log_in, person, plant, remote_dashboard
 
 __all__ = ["home"]
@@ -40,7 +42,11 @@ async def test_a_server_that_does_not_know_one_asks_for_a_login() -> None:
 
 async def test_a_wrong_password_is_said_in_its_place_and_nothing_ends() -> None:
     async with plant(), remote_dashboard() as pilot:
-        await fill_in(pilot, "operator", "wrong horse")
+        await type_text(pilot, "operator")
+        await pilot.press("enter")
+        await type_text(pilot, "wrong horse")
+        assert "wrong horse" not in screen_of(pilot)
+        await pilot.press("enter")
         await until(pilot, lambda: "AUTHENTICATION_FAILED" in screen_of(pilot))
 
         assert isinstance(pilot.app.screen, LoginDialog)
@@ -67,17 +73,14 @@ async def test_a_second_factor_is_asked_for_when_the_account_has_one() -> None:
     async with plant() as far:
         secret = pyotp.random_base32()
         far.gateway.access.users.change("supervisor", totp=secret)
-        try:
-            async with remote_dashboard() as pilot:
-                await fill_in(pilot, "supervisor", PASSWORDS["supervisor"])
-                await until(pilot, lambda: "second factor" in screen_of(pilot))
+        async with remote_dashboard() as pilot:
+            await fill_in(pilot, "supervisor", PASSWORDS["supervisor"])
+            await until(pilot, lambda: "second factor" in screen_of(pilot))
 
-                await type_text(pilot, pyotp.TOTP(secret).now())
-                await pilot.press("enter")
+            await type_text(pilot, pyotp.TOTP(secret).now())
+            await pilot.press("enter")
 
-                await until(pilot, lambda: is_live(pilot, "supervisor"))
-        finally:
-            far.gateway.access.users.change("supervisor", totp="")
+            await until(pilot, lambda: is_live(pilot, "supervisor"))
 
 
 async def test_one_can_go_on_as_somebody_else() -> None:
@@ -104,6 +107,16 @@ async def test_a_lost_server_is_said_with_a_countdown_and_the_age_of_what_is_sho
         await log_in(pilot, "operator")
 
         assert "SERVER LOST" not in screen_of(pilot)
+
+
+async def test_a_server_that_hangs_is_said_to_be_silent() -> None:
+    world = ServerWorld()
+    async with server_app(world).run_test(size=(120, 30)) as pilot:
+        await live(pilot)
+        world.hushed = True
+        world.clock.elapsed += 8
+
+        await until(pilot, lambda: "SERVER SILENT: nothing was heard for 8.0 s" in screen_of(pilot))
 
 
 async def test_other_sessions_are_listed_and_ended() -> None:
@@ -239,17 +252,14 @@ async def test_on_this_machine_nobody_logs_in() -> None:
         await until(pilot, lambda: "knows one person" in screen_of(pilot))
 
 
-def ended(pilot: object) -> Phase | None:
+def ended(pilot: Pilot[int]) -> Phase | None:
     """How far the stop that was pulled here has got."""
-    progress = app_of(pilot).progress  # type: ignore[arg-type] # a pilot
+    progress = app_of(pilot).progress
     return progress.phase if progress else None
 
 
-async def open_decision(pilot: object) -> DecisionDialog:
+async def open_decision(pilot: Pilot[int]) -> DecisionDialog:
     """The dialog of the only approval."""
-    from textual.pilot import Pilot
-
-    assert isinstance(pilot, Pilot)
     await pilot.press("A")
     await until(pilot, lambda: isinstance(pilot.app.screen, ApprovalsPage))
     page = pilot.app.screen

@@ -52,7 +52,10 @@ def link_parts(snapshot: Snapshot) -> tuple[list[Part], list[Part]] | None:
             Part("L", "key", "app.log_in"),
             Part(" log in ", "dim"),
         ]
-    if snapshot.link is not LinkState.LOST:
+    if snapshot.target and snapshot.link is LinkState.LIVE and snapshot.silent_for:
+        age = age_text(snapshot.silent_for)
+        return [Part(f" ◌ SERVER SILENT: nothing was heard for {age}, values are that old", "warn")], []
+    if snapshot.link is LinkState.LIVE or not snapshot.problem:
         return None
     old = f", values are {age_text(snapshot.silent_for)} old" if snapshot.silent_for else ""
     what = f"SERVER LOST{old}: " if snapshot.target else ""
