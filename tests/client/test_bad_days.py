@@ -13,6 +13,9 @@ import pytest_asyncio
 
 from dsmilctl.client.remote.breaker import CircuitBreakerConfig, CircuitOpen
 from dsmilctl.client.remote.client import DSMILClient
+from dsmilctl.client.remote.config import ClientConfig
+from dsmilctl.client.remote.http import HttpTransport
+from dsmilctl.client.remote.plain import PlainTransport
 from dsmilctl.errors import NetworkError, OperationTimeout, ProtocolError, RateLimitError
 from tests.client.bad_server import BadServer, answer, answering, dripping, in_turn, sending
 
@@ -25,9 +28,11 @@ LIMITED = b'{"error":{"code":"RATE_LIMITED","message":"too many","retry_after":%
 MEBIBYTE = 1 << 20
 
 
-@pytest_asyncio.fixture
-async def client(bad_server: BadServer) -> AsyncIterator[DSMILClient]:
-    async with DSMILClient(bad_server.url, timeout=0.5, max_retries=2) as made:
+@pytest_asyncio.fixture(params=[HttpTransport, PlainTransport])
+async def client(bad_server: BadServer, request: pytest.FixtureRequest) -> AsyncIterator[DSMILClient]:
+    """A client with little patience, over each of the transports."""
+    config = ClientConfig(base_url=bad_server.url, timeout=0.5, max_retries=2)
+    async with DSMILClient(config=config, transport=request.param(config)) as made:
         made.configure_retry(max_attempts=3, base_delay=0.01, max_delay=0.02)
         yield made
 

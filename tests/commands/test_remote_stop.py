@@ -33,6 +33,15 @@ def test_a_stop_loads_no_http_library_and_nothing_of_a_fleet(plant: RemoteShell)
     assert plant("dsmilctl -C plant emergency status -o json").data[0]["unconfirmed"] == []
 
 
+@pytest.mark.parametrize(
+    "line", ["device read 0x8030", "device write 0x8030 CONFIG 5 --yes", "emergency status"]
+)
+def test_a_short_command_loads_no_http_library_either(plant: RemoteShell, line: str) -> None:
+    found = loaded(RUN, "-C", PLANT, *line.split(), home=plant.home)
+
+    assert {"httpx", "websockets", "anyio", "rich", "yaml", "pydantic"} & found == set()
+
+
 def test_everybody_may_stop_and_whoever_stopped_may_not_release(plant: RemoteShell) -> None:
     stopped = plant(f"{STOP} --reason smoke -o json")
 

@@ -7,6 +7,7 @@ import os
 from dsmilctl.client.remote.client import DSMILClient
 from dsmilctl.client.remote.config import ClientConfig
 from dsmilctl.client.remote.keeping import LoginStore
+from dsmilctl.client.remote.plain import PlainTransport
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.config.contexts import Context, Server
 from dsmilctl.config.paths import paths
@@ -47,7 +48,13 @@ def open_remote(
         service_token=service_token,
     )
     forbidden = read_only or context.read_only or chosen.read_only
-    client = DSMILClient(config=config, context=context.name, read_only=forbidden, clock=clock)
+    client = DSMILClient(
+        config=config,
+        transport=PlainTransport(config),
+        context=context.name,
+        read_only=forbidden,
+        clock=clock,
+    )
     if not given:
         client.remember(store, f"dsmilctl -C {context.name} auth login")
     return client
