@@ -52,6 +52,14 @@ class ApprovalsRead(Message):
         return isinstance(message, ApprovalsRead)
 
 
+class Asked(Message):
+    """A second person was asked for an approval."""
+
+    def __init__(self, approval: Approval) -> None:
+        super().__init__()
+        self.approval = approval
+
+
 class Decided(Message):
     """An approval was approved or rejected."""
 

@@ -10,8 +10,10 @@ from textual.widgets import Button, Input
 from dsmilctl.client.interface import Client
 from dsmilctl.model.approval import ApprovalStatus
 from dsmilctl.model.operation import OperationType, Request
+from dsmilctl.model.selector import parse_selector
 from dsmilctl.tui.link import LinkState
 from dsmilctl.tui.screens.approvals import ApprovalsPage
+from dsmilctl.tui.screens.change import ChangeDialog
 from dsmilctl.tui.screens.confirm import ConfirmDialog
 from dsmilctl.tui.screens.decision import DecisionDialog
 from dsmilctl.tui.screens.fleet import FleetPage
@@ -195,6 +197,28 @@ async def test_whoever_asked_cannot_approve_and_is_told_so_in_the_dialog() -> No
         assert [item.status for item in await asker.approvals()] == [ApprovalStatus.PENDING]
 
 
+async def test_a_write_that_needs_a_second_person_is_asked_for_and_done_once_approved() -> None:
+    async with plant(approvals=True) as far, person(far, "supervisor") as second:
+        async with remote_dashboard(user="admin", size=(120, 40)) as pilot:
+            dialog = await open_write(pilot)
+            await until(pilot, lambda: "APPROVAL_REQUIRED" in screen_of(pilot))
+            dialog.part(Button, "ask-second").press()
+            await until(pilot, lambda: isinstance(pilot.app.screen, FleetPage))
+            (asked,) = await second.approvals("PENDING")
+            await second.decide_approval(asked.approval_id, approve=True, justification="seen and agreed to")
+
+            dialog = await open_write(pilot)
+            await until(pilot, lambda: not dialog.part(Button, "go").disabled)
+            dialog.part(Button, "go").press()
+            await until(pilot, lambda: isinstance(pilot.app.screen, FleetPage))
+
+        (reading,) = await far.gateway.client.read(
+            await far.gateway.client.devices(parse_selector("0x8000")), ["CONFIG"]
+        )
+        assert reading.value == 5
+        assert [item.status for item in await second.approvals()] == [ApprovalStatus.USED]
+
+
 async def test_a_read_only_session_decides_nothing() -> None:
     async with plant(approvals=True) as far, person(far, "admin") as asker:
         await asker.request_approval(critical_write(), justification=WHY)
@@ -269,6 +293,19 @@ async def open_decision(pilot: Pilot[int]) -> DecisionDialog:
     await until(pilot, lambda: isinstance(pilot.app.screen, DecisionDialog))
     dialog = pilot.app.screen
     assert isinstance(dialog, DecisionDialog)
+    return dialog
+
+
+async def open_write(pilot: Pilot[int]) -> ChangeDialog:
+    """The dialog of the same write, filled in, with its dry run begun."""
+    await pilot.press("a", "home", "w")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ChangeDialog))
+    dialog = pilot.app.screen
+    assert isinstance(dialog, ChangeDialog)
+    for name, text in (("register", "CONFIG"), ("value", "5"), ("why", WHY)):
+        dialog.part(Input, name).value = text
+    await pilot.pause()
+    dialog.part(Button, "plan-button").press()
     return dialog
 
 
