@@ -196,7 +196,7 @@ class Approvals:
         try:
             names = [item.name for item in os.scandir(self._folder)]
         except FileNotFoundError:
-            return
+            return  # nobody has asked for one yet
         except OSError as error:
             raise unavailable(f"{self._folder} cannot be read", error, self._folder) from error
         for name in names:

@@ -326,4 +326,4 @@ def busiest(served: Served) -> Iterator[list[float]]:
     try:
         yield longest
     finally:
-        asyncio.Handle._run = run  # type: ignore[method-assign]
+        asyncio.Handle._run = run  # type: ignore[method-assign]  # as it was

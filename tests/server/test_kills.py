@@ -101,24 +101,26 @@ def test_a_stop_outlives_the_server_that_was_killed_right_after_it(home: Paths) 
     verified(home)
 
 
-@pytest.mark.parametrize("what", ["bulk", "stop", "write"])
+BULK = [
+    {"device_id": 0x8030 + index, "operation_type": "WRITE",
+     "operation_data": {"register": "CONFIG", "value": index + 100}}
+    for index in range(24)
+]  # fmt: skip
+ONE = {
+    "operation_type": "WRITE",
+    "operation_data": {"register": "CONFIG", "value": 1},
+    "justification": WHY,
+}
+REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "bulk": ("/operations/bulk", {"operations": BULK, "justification": WHY}),
+    "stop": ("/emergency/stop", {"justification": "smoke"}),
+    "write": ("/devices/0x8030/operations", ONE),
+}
+
+
+@pytest.mark.parametrize("what", REQUESTS)
 def test_a_server_killed_in_the_middle_leaves_journal_and_latch_whole(home: Paths, what: str) -> None:
-    bulk = [
-        {"device_id": 0x8030 + index, "operation_type": "WRITE",
-         "operation_data": {"register": "CONFIG", "value": index + 100}}
-        for index in range(24)
-    ]  # fmt: skip
-    one = {
-        "operation_type": "WRITE",
-        "operation_data": {"register": "CONFIG", "value": 1},
-        "justification": WHY,
-    }
-    requests: dict[str, tuple[str, dict[str, Any]]] = {
-        "bulk": ("/operations/bulk", {"operations": bulk, "justification": WHY}),
-        "stop": ("/emergency/stop", {"justification": "smoke"}),
-        "write": ("/devices/0x8030/operations", one),
-    }
-    path, body = requests[what]
+    path, body = REQUESTS[what]
     answers: list[Any] = []
 
     def ask(http: httpx.Client) -> None:
@@ -142,7 +144,7 @@ def test_a_server_killed_in_the_middle_leaves_journal_and_latch_whole(home: Path
 
     with server_process(home) as (url, _), as_admin(url) as http:
         status = http.get("/emergency/status").json()
-        again = http.post("/devices/0x8031/operations", json=one)
+        again = http.post("/devices/0x8031/operations", json=ONE)
         records = http.get("/audit?limit=1000").json()["records"]
 
     assert status["is_active"] is (what == "stop")

@@ -165,7 +165,7 @@ class EventStream(Response):
             async with asyncio.timeout_at(moment):
                 await self._arrived.wait()
         except TimeoutError:
-            return
+            return  # the moment has come
 
     async def _send_ticks(self, feed: Feed, send: Send) -> None:
         if self._missed:
