@@ -161,3 +161,37 @@ def test_insecure_takes_any_certificate_and_says_so(gate: Gate) -> None:
     assert answer.exit == 0
     assert "is not verified" in answer.err
     gate("dsmilctl context remove careless")
+
+
+def checks(gate: Gate, line: str, **environment: str) -> dict[str, dict[str, str]]:
+    """What the doctor says, by the names of its checks."""
+    answer = gate(f"dsmilctl {line} doctor -o json", environment=environment)
+    return {row["check"]: row for row in answer.data}
+
+
+def test_the_doctor_looks_at_name_way_certificate_clock_and_login(gate: Gate) -> None:
+    nobody = checks(gate, "-C gate")
+    assert [nobody[name]["status"] for name in ("name", "server", "certificate")] == ["ok"] * 3
+    assert nobody["login"]["fix"] == "dsmilctl -C gate auth login"
+    assert "journal" not in nobody, "what fails for the same reason is not told three times"
+
+    (gate.home / "robot.token").write_text(gate.service_token)
+    gate(f"{GATE} auth login --service-token-file robot.token")
+
+    somebody = checks(gate, "-C gate")
+    assert somebody["login"]["message"].startswith("robot by service_token, token good until ")
+    assert (somebody["clock"]["status"], somebody["clock"]["message"]) == ("ok", "as here")
+    assert somebody["context gate: devices"]["status"] == "ok"
+    assert checks(gate, "-C gate", DSMIL_SERVICE_TOKEN=gate.service_token)["login"]["status"] == "ok"
+
+
+def test_the_doctor_names_a_certificate_that_is_not_trusted_and_a_server_that_is_gone(gate: Gate) -> None:
+    gate(f"dsmilctl context add stranger --url {gate.url}")
+    gate("dsmilctl context add gone --url http://127.0.0.1:9")
+    gate("dsmilctl context add nameless --url https://no-such-host.invalid")
+
+    assert "certificate" in checks(gate, "-C stranger")["way"]["message"]
+    assert "refused" in checks(gate, "-C gone")["way"]["message"]
+    assert checks(gate, "-C nameless")["name"]["status"] == "problem"
+    for name in ("stranger", "gone", "nameless"):
+        gate(f"dsmilctl context remove {name}")

@@ -34,7 +34,7 @@ def open_remote(
     chosen = settings or load_settings()
     server = server_of(context)
     store = login_store(context, chosen, clock)
-    given = _given()
+    given = environment_login()
     service_token = given.get("service_token", "") or ("" if given else store.service_token())
     config = ClientConfig(
         base_url=server.url.rstrip("/"),
@@ -73,7 +73,7 @@ def server_of(context: Context) -> Server:
     return context.server
 
 
-def _given() -> dict[str, str]:
+def environment_login() -> dict[str, str]:
     """The login that the environment holds; raises ConfigError for half of one."""
     if token := os.environ.get("DSMIL_SERVICE_TOKEN"):
         return {"service_token": token}
