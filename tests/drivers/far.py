@@ -25,11 +25,17 @@ Reached = tuple[DsmilDriver, dict[Any, Device]]
 
 
 def far_driver(
-    url: str, user: str = "admin", *, clock: Clock = SYSTEM, password: str = "", **options: Any
+    url: str,
+    user: str = "admin",
+    *,
+    clock: Clock = SYSTEM,
+    password: str = "",
+    state: Path = Path("/dev/null/none"),
+    **options: Any,
 ) -> DsmilDriver:
     """A driver that reaches a server as one of the demo accounts."""
     chosen = {"url": url, "username": user, "secret": "far", "timeout": 10.0, **options}
-    context = DriverContext(Path("/nonexistent"), clock, secret=lambda _: password or PASSWORDS[user])
+    context = DriverContext(state, clock, secret=lambda _: password or PASSWORDS[user])
     return DsmilDriver(DsmilOptions(**chosen), context)
 
 

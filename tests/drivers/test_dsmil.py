@@ -228,6 +228,29 @@ async def test_a_fleet_behind_a_server_that_is_away_is_one_question(
         assert all(isinstance(nothing_read(each or ()), Unreachable) for each in answers)
 
 
+async def test_a_gateway_that_starts_while_the_server_is_away_knows_the_devices_it_had(
+    far: DeviceSimulator, tmp_path: Path
+) -> None:
+    port = int(far.url.rpartition(":")[2])
+    async with reaching(far, state=tmp_path, prefix="north-") as (_, before):
+        pass
+    await far.stop()
+
+    async with reaching(far, state=tmp_path, prefix="north-") as (driver, devices):
+        managed, lifecycle = Managed(devices["north-0x803C"], driver, 0), Lifecycle()
+        away = (await lifecycle.read(managed, [TEMP], deadline=20.0))[0]
+        await far.start_server(port)
+        back = (await lifecycle.read(managed, [TEMP], deadline=20.0))[0]
+
+        assert devices == before
+        assert "identify" in driver.commands
+        assert (away.error_code, back.good) == ("NETWORK_ERROR", True)
+    other = far_driver("http://127.0.0.1:9", state=tmp_path, prefix="north-")
+    with pytest.raises(NetworkError):
+        await other.discover()
+    await other.shutdown()
+
+
 async def test_a_slow_server_is_waited_for_as_long_as_the_options_say(far: DeviceSimulator) -> None:
     async with reaching(far, timeout=0.2) as (driver, devices):
         far.delay_next(30.0, path="bulk")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from dsmilctl.client.remote.api import Api
-from dsmilctl.drivers.contract import Answer, Capability, Command, Driver, DriverContext
+from dsmilctl.drivers.contract import Answer, Capability, Driver, DriverContext
 from dsmilctl.drivers.dsmil.changes import Changes
 from dsmilctl.drivers.dsmil.conversation import Conversation
-from dsmilctl.drivers.dsmil.members import Members, commands_of
+from dsmilctl.drivers.dsmil.kept import Kept
+from dsmilctl.drivers.dsmil.members import Members, command_names, commands_of
 from dsmilctl.drivers.dsmil.options import DsmilOptions
 from dsmilctl.drivers.dsmil.reads import Reads
 from dsmilctl.drivers.dsmil.stops import Stops
 from dsmilctl.drivers.dsmil.subscription import Subscription, Values
-from dsmilctl.errors import DSMILError, InvalidParameter, nearest
+from dsmilctl.errors import DSMILError, InvalidParameter, OperationTimeout, Unreachable, nearest
 from dsmilctl.model.device import Device
 from dsmilctl.model.reading import Span
 from dsmilctl.model.register import Register, Value
+
+PATIENCE = 8.0
+"""Seconds that the other server has to name its devices."""
 
 
 class DsmilDriver(Driver):
@@ -49,6 +54,7 @@ class DsmilDriver(Driver):
         super().__init__(options, context)
         self.conversation = Conversation(options, context)
         self._members = Members(options)
+        self._kept = Kept(options, context)
         self._reads = Reads(self.conversation, self._members)
         self._changes = Changes(self.conversation, self._members)
         self._stops = Stops(self.conversation, self._members)
@@ -60,14 +66,32 @@ class DsmilDriver(Driver):
         return self._subscription.missed
 
     async def discover(self) -> Sequence[Device]:
-        """The other server's devices that the selector names and this account may see."""
+        """The other server's devices that the selector names and this account may see.
 
-        async def find(api: Api) -> tuple[Sequence[Device], Mapping[str, Command]]:
-            return await self._members.find(api), await commands_of(api, self.settings.server)
+        While it is away those that it had last: they come back with it, and can be named until then.
+        """
 
-        devices, commands = await self.conversation.call(find)
-        vars(self)["commands"] = commands  # declared per class, but known only when the server was asked
+        async def find(api: Api) -> tuple[Sequence[Device], dict[str, str]]:
+            return await self._members.find(api), await command_names(api)
+
+        try:
+            async with asyncio.timeout(PATIENCE):
+                devices, names = await self.conversation.call(find)
+        except (TimeoutError, Unreachable, OperationTimeout) as error:
+            kept = self._kept.load()
+            if kept is None:
+                raise
+            self.context.logger.warning("%s is away, its devices are those it had: %s", kept.url, error)
+            devices, names = self._members.take(kept.members), kept.commands
+        else:
+            await asyncio.to_thread(self._kept.keep, self._members.all, names)
+        # Declared per class, but known only when the server was asked.
+        vars(self)["commands"] = commands_of(names, self.settings.server)
         return devices
+
+    async def forget(self) -> int:
+        """Drop the list of devices that is kept for a start without the server; how many they were."""
+        return await asyncio.to_thread(self._kept.forget)
 
     async def read(
         self, device: Device, registers: Sequence[Register], span: Span | None = None

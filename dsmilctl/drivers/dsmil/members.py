@@ -9,6 +9,7 @@ import msgspec
 from dsmilctl.client.remote.api import Api
 from dsmilctl.client.remote.roster import Roster
 from dsmilctl.drivers.contract import Command
+from dsmilctl.drivers.dsmil.kept import Member
 from dsmilctl.drivers.dsmil.options import DsmilOptions
 from dsmilctl.errors import DeviceNotFound
 from dsmilctl.model.device import Device, DeviceId, show_id
@@ -30,16 +31,21 @@ class Members:
 
     def __init__(self, options: DsmilOptions) -> None:
         self._options = options
+        self.all: Sequence[Member] = ()
         self._theirs: dict[DeviceId, DeviceId] = {}
         self._ours: dict[DeviceId, Device] = {}
 
     async def find(self, api: Api) -> Sequence[Device]:
         """The devices with their registers, risk and quarantine, in the other server's order."""
         found = await Roster(api).select(parse_selector(self._options.devices), quarantined=True)
-        devices = [self._member(device) for device in found]
-        self._theirs = {ours.device_id: device.device_id for ours, device in zip(devices, found, strict=True)}
-        self._ours = {device.device_id: ours for ours, device in zip(devices, found, strict=True)}
-        return devices
+        return self.take([Member(device.device_id, self._member(device)) for device in found])
+
+    def take(self, members: Sequence[Member]) -> Sequence[Device]:
+        """Go on with these."""
+        self.all = members
+        self._theirs = {member.device.device_id: member.theirs for member in members}
+        self._ours = {member.theirs: member.device for member in members}
+        return [member.device for member in members]
 
     def _member(self, device: Device) -> Device:
         facts = dict(device.facts) | {
@@ -69,10 +75,14 @@ class Members:
         return self._ours.get(device_id)
 
 
-async def commands_of(api: Api, server: str) -> Mapping[str, Command]:
-    """The commands that the other server's drivers declare; it judges their arguments itself."""
+async def command_names(api: Api) -> dict[str, str]:
+    """The commands that the other server's drivers declare, each with its driver."""
     drivers = (await api.get("/system/capabilities", Capabilities)).drivers
-    names = {str(name): driver for driver, facts in drivers.items() for name in facts.get("commands", ())}
+    return {str(name): driver for driver, facts in drivers.items() for name in facts.get("commands", ())}
+
+
+def commands_of(names: Mapping[str, str], server: str) -> Mapping[str, Command]:
+    """Those commands as ours; the other server judges their arguments itself."""
     return {
         name: Command(
             name,
