@@ -323,7 +323,7 @@ class LocalClient(Client):
         self._opened = True
 
         def find() -> Coroutine[Any, Any, list[Device]]:
-            return self.devices(selector, quarantined=True)
+            return self._fleet.select(selector, quarantined=True)  # whoever may see them: anybody may stop
 
         return await self._stops.of_ids(
             ids, find, reason=reason, scope=selector.text, deadline=deadline, report=report

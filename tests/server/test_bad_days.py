@@ -15,7 +15,7 @@ import pytest
 
 from dsmilctl.config.paths import Paths
 from dsmilctl.server import serve as serving
-from tests.server.doors import MEDIUM, WHY, Doors, Wall, code, doors, users_file
+from tests.server.doors import LOW, MEDIUM, WHY, Doors, Wall, code, doors, users_file
 from tests.server.served import PATIENCE
 
 DAY = 86_400.0
@@ -115,6 +115,25 @@ async def test_the_stop_of_one_client_breaks_off_the_bulk_of_another(home: Paths
 
 async def writes_of(server: Doors) -> list[dict[str, Any]]:
     return [item for item in await server.journal() if item["action"] == "device.write"]
+
+
+async def test_anybody_may_stop_any_device_and_a_number_that_is_none_is_said_and_not_latched(
+    home: Paths,
+) -> None:
+    async with doors() as server:
+        one = {"scope": "SINGLE_DEVICE", "target_devices": [LOW]}
+        stop = await server.ask("analyst", "POST", "/emergency/stop", one)
+        wrong = await server.ask(
+            "analyst", "POST", "/emergency/stop", one | {"target_devices": [MEDIUM, 0x9999]}
+        )
+        held, free = await server.write("ada", LOW), await server.write("ada", MEDIUM)
+        status = (await server.ask("ada", "GET", "/emergency/status")).json()
+
+    assert stop.json()["confirmed"] == stop.json()["target_devices"] == [LOW]
+    assert code(wrong) == (404, "DEVICE_NOT_FOUND")
+    assert "0x9999" in wrong.json()["error"]["message"]
+    assert (code(held), free.status_code) == ((503, "EMERGENCY_STOP"), 200)
+    assert [item["stop_id"] for item in status["stops"]] == [stop.json()["stop_id"]]
 
 
 async def test_a_stop_of_one_client_is_released_by_another_with_the_rank_and_a_reason(home: Paths) -> None:

@@ -9,8 +9,9 @@ import msgspec
 
 from dsmilctl.errors import InvalidParameter
 from dsmilctl.model.device import Device, show_id
+from dsmilctl.model.emergency import Stop
 from dsmilctl.model.identity import Clearance
-from dsmilctl.model.selector import EVERYTHING
+from dsmilctl.model.selector import EVERYTHING, Selector
 from dsmilctl.server.endpoint import Call, Endpoint
 from dsmilctl.server.presenting import group_and_index, stop_info
 from dsmilctl.server.visible import LIST
@@ -29,19 +30,23 @@ class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def stop(call: Call) -> StopInfo:
     """Latch the stop, drive the devices to their safe state, tell everybody."""
     wanted: StopRequest = call.body
-    targets = await _targets(call, wanted)
     reason = wanted.justification or f"ordered by {call.user.user}"
     hush = nullcontext() if wanted.notify_all_clients else call.gateway.push.hushed(call.user, reason)
     with hush:
-        found = await call.client.stop(
-            targets,
-            reason=reason,
-            deadline=wanted.deadline_s or DEADLINE,
-            scope=wanted.selector or wanted.scope,
-        )
+        found = await _stopped(call, wanted, reason)
         info = stop_info(found, wanted.escalation_level)
         call.gateway.broadcast_stop(info)
     return info
+
+
+async def _stopped(call: Call, wanted: StopRequest, reason: str) -> Stop:
+    """The stop: ids that are numbers are latched before anybody is asked which devices there are."""
+    deadline, scope = wanted.deadline_s or DEADLINE, wanted.selector or wanted.scope
+    ids = tuple(wanted.target_devices)
+    if wanted.scope == "SINGLE_DEVICE" and ids and all(isinstance(item, int) for item in ids):
+        return await call.client.stop_selected(Selector(scope, ids=ids), reason=reason, deadline=deadline)
+    targets = await _targets(call, wanted)
+    return await call.client.stop(targets, reason=reason, deadline=deadline, scope=scope)
 
 
 async def _targets(call: Call, wanted: StopRequest) -> list[Device] | None:
@@ -108,6 +113,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST", path="/emergency/stop", handler=stop, body=StopRequest, answer=StopInfo,
         summary="Emergency stop", clearance=Clearance.UNCLASSIFIED, counted=False, emergency=True,
+        errors=("DEVICE_NOT_FOUND",),
     ),
     Endpoint(
         method="GET", path="/emergency/status", handler=status, answer=EmergencyStatus,
