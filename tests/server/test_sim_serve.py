@@ -17,7 +17,9 @@ from typing import Any
 import httpx
 import pytest
 
+from dsmilctl.client.remote.client import DSMILClient
 from dsmilctl.config.paths import Paths
+from dsmilctl.testing.simulator import DeviceSimulator
 from tests.server.served import PASSWORDS, PATIENCE, TLS
 
 ROOT = Path(__file__).parents[2]
@@ -125,6 +127,21 @@ def test_who_wants_neither_approvals_nor_limits_says_so(home: Paths) -> None:
     assert {answer.status_code for answer in reads} == {200}
     assert code(kept) == "DEVICE_QUARANTINED", "whatever else is off"
     assert (limits["requests_per_minute"], limits["concurrent_operations"]) == (None, None)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_simulator_for_tests_of_programs_asks_for_a_second_person_only_if_told(
+    home: Paths, strict: bool
+) -> None:
+    chosen = DeviceSimulator(approvals=True, rate_limiting=True) if strict else DeviceSimulator()
+    async with chosen as running, DSMILClient(running.url, max_retries=0) as client:
+        (await client.authenticate("admin", PASSWORDS["admin"])).raise_for_status()
+        written = await client.write_device(0x8001, "CONFIG", 5, justification=WHY)
+        limits = (await client.get_capabilities()).rate_limits
+
+    assert written.success is not strict
+    assert written.error_code == ("APPROVAL_REQUIRED" if strict else "")
+    assert limits["concurrent_operations"] == (10 if strict else None)
 
 
 def test_a_second_simulator_on_the_same_fleet_ends_with_status_7(home: Paths) -> None:
