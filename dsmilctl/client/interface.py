@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import msgspec
 
-from dsmilctl.errors import ApprovalRequired
+from dsmilctl.errors import ApprovalRequired, InvalidParameter
 from dsmilctl.model.approval import Approval
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
 from dsmilctl.model.device import Device, DeviceId, DeviceStatus
@@ -186,6 +186,12 @@ class Client(ABC):
         With `changes_only` a batch holds what changed since the batch before (the first one holds all);
         a receiver that is too slow gets a Gap instead of a growing queue.
         """
+
+    def choose_transport(self, kind: str) -> None:
+        """How streams come from now on: auto, ws, sse or poll; raises InvalidParameter for none of them."""
+        if kind not in ("auto", "poll"):
+            message = f"a local context has no transport {kind}"
+            raise InvalidParameter(message, hint="auto or poll", target="--transport")
 
     @abstractmethod
     def events(self) -> AsyncGenerator[Event | Gap, None]:

@@ -123,6 +123,9 @@ READS = [
     "system capabilities",
     "system health",
     "stream devices 0x8030-0x8031 STATUS CONFIG --interval 0.2 --count 4",
+    "stream devices 0x8030 --transport poll --interval 0.2 --count 2",
+    "stream devices 0x8030 --transport pigeon",
+    "stream events --for 300ms",
 ]
 
 CHANGES = [
@@ -274,6 +277,17 @@ def test_the_comparison_finds_what_differs() -> None:
     assert list(differences({"data": [{"value": 1, "timestamp": None, "unit": "V"}]}, here)) != []
     assert list(differences({"data": [{"value": 1, "timestamp": "then"}]}, here)) != []
     assert list(differences({"data": []}, here)) != []
+
+
+@pytest.mark.parametrize("transport", ["ws", "sse", "poll"])
+def test_every_way_to_stream_brings_the_same(plant: RemoteShell, transport: str) -> None:
+    line = f"stream devices 0x8030-0x8031 STATUS --interval 0.2 --count 4 --transport {transport} -o json"
+    lines = plant(f"dsmilctl -C {REMOTE} {line}").lines
+
+    assert [item.get("event", item.get("device_id")) for item in lines] == [
+        "start", "0x8030", "0x8031", "0x8030", "0x8031", "end",
+    ]  # fmt: skip
+    assert plant(f"dsmilctl -C {LOCAL} {line}").exit == (0 if transport == "poll" else 2)
 
 
 def test_files_of_changes_run_the_same_on_both(plant: RemoteShell) -> None:

@@ -125,6 +125,7 @@ class _Speaker:
                 "username": str(claims.get("username", "")),
                 "clearance_level": str(claims.get("clearance", "UNCLASSIFIED")),
                 "authorized_devices": list(claims.get("authorized_devices", ())),
+                "all_devices": "authorized_devices" not in claims,
                 "permissions": list(claims.get("permissions", ())),
                 "compartment_access": list(claims.get("compartments", ())),
             },

@@ -49,6 +49,9 @@ from dsmilctl.wire.system import Capabilities, Health, SystemStatus
 ANSWERING = 10.0
 """Seconds that the answer to a stop may take beyond the stop's own deadline."""
 
+TRANSPORTS = {"auto": "auto", "ws": "websocket", "sse": "sse", "poll": "polling"}
+"""What the command line calls the ways of a stream."""
+
 
 class RemoteClient(Connected, Client):
     """A fleet behind a server.  The guard, the journal and the latch are the server's."""
@@ -61,6 +64,7 @@ class RemoteClient(Connected, Client):
         self._roster = Roster(self._api)
         self._changes = Changes(self._api, self._bulks, read_only=self.context.name if read_only else "")
         self._consents = Consents(self._api)
+        self._way = "auto"
         self._evidence = Evidence(self._api)
         if context:
             self._api.own_context = context
@@ -77,7 +81,7 @@ class RemoteClient(Connected, Client):
             host=self.config.base_url,
             clearance=clearance,
             source="server",
-            devices=frozenset(user.authorized_devices) or None,
+            devices=None if user.all_devices else frozenset(user.authorized_devices),
             user_id=user.user_id,
             compartments=tuple(user.compartment_access),
         )
@@ -202,7 +206,7 @@ class RemoteClient(Connected, Client):
             changes_only=changes_only,
         )
         number = 0
-        async with aclosing(Ticks(self._api, self._bulks).follow(wanted)) as ticks:
+        async with aclosing(Ticks(self._api, self._bulks).follow(wanted, self._way)) as ticks:
             async for item in ticks:
                 if isinstance(item, Gap):
                     self._gaps += item.missed
@@ -210,6 +214,10 @@ class RemoteClient(Connected, Client):
                 else:
                     number += 1
                     yield batch_of(item, number)
+
+    def choose_transport(self, kind: str) -> None:
+        """How streams come from now on: auto, ws, sse or poll."""
+        self._way = TRANSPORTS[kind]
 
     def events(self) -> AsyncGenerator[Event | Gap, None]:
         """What happens at the server from now on."""
