@@ -239,7 +239,7 @@ complete -c dsmilctl -n '__dsmilctl_at stream' -a events -d 'Follow events: devi
 complete -c dsmilctl -n '__dsmilctl_in stream devices' -l interval -x -d 'from one reading to the next'
 complete -c dsmilctl -n '__dsmilctl_in stream devices' -l count -x -d 'end after N lines of data'
 complete -c dsmilctl -n '__dsmilctl_in stream devices' -l for -x -d 'end after 500ms, 10s, 2m, 1h'
-complete -c dsmilctl -n '__dsmilctl_in stream devices' -l transport -x -d 'auto or poll; ws and sse need a server'
+complete -c dsmilctl -n '__dsmilctl_in stream devices' -l transport -x -d 'auto or poll; on a server also ws and sse'
 complete -c dsmilctl -n '__dsmilctl_place 1 stream devices' -a '(__dsmilctl_selector)'
 complete -c dsmilctl -n '__dsmilctl_place 2+ stream devices' -a '(__dsmilctl_words registers)'
 complete -c dsmilctl -n '__dsmilctl_in stream events' -l type -x -d 'only these: device.state, emergency.*, …'
