@@ -5,13 +5,14 @@ from __future__ import annotations
 from dsmilctl.errors import DeviceNotFound, PermissionDenied
 from dsmilctl.model.device import DeviceId, show_id
 from dsmilctl.model.identity import Identity
+from dsmilctl.wire.values import checked_id
 
 LIST = "GET /api/v2/devices"
 
 
 def no_device(wanted: DeviceId) -> DeviceNotFound:
-    """The error for an id that no device has."""
-    shown = show_id(wanted)
+    """The error for an id that no device has; raises InvalidParameter for one that none can have."""
+    shown = show_id(checked_id(wanted))
     return DeviceNotFound(f"no device {shown}", device_id=wanted, hint=LIST, target=shown)
 
 

@@ -7,7 +7,10 @@ from dsmilctl.model.device import DeviceId
 from dsmilctl.model.register import Value
 
 BITS = 32
-HIGHEST_DEVICE = 0xFFFF
+ID_HINT = "32768 or 0x8000"
+HIGHEST_DEVICE = 0xFFFF_FFFF
+LONGEST_NAME = 128
+"""Characters of a device's id that is a name."""
 
 
 def to_wire(value: Value | None) -> str | float | bool | None:
@@ -45,16 +48,23 @@ def device_id_of(text: str) -> DeviceId:
 
     Raises InvalidParameter for what looks like a number and is none, or is out of bounds.
     """
-    if not text or len(text) > 128 or not text.isprintable():
-        raise InvalidParameter("malformed device id", target="device_id")
     lowered = text.lower()
     looks_numeric = lowered.startswith("0x") or lowered.lstrip("+-").isdigit()
-    if not looks_numeric:
-        return text.replace("%2F", "/").replace("%25", "%")
+    if not looks_numeric or len(text) > LONGEST_NAME:
+        return checked_id(text)
     try:
         number = int(lowered, 16 if lowered.startswith("0x") else 10)
     except ValueError:
-        raise InvalidParameter(f"{text!r} is no device id", hint="32768 or 0x8000", target=text) from None
-    if not 0 <= number <= HIGHEST_DEVICE:
-        raise InvalidParameter(f"device id {text} is out of bounds", hint="32768 or 0x8000", target=text)
-    return number
+        raise InvalidParameter(f"{text!r} is no device id", hint=ID_HINT, target=text) from None
+    return checked_id(number)
+
+
+def checked_id(device_id: DeviceId) -> DeviceId:
+    """The same id; raises InvalidParameter for one that no device can have."""
+    if isinstance(device_id, int):
+        if not 0 <= device_id <= HIGHEST_DEVICE:
+            shown = str(device_id)
+            raise InvalidParameter(f"device id {shown} is out of bounds", hint=ID_HINT, target=shown)
+    elif not device_id or len(device_id) > LONGEST_NAME or not device_id.isprintable() or "/" in device_id:
+        raise InvalidParameter("malformed device id", hint=ID_HINT, target="device_id")
+    return device_id

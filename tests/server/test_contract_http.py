@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from dsmilctl.config.paths import Paths
 from dsmilctl.server.routes import ENDPOINTS
 from tests.server.served import Served, hear, subscribe
 
@@ -165,6 +166,31 @@ async def test_a_reading_carries_its_number_and_what_the_device_sent(served: Ser
     numbers = [item["sequence"] for result in (first, second) for item in result["values"]]
     assert numbers == sorted(set(numbers)), "one more for each reading"
     assert first["raw"] is None, "what these devices send is the value"
+
+
+async def test_an_id_that_no_device_can_have_is_malformed_wherever_it_stands(served: Served) -> None:
+    ids: list[object] = [-1, 1 << 32, "a\x00b", "", "a/b", 0xFFFF]
+    reads = [{"device_id": item, "operation_type": "READ"} for item in ids]
+    async with served.http("admin") as http:
+        bulk = (await http.post("/operations/bulk", json={"operations": reads})).json()
+        wish = await http.post(
+            "/approvals", json={"device_id": -1, "operation_type": "READ", "justification": WHY}
+        )
+
+    codes = [item["error_code"] for item in bulk["results"]]
+    assert codes == ["INVALID_PARAMETER"] * 5 + ["DEVICE_NOT_FOUND"]
+    assert bulk["results"][0]["error"] == "device id -1 is out of bounds"
+    assert wish.status_code == 422
+
+
+async def test_every_device_that_is_listed_can_be_named(home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DSMIL_SIM_OPTIONS", '{"devices": 40000}')
+    with Served() as server:
+        async with server.http("admin") as http:
+            last = (await http.get("/devices?offset=39994&fields=device_id")).json()["devices"][-1]
+            device = (await http.get(f"/devices/{last['device_id']}")).json()
+
+    assert last["device_id"] == device["device_id"] == 0x8000 + 39_999
 
 
 async def test_a_device_tells_how_it_has_fared(served: Served) -> None:
