@@ -1,8 +1,13 @@
-"""Watchdog: how long each callback kept an event loop busy, because while it did nobody else had a turn."""
+"""Watchdog: what each callback did to an event loop, because meanwhile nobody else had a turn.
+
+Work is counted in processor time, which other programs and a slow host take no part in, and without the
+collector's, which sweeps up after all tests of a process.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 import time
@@ -10,43 +15,64 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LIMIT = 0.5
-"""Seconds below which nobody asks: ten times what is wanted of a machine that does nothing else."""
+"""Seconds of work below which nobody asks: ten times what is wanted of a machine without tracers."""
 SHARE = 1 / 3
 """Part of all that a loop did that one callback may be, however slow the machine and its tracers are."""
+LONGEST_SLEEP = 5.0
+"""Seconds that a callback may stand still: more than a host lets a machine wait, less than a hung call."""
 
 
 class Watchdog:
-    """The longest callback so far, and all of them together, in seconds; and what the longest was."""
+    """The most work of one callback and of all together, and the longest sleep, in seconds; and whose."""
 
     def __init__(self) -> None:
         self.longest = 0.0
         self.total = 0.0
+        self.asleep = 0.0
         self.what = ""
+        self.sleeper = ""
 
-    def note(self, seconds: float, handle: asyncio.Handle) -> None:
-        self.total += seconds
-        if seconds > self.longest:
-            self.longest, self.what = seconds, repr(_subject(handle))
+    def note(self, worked: float, asleep: float, handle: asyncio.Handle) -> None:
+        self.total += worked
+        if worked > self.longest:
+            self.longest, self.what = worked, repr(_subject(handle))
+        if asleep > self.asleep:
+            self.asleep, self.sleeper = asleep, repr(_subject(handle))
 
     def check(self, limit: float = LIMIT) -> None:
-        blocked = self.longest > max(limit, self.total * SHARE)
+        kept_busy = self.longest > max(limit, self.total * SHARE)
         figures = f"{self.longest:.3f} of {self.total:.3f} s"
-        assert not blocked, f"{self.what} kept the event loop busy for {figures}"
+        assert not kept_busy, f"{self.what} kept the event loop busy for {figures}"
+        blocked = self.asleep > LONGEST_SLEEP
+        assert not blocked, f"{self.sleeper} kept the event loop waiting for {self.asleep:.3f} s"
 
 
-class _Waits(threading.local):
-    """How long this thread was ready to run and had no processor.  Source: proc(5), schedstat."""
+class _Thread(threading.local):
+    """What this thread has used and waited for.  Source of the waits: proc(5), schedstat."""
 
     def __init__(self) -> None:
+        self.swept = self.sweep_begun = 0.0
         try:
             self.descriptor = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            self.descriptor = -1  # not everywhere; then such waits count as busy
+            self.descriptor = -1  # not everywhere; then such waits count as sleep
 
-    def seconds(self) -> float:
+    def worked(self) -> float:
+        return time.thread_time() - self.swept
+
+    def queued(self) -> float:
+        """How long it was ready to run and had no processor."""
         if self.descriptor < 0:
             return 0.0
         return int(os.pread(self.descriptor, 100, 0).split()[1]) / 1e9
+
+    def sweep(self, phase: str, facts: dict[str, int]) -> None:
+        """The collector begins or ends; called in the thread that it interrupts."""
+        del facts
+        if phase == "start":
+            self.sweep_begun = time.thread_time()
+        else:
+            self.swept += time.thread_time() - self.sweep_begun
 
     def __del__(self) -> None:
         if self.descriptor >= 0:
@@ -56,18 +82,23 @@ class _Waits(threading.local):
 @contextmanager
 def watching() -> Iterator[Watchdog]:
     """Measure every callback of every loop of this process meanwhile."""
-    watchdog, waits = Watchdog(), _Waits()
+    watchdog, thread = Watchdog(), _Thread()
     run = asyncio.Handle._run
 
     def measured(handle: asyncio.Handle) -> None:
-        begun = time.perf_counter() - waits.seconds()
+        begun, used, queued = time.perf_counter(), time.thread_time(), thread.queued()
+        worked = thread.worked()
         run(handle)
-        watchdog.note(time.perf_counter() - waits.seconds() - begun, handle)
+        elapsed = time.perf_counter() - begun
+        asleep = elapsed - (time.thread_time() - used) - (thread.queued() - queued)
+        watchdog.note(thread.worked() - worked, asleep, handle)
 
     asyncio.Handle._run = measured  # type: ignore[assignment,method-assign]  # every handle runs through here
+    gc.callbacks.append(thread.sweep)
     try:
         yield watchdog
     finally:
+        gc.callbacks.remove(thread.sweep)
         asyncio.Handle._run = run  # type: ignore[method-assign]  # put back what was there
 
 

@@ -155,7 +155,7 @@ async def test_the_journal_says_of_a_stop_who_why_and_what_confirmed(home: Paths
     assert (intent.outcome, outcome.outcome) == ("INTENT", "FAILED")
     assert intent.parameters["reason"] == "emergency stop: smoke"
     assert outcome.parameters["confirmed"] == 83
-    assert outcome.parameters["unconfirmed"] == ["32771"]
+    assert outcome.parameters["unconfirmed"] == ["0x8003"]
     assert outcome.operation_id == intent.operation_id == stop.stop_id
 
 

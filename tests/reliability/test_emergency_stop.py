@@ -101,7 +101,7 @@ async def test_dead_devices_are_named_and_the_living_are_stopped_as_if_they_were
 ) -> None:
     told: list[object] = []
     async with simulated(home, tmp_path, devices=400, faults=[fault.format(share)]) as client:
-        stop = await client.stop(deadline=1.2, report=lambda item: told.append(item.device_id))
+        stop = await client.stop(deadline=3, report=lambda item: told.append(item.device_id))
 
     expected = {device for number, device in enumerate(range(0x8000, 0x8000 + 400), 1) if number % share == 0}
     living = [item for item in stop.confirmations if item.device_id not in expected]

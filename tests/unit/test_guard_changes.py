@@ -13,6 +13,7 @@ from dsmilctl.config.paths import Paths
 from dsmilctl.errors import Conflict, DSMILError, InvalidParameter, NetworkError, RateLimitError
 from dsmilctl.model.audit import AuditRecord
 from dsmilctl.model.operation import OperationStatus, OperationType
+from tests import watchdog
 from tests.rack import WHY, Lab, Rack, order, write
 from tests.watchdog import watching
 
@@ -336,12 +337,26 @@ async def test_a_change_that_is_cancelled_under_way_is_journalled_as_unknown_at_
     )
 
 
-def test_the_watchdog_notices_a_blocked_event_loop() -> None:
+def test_the_watchdog_notices_an_event_loop_that_is_kept_busy() -> None:
+    async def work() -> None:
+        begun = time.thread_time()
+        while time.thread_time() - begun < 0.6:
+            pass
+
+    with watching() as watch:
+        asyncio.run(work())
+
+    with pytest.raises(AssertionError, match="busy for"):
+        watch.check()
+
+
+def test_the_watchdog_notices_an_event_loop_that_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
     async def block() -> None:
         time.sleep(0.6)
 
+    monkeypatch.setattr(watchdog, "LONGEST_SLEEP", 0.5)
     with watching() as watch:
         asyncio.run(block())
 
-    with pytest.raises(AssertionError, match="busy for"):
+    with pytest.raises(AssertionError, match="waiting for"):
         watch.check()
