@@ -44,14 +44,14 @@ def in_path(device_id: str) -> str:
 
 
 def device_id_of(text: str) -> DeviceId:
-    """The device that a path names: decimal or `0x` hex for DSMIL devices, else its name.
+    """The device that a path names: decimal or `0x` hex for DSMIL devices, else its name as of `in_path`.
 
     Raises InvalidParameter for what looks like a number and is none, or is out of bounds.
     """
     lowered = text.lower()
     looks_numeric = lowered.startswith("0x") or lowered.lstrip("+-").isdigit()
     if not looks_numeric or len(text) > LONGEST_NAME:
-        return checked_id(text)
+        return checked_id(text.replace("%2F", "/").replace("%25", "%"))
     try:
         number = int(lowered, 16 if lowered.startswith("0x") else 10)
     except ValueError:
@@ -65,6 +65,6 @@ def checked_id(device_id: DeviceId) -> DeviceId:
         if not 0 <= device_id <= HIGHEST_DEVICE:
             shown = str(device_id)
             raise InvalidParameter(f"device id {shown} is out of bounds", hint=ID_HINT, target=shown)
-    elif not device_id or len(device_id) > LONGEST_NAME or not device_id.isprintable() or "/" in device_id:
+    elif not device_id or len(device_id) > LONGEST_NAME or not device_id.isprintable():
         raise InvalidParameter("malformed device id", hint=ID_HINT, target="device_id")
     return device_id

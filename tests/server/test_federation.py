@@ -7,15 +7,17 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dsmilctl.client.remote.client import DSMILClient
-from dsmilctl.errors import EmergencyStopActive
+from dsmilctl.errors import EmergencyStopActive, NetworkError
 from dsmilctl.model.operation import OperationStatus, OperationType, Request
 from dsmilctl.model.selector import parse_selector
 from dsmilctl.server.tls import Authority
 from tests.commands.shell import Running, Shell
+from tests.drivers.far import far_driver
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "a password of this test"
@@ -52,9 +54,12 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        authority = Authority()
-        self.authority = authority.save(folder)
-        self.certificate, self.key = authority.issue(folder, "server")
+        issuer = Authority()
+        self.authority = issuer.save(folder)
+        self.certificate, self.key = issuer.issue(folder, "server")
+        own, key = issuer.issue(folder, "gateway", hosts=())
+        self.gateway = folder / "gateway-with-key.pem"
+        self.gateway.write_bytes(own.read_bytes() + key.read_bytes())
         _offered(folder / "offered")
         search = f"{ROOT}:{folder / 'offered'}"
         self.shell = Shell(folder, {"PYTHONPATH": search})
@@ -68,11 +73,11 @@ class Site:
         answer = self.shell.run(*line, stdin=PASSWORD)
         assert answer.exit == 0, answer.err
 
-    def start(self, fleet: str, port: int = 0) -> tuple[Running, str]:
+    def start(self, fleet: str, port: int = 0, *options: str) -> tuple[Running, str]:
         """A server over a fleet file, and its address."""
         server = self.shell.start(
             "serve", f"{fleet}.yaml", "--users", f"{fleet}.users", "--port", str(port), "--json",
-            "--tls-cert", str(self.certificate), "--tls-key", str(self.key),
+            "--tls-cert", str(self.certificate), "--tls-key", str(self.key), *options,
         )  # fmt: skip
         line = server.line()
         assert line, server.end(signal.SIGKILL).err
@@ -168,3 +173,27 @@ async def test_a_gateway_reads_writes_and_stops_what_is_behind_another_server(si
                     assert back.value == 0x80000000, back.error
             finally:
                 again.end(signal.SIGKILL)
+
+
+async def test_a_gateway_logs_in_by_certificate_and_by_service_token(site: Site) -> None:
+    (site.folder / "far.yaml").write_text(FAR)
+    add = ("user", "add", "--users", "far.users", "--clearance", "SECRET", "--no-password", "--json")
+    assert site.shell.run(*add, "gateway", "--certificate", "gateway").exit == 0
+    token = site.shell.run(*add, "reader", "--service-token").data["service_token"]
+    server, url = site.start("far", 0, "--client-ca", str(site.authority))
+    try:
+        ways: tuple[dict[str, Any], ...] = (
+            {"certificate": str(site.gateway), "secret": ""},
+            {"secret": "far"},
+        )
+        for options in ways:
+            driver = far_driver(url, username="", ca=str(site.authority), password=token, **options)
+            (device, *_) = await driver.discover()
+            assert device.shown_id == "0x8000"
+            await driver.shutdown()
+        stranger = far_driver(url, username="", secret="far", password=token)
+        with pytest.raises(NetworkError, match="certificate verify failed"):
+            await stranger.discover()
+        await stranger.shutdown()
+    finally:
+        server.end(signal.SIGKILL)
