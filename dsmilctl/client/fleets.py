@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,14 @@ import msgspec
 
 from dsmilctl.config.contexts import Context, DriverUse
 from dsmilctl.config.document import KeyPath
-from dsmilctl.config.paths import paths
+from dsmilctl.config.paths import file_name, paths
 from dsmilctl.config.problem import Problem
 from dsmilctl.drivers.registry import Registry
 from dsmilctl.errors import DSMILError, NotFound, nearest
 from dsmilctl.fleet.fleet_file import FleetDriver, FleetFile, FleetText, read_fleet_text, refuse
+
+LONGEST_KEY = 180
+"""Characters of a fleet's key as a file name: file systems end at 255, and names of files are made of it."""
 
 
 def fleet_context(path: Path, registry: Registry | None = None) -> Context:
@@ -34,8 +38,16 @@ def context_of(fleet: FleetFile, path: Path) -> Context:
         drivers=tuple(DriverUse(entry.driver, dict(entry.options), entry.id) for entry in fleet.devices),
         read_only=fleet.read_only,
         target=str(path),
-        fleet=str(path.resolve()),
+        fleet=_key(path.resolve()),
     )
+
+
+def _key(file: Path) -> str:
+    """What latch, lock and state of a fleet are called: its file, or a digest of too long a name."""
+    place = str(file)
+    if len(file_name(place)) <= LONGEST_KEY:
+        return place
+    return f"{file.stem[:40]}-{hashlib.sha256(place.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
 
 
 def _wrong_options(read: FleetText, registry: Registry) -> Iterator[Problem]:

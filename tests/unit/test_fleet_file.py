@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsmilctl.client.fleets import fleet_context
+from dsmilctl.client.opening import connect_context
 from dsmilctl.config.contexts import DriverUse
 from dsmilctl.config.paths import Paths
 from dsmilctl.drivers.registry import Registry
@@ -215,3 +216,21 @@ def test_a_registry_without_a_driver_leaves_the_reason_to_the_opening(home: Path
     context = fleet_context(write(tmp_path, "version: 2\ndevices: [{id: a, driver: sim}]\n"), Broken())
 
     assert context.drivers == (DriverUse("sim", {}, "a"),)
+
+
+async def test_a_fleet_in_a_very_deep_folder_can_be_stopped_and_stays_stopped(
+    home: Paths, tmp_path: Path
+) -> None:
+    deep = tmp_path / "/".join(["a folder of forty letters and more, ok?"] * 6)
+    deep.mkdir(parents=True)
+    file = write(deep, "version: 2\ndevices: [{id: a, driver: sim, options: {devices: 1}}]\n")
+    beside = write(deep, "version: 2\ndevices: [{id: a, driver: sim, options: {devices: 1}}]\n", "other.yaml")
+
+    async with connect_context(fleet_context(file)) as client:
+        stop = await client.stop(reason="smoke")
+
+    assert (stop.latch_error, stop.unconfirmed) == ("", ())
+    async with connect_context(fleet_context(file)) as again:
+        assert [item.stop_id for item in await again.stops()] == [stop.stop_id]
+    async with connect_context(fleet_context(beside)) as other:
+        assert await other.stops() == []
