@@ -36,7 +36,8 @@ class Idempotency:
     ) -> Response:
         """Run, or give the first answer again; raises Conflict for the same key with another body.
 
-        A failure of the server itself (5xx) is not kept: it may be tried again.
+        A failure of the server itself (5xx) and a refusal are not kept: they may be tried again.  How an
+        operation ended that the device was told of is kept, also when it failed: it must not happen twice.
         """
         if not key.isprintable() or len(key) > LONGEST_KEY:
             raise InvalidParameter("malformed Idempotency-Key", target="Idempotency-Key")
@@ -59,7 +60,8 @@ class Idempotency:
         try:
             response = await run()
         except BaseException as error:
-            self._kept.pop((user, key), None)
+            if not getattr(error, "is_outcome", False):
+                self._kept.pop((user, key), None)
             future.set_exception(error)
             future.exception()  # whoever waits hears it; nobody may be waiting
             raise

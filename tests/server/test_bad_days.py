@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 from dsmilctl.config.paths import Paths
+from dsmilctl.drivers.sim import SimDriver
+from dsmilctl.errors import HardwareError
+from dsmilctl.model.device import Device
 from dsmilctl.server import serve as serving
 from tests.server.doors import LOW, MEDIUM, WHY, Doors, Wall, code, doors, users_file
 from tests.server.served import PATIENCE
@@ -115,6 +118,37 @@ async def test_the_stop_of_one_client_breaks_off_the_bulk_of_another(home: Paths
 
 async def writes_of(server: Doors) -> list[dict[str, Any]]:
     return [item for item in await server.journal() if item["action"] == "device.write"]
+
+
+async def test_a_write_that_went_wrong_is_not_repeated_by_its_key_and_a_refused_one_may_be(
+    home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, why, other = MEDIUM, {"idempotency-key": "shift-17"}, {"idempotency-key": "shift-18"}
+    told, write = [], SimDriver.write
+
+    async def telling(driver: SimDriver, device: Device, *how: Any) -> Any:
+        told.append(device.device_id)
+        if device.device_id == broken:
+            raise HardwareError("the relay did not close", device_id=broken)
+        return await write(driver, device, *how)
+
+    monkeypatch.setattr(SimDriver, "write", telling)
+    async with doors() as server:
+        body = {"operation_type": "WRITE", "operation_data": {"register": "CONFIG", "value": 5}}
+        path = f"/devices/{broken}/operations"
+        first = await server.ask("ada", "POST", path, body, **why)
+        again = await server.ask("ada", "POST", path, body, **why)
+        stop = await server.ask("ada", "POST", "/emergency/stop", {})
+        refused = await server.ask("ada", "POST", f"/devices/{LOW}/operations", body, **other)
+        await server.ask("ada", "POST", "/emergency/release", {"justification": WHY})
+        passed = await server.ask("ada", "POST", f"/devices/{LOW}/operations", body, **other)
+
+    assert code(first) == code(again) == (502, "HARDWARE_ERROR")
+    operation = first.json()["error"]["details"]["operation"]
+    assert again.json()["error"]["details"]["operation"] == operation
+    assert told == [broken, LOW]
+    assert stop.status_code == 200
+    assert (code(refused), passed.status_code) == ((503, "EMERGENCY_STOP"), 200)
 
 
 async def test_anybody_may_stop_any_device_and_a_number_that_is_none_is_said_and_not_latched(

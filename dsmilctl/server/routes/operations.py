@@ -79,6 +79,7 @@ def _finished(answer: OperationAnswer) -> OperationAnswer:
         return answer
     error = error_of(answer.error_code, answer.error, hint=answer.hint, target=str(answer.device_id))
     error.__dict__["details"] = {"operation": msgspec.to_builtins(answer)}  # a client may want all of it
+    error.__dict__["is_outcome"] = True  # of what happened, which no repetition may make happen again
     raise error
 
 
