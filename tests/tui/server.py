@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,10 +33,23 @@ PASSWORDS = {
 DEVICES = (0x8000, 0x8030, 0x8031)
 
 
+class Plant(DeviceSimulator):
+    """A simulator with a policy of its own."""
+
+    policy = ""
+
+    def _assemble(self, folder: Path) -> Any:
+        if self.policy:
+            (folder / "config").mkdir()
+            (folder / "config" / "policy.yaml").write_text(self.policy)
+        return super()._assemble(folder)
+
+
 @asynccontextmanager
-async def plant(**options: Any) -> AsyncIterator[DeviceSimulator]:
+async def plant(policy: str = "", **options: Any) -> AsyncIterator[DeviceSimulator]:
     """A server with three devices, and the context that names it."""
-    far = DeviceSimulator(password_cost=CHEAP, **options)
+    far = Plant(password_cost=CHEAP, **options)
+    far.policy = policy
     for device_id in DEVICES:
         far.add_device(device_id)
     with pytest.MonkeyPatch.context() as patch:

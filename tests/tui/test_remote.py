@@ -16,8 +16,10 @@ from dsmilctl.tui.screens.approvals import ApprovalsPage
 from dsmilctl.tui.screens.change import ChangeDialog
 from dsmilctl.tui.screens.confirm import ConfirmDialog
 from dsmilctl.tui.screens.decision import DecisionDialog
+from dsmilctl.tui.screens.emergency import EmergencyPage
 from dsmilctl.tui.screens.fleet import FleetPage
 from dsmilctl.tui.screens.login import LoginDialog
+from dsmilctl.tui.screens.release import ReleaseDialog
 from dsmilctl.tui.screens.sessions import SessionsPage
 from dsmilctl.tui.stop import Phase
 from dsmilctl.tui.widgets.approvals import ApprovalTable
@@ -219,6 +221,25 @@ async def test_a_write_that_needs_a_second_person_is_asked_for_and_done_once_app
         assert [item.status for item in await second.approvals()] == [ApprovalStatus.USED]
 
 
+async def test_a_release_that_needs_a_second_person_is_asked_for_and_done_once_approved() -> None:
+    policy = "version: 1\napprove_release: true\n"
+    async with plant(policy, approvals=True) as far, person(far, "supervisor") as second:
+        await far.gateway.client.stop(reason="smoke")
+        async with remote_dashboard(user="admin", size=(120, 40)) as pilot:
+            dialog = await open_release(pilot)
+            await until(pilot, lambda: "APPROVAL_REQUIRED" in screen_of(pilot))
+            dialog.part(Button, "ask-second").press()
+            await until(pilot, lambda: not isinstance(pilot.app.screen, ReleaseDialog))
+            (asked,) = await second.approvals("PENDING")
+            await second.decide_approval(asked.approval_id, approve=True, justification="the smoke is gone")
+
+            await pilot.press("escape")
+            await open_release(pilot)
+            await until(pilot, lambda: "Nothing is stopped" in screen_of(pilot))
+
+        assert await far.gateway.client.stops() == []
+
+
 async def test_a_read_only_session_decides_nothing() -> None:
     async with plant(approvals=True) as far, person(far, "admin") as asker:
         await asker.request_approval(critical_write(), justification=WHY)
@@ -306,6 +327,21 @@ async def open_write(pilot: Pilot[int]) -> ChangeDialog:
         dialog.part(Input, name).value = text
     await pilot.pause()
     dialog.part(Button, "plan-button").press()
+    return dialog
+
+
+async def open_release(pilot: Pilot[int]) -> ReleaseDialog:
+    """The dialog of the release, filled in and pressed."""
+    await until(pilot, lambda: bool(app_of(pilot).snapshot.stops))
+    await pilot.press("E")
+    await until(pilot, lambda: isinstance(pilot.app.screen, EmergencyPage))
+    await pilot.press("r")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ReleaseDialog))
+    dialog = pilot.app.screen
+    assert isinstance(dialog, ReleaseDialog)
+    dialog.part(Input, "release-name").value = "plant"
+    dialog.part(Input, "release-why").value = "the smoke is gone"
+    dialog.part(Button, "release").press()
     return dialog
 
 
