@@ -151,6 +151,32 @@ async def test_a_write_that_went_wrong_is_not_repeated_by_its_key_and_a_refused_
     assert (code(refused), passed.status_code) == ((503, "EMERGENCY_STOP"), 200)
 
 
+async def test_who_gives_an_operation_too_little_time_is_told_so_and_a_change_is_not_repeated(
+    home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, key = [], {"idempotency-key": "shift-19"}
+
+    async def hanging(driver: SimDriver, device: Device, *how: Any) -> None:
+        told.append(device.device_id)
+        await asyncio.sleep(PATIENCE)
+
+    monkeypatch.setattr(SimDriver, "write", hanging)
+    async with doors(driver={"faults": [f"slow:0x{LOW:04X}:1.5"]}) as server:
+        read = await server.read("ada", LOW, timeout_ms=50)
+        data = {"register": "CONFIG", "value": 5}
+        body = {"operation_type": "WRITE", "operation_data": data, "timeout_ms": 300}
+        path = f"/devices/{MEDIUM}/operations"
+        first = await server.ask("ada", "POST", path, body, **key)
+        again = await server.ask("ada", "POST", path, body, **key)
+        outcomes = [item["outcome"] for item in await writes_of(server)]
+
+    assert code(read) == code(first) == code(again) == (504, "TIMEOUT")
+    assert "within 50 ms" in read.json()["error"]["message"]
+    assert first.json()["error"]["details"]["device_id"] == MEDIUM
+    assert told == [MEDIUM]
+    assert outcomes == ["UNKNOWN", "INTENT"]
+
+
 async def test_anybody_may_stop_any_device_and_a_number_that_is_none_is_said_and_not_latched(
     home: Paths,
 ) -> None:

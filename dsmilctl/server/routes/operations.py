@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 import msgspec
@@ -50,7 +50,7 @@ async def operate(call: Call) -> OperationAnswer:
     """One operation on one device."""
     wanted: OperationRequest = call.body
     device = await the_device(call)
-    async with within(wanted.timeout_ms):
+    async with in_time(wanted, device):
         if wanted.operation_type == "READ":
             options = BulkOptions(justification=wanted.justification, approval=wanted.approval_id)
             client = await call.gateway.client_for_reads(call.user)
@@ -62,6 +62,24 @@ async def operate(call: Call) -> OperationAnswer:
             request, dry_run=wanted.dry_run, dual_auth=wanted.dual_auth_required
         )
         return _finished(operation_answer(await call.change(request)))
+
+
+@asynccontextmanager
+async def in_time(wanted: OperationRequest, device: Device) -> AsyncGenerator[None]:
+    """Raise OperationTimeout when the time that the client gave is over; of a change it is the outcome."""
+    try:
+        async with within(wanted.timeout_ms):
+            yield
+    except TimeoutError:
+        change = wanted.operation_type != "READ"
+        error = OperationTimeout(
+            f"{wanted.operation_type} on {device.shown_id} was not done within {wanted.timeout_ms} ms"
+            + (": whether it happened is not known" if change else ""),
+            device_id=device.device_id,
+            hint="read the register before it is tried again" if change else "a longer timeout_ms",
+        )
+        error.__dict__["is_outcome"] = change
+        raise error from None
 
 
 def within(timeout_ms: int | None) -> AbstractAsyncContextManager[object]:
