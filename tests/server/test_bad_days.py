@@ -18,6 +18,7 @@ from dsmilctl.drivers.sim import SimDriver
 from dsmilctl.errors import HardwareError
 from dsmilctl.model.device import Device
 from dsmilctl.server import serve as serving
+from dsmilctl.server.routes import emergency
 from tests.server.doors import LOW, MEDIUM, WHY, Doors, Wall, code, doors, users_file
 from tests.server.served import PATIENCE
 
@@ -175,6 +176,18 @@ async def test_who_gives_an_operation_too_little_time_is_told_so_and_a_change_is
     assert first.json()["error"]["details"]["device_id"] == MEDIUM
     assert told == [MEDIUM]
     assert outcomes == ["UNKNOWN", "INTENT"]
+
+
+@pytest.mark.parametrize("deadline", [-5, 1e300])
+async def test_a_stop_with_a_deadline_that_makes_no_sense_is_answered_all_the_same(
+    home: Paths, monkeypatch: pytest.MonkeyPatch, deadline: float
+) -> None:
+    monkeypatch.setattr(emergency, "LONGEST_DEADLINE", 0.5)
+    async with doors(driver={"faults": [f"silent:0x{MEDIUM:04X}"]}) as server:
+        stop = await server.ask("analyst", "POST", "/emergency/stop", {"deadline_s": deadline})
+
+    assert stop.status_code == 200
+    assert stop.json()["unconfirmed"] == [MEDIUM]
 
 
 async def test_anybody_may_stop_any_device_and_a_number_that_is_none_is_said_and_not_latched(

@@ -19,6 +19,8 @@ from dsmilctl.wire.base import Pagination
 from dsmilctl.wire.emergency import EmergencyStatus, Release, Released, StopHistory, StopInfo, StopRequest
 
 DEADLINE = 2.0
+SHORTEST_DEADLINE, LONGEST_DEADLINE = 0.1, 60.0
+"""Seconds; a stop is refused for no deadline, but one beyond these is not taken at its word."""
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +43,8 @@ async def stop(call: Call) -> StopInfo:
 
 async def _stopped(call: Call, wanted: StopRequest, reason: str) -> Stop:
     """The stop: ids that are numbers are latched before anybody is asked which devices there are."""
-    deadline, scope = wanted.deadline_s or DEADLINE, wanted.selector or wanted.scope
+    deadline = min(max(wanted.deadline_s or DEADLINE, SHORTEST_DEADLINE), LONGEST_DEADLINE)
+    scope = wanted.selector or wanted.scope
     ids = tuple(wanted.target_devices)
     if wanted.scope == "SINGLE_DEVICE" and ids and all(isinstance(item, int) for item in ids):
         return await call.client.stop_selected(Selector(scope, ids=ids), reason=reason, deadline=deadline)
