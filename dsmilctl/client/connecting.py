@@ -63,9 +63,7 @@ def prepare(
         from dsmilctl.client.remote.opening import open_remote
 
         chosen = settings or _load_settings()
-        return partial(
-            open_remote, found, read_only=read_only, timeout=timeout, settings=chosen, clock=clock
-        )
+        return partial(open_remote, found, read_only=read_only, timeout=timeout, settings=chosen, clock=clock)
     from dsmilctl.client.opening import opening
 
     if found.file:
