@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +15,7 @@ from dsmilctl.commands.values import free_value
 from dsmilctl.config.contexts import (
     Context,
     DriverUse,
+    Server,
     add_context,
     contexts,
     current_name,
@@ -23,7 +25,7 @@ from dsmilctl.config.contexts import (
     remove_context,
     use_context,
 )
-from dsmilctl.errors import DSMILError, InvalidParameter
+from dsmilctl.errors import DSMILError, InvalidParameter, UsageError
 from dsmilctl.tables import Column
 
 app = Noun("context")
@@ -83,6 +85,8 @@ def show(
         "fleet": context.fleet,
         "drivers": [msgspec.to_builtins(use) for use in context.drivers],
     }
+    if context.server is not None:
+        row["server"] = msgspec.to_builtins(context.server)
     show_result(row, schema="context.show/1")
 
 
@@ -111,24 +115,45 @@ def previous() -> None:
 @app.command(impact="write")
 def add(
     name: Name,
-    driver: Annotated[str, typer.Option(metavar="NAME", help="the driver that reaches its devices")],
+    url: Annotated[str, typer.Option(metavar="URL", help="the server to talk to")] = "",
+    fleet: Annotated[str, typer.Option(metavar="FILE", help="the fleet file that names its devices")] = "",
+    driver: Annotated[str, typer.Option(metavar="NAME", help="the driver that reaches its devices")] = "",
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="an option of the driver")
     ] = None,
+    ca: Annotated[str, typer.Option(metavar="FILE", help="the authority of the server's certificate")] = "",
+    cert: Annotated[
+        str, typer.Option(metavar="FILE", help="the certificate that shows who one is: .pem or .p12")
+    ] = "",
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="take any certificate, or none at all")
+    ] = False,
     read_only: Annotated[bool, typer.Option("--read-only", help="let no change through, ever")] = False,
 ) -> None:
-    """Add a context over a driver with options of its own.
+    """Add a context: a server, a fleet file, or a driver with options of its own.
 
+    Example: dsmilctl context add plant --url https://plant.example:8443 --ca plant-ca.pem
+    Example: dsmilctl context add hall --fleet hall.yaml
     Example: dsmilctl context add big --driver sim --option devices=10000
     """
-    drivers = (DriverUse(driver, _options(option or [])),)
+    if sum(map(bool, (url, fleet, driver))) != 1:
+        raise UsageError("a context talks to one thing", hint="--url URL, --fleet FILE or --driver NAME")
+    if not url and (ca or cert or insecure):
+        raise UsageError("--ca, --cert and --insecure belong to a server", hint="--url https://host:8443")
+    if option and not driver:
+        raise UsageError("--option belongs to a driver", hint="--driver NAME")
+    server = Server(url=url, ca=_file(ca), certificate=_file(cert), insecure=insecure) if url else None
+    drivers = (DriverUse(driver, _options(option or [])),) if driver else ()
     add_context(
         Context(
             name=name,
+            kind="remote" if url else "local",
             drivers=drivers,
             read_only=read_only,
-            target=f"driver {driver}",
-            fleet=fleet_of(drivers),
+            target=url or fleet or f"driver {driver}",
+            fleet=fleet_of(drivers) if drivers else "",
+            server=server,
+            file=_file(fleet),
         )
     )
     try:
@@ -142,10 +167,20 @@ def add(
 
 async def _open(name: str) -> None:
     """Open a context and close it again: raises where its driver or its options cannot be."""
-    from dsmilctl.client.opening import connect
+    from dsmilctl.client.connecting import connect
 
     async with connect(name):
         pass
+
+
+def _file(name: str) -> str:
+    """The file that a context is to find from any folder; raises InvalidParameter for one that is none."""
+    if not name:
+        return ""
+    file = Path(name).absolute()
+    if not file.is_file():
+        raise InvalidParameter(f"there is no file {file}", hint="name a file that is there", target=name)
+    return str(file)
 
 
 def _options(words: list[str]) -> dict[str, Any]:
@@ -165,7 +200,21 @@ def remove(name: Name) -> None:
 
     Example: dsmilctl context remove big
     """
-    row = context_row(find_context(name))
+    found = find_context(name)
+    row = context_row(found)
+    _forget_login(found)
     remove_context(name)
     _remember()
     show_result(row | {"current": False}, schema="context.remove/1")
+
+
+def _forget_login(context: Context) -> None:
+    """Take the login of a remote context away with it."""
+    if context.server is None:
+        return
+    from dsmilctl.client.remote.opening import login_store
+    from dsmilctl.config.settings import load_settings
+
+    store = login_store(context, load_settings())
+    store.forget()
+    store.keep_service_token("")

@@ -12,9 +12,10 @@ import msgspec
 import typer
 
 from dsmilctl import diagnostics
+from dsmilctl.client.connecting import connect
 from dsmilctl.client.interface import Client
-from dsmilctl.client.opening import connect
 from dsmilctl.clock import SYSTEM
+from dsmilctl.commands.demo_server import tour_of_the_server
 from dsmilctl.commands.execution import execute
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
@@ -49,7 +50,7 @@ class Step(msgspec.Struct, frozen=True):
 def demo(
     seconds: Annotated[float, typer.Option(metavar="N", min=0.1, help="how long to follow readings")] = 2.0,
 ) -> None:
-    """Take a tour: this machine's sensors and 84 simulated devices, in a folder that is thrown away.
+    """Take a tour: this machine's sensors, simulated devices and a server, in a folder that is thrown away.
 
     Ends with a summary of what was really done; on a terminal the dashboard opens after it.
 
@@ -98,7 +99,7 @@ async def _tour(seconds: float) -> list[dict[str, Any]]:
         rows.append({"step": step.name, "result": result, "ms": elapsed, "command": step.command})
         if diagnostics.is_terminal():
             diagnostics.say(f"✓ {step.name}: {result}")
-    return rows
+    return rows + await tour_of_the_server(seconds)
 
 
 async def _sensors(client: Client, seconds: float) -> str:

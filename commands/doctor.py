@@ -118,7 +118,7 @@ def _settings() -> Iterator[Finding]:
         yield Finding("settings", "problem", problem, "dsmilctl config validate")
     if not problems:
         yield Finding("settings", "ok", "no mistakes")
-    for name in ("DSMIL_PASSWORD", "DSMIL_TOKEN"):
+    for name in ("DSMIL_PASSWORD", "DSMIL_TOKEN", "DSMIL_SERVICE_TOKEN"):
         if os.environ.get(name):
             yield Finding(name, "warning", "a secret in the environment is seen by every child process")
 
@@ -154,6 +154,12 @@ def _fleet() -> Iterator[Finding]:
     async def look() -> list[Finding]:
         found: list[Finding] = []
         async with invocation().connect() as client:
+            if client.context.kind == "remote":
+                from dsmilctl.commands.doctor_server import server_findings
+
+                found += await server_findings(client)
+                if any(finding.status == "problem" for finding in found):
+                    return found  # everything else would fail for the same reason
             for name, part in {"drivers": _drivers, "journal": _journal, "context": _health}.items():
                 try:
                     found += await part(client)

@@ -24,8 +24,11 @@ LEVELS = {
 
 @asynccontextmanager
 async def events_logged(client: Client) -> AsyncIterator[None]:
-    """Log the events of a client while this is entered; costs nothing where nobody reads them."""
-    if not LOGGER.isEnabledFor(logging.INFO):
+    """Log the events of a client while this is entered; costs nothing where nobody reads them.
+
+    Those of a server are not asked for: they would take a connection of their own.
+    """
+    if not LOGGER.isEnabledFor(logging.INFO) or client.context.kind == "remote":
         yield
         return
     following = asyncio.create_task(_follow(client.events()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from dsmilctl.commands.signals import Signals
@@ -19,13 +19,17 @@ class _Running:
     limit: asyncio.Timeout | None = None
 
 
-def execute(work: Coroutine[Any, Any, T], deadline: float = 0.0) -> T:
-    """Run a coroutine to its end.
+def execute(
+    work: Coroutine[Any, Any, T],
+    deadline: float = 0.0,
+    make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+) -> T:
+    """Run a coroutine to its end, on a loop of the kind that `make_loop` makes.
 
     Raises OperationTimeout when `deadline` seconds (0: none) are over, and SystemExit with 130, 143 or 129
     after SIGINT, SIGTERM or SIGHUP; in both cases the coroutine was cancelled and has cleaned up.
     """
-    loop = asyncio.new_event_loop()
+    loop = make_loop()
     try:
         task = loop.create_task(_bounded(work, deadline))
         with Signals(loop, task) as signals:

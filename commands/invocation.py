@@ -59,7 +59,7 @@ class Invocation(msgspec.Struct, kw_only=True):
 
     def connect(self, *, despite_errors: bool = False) -> Client:
         """A client on the chosen context, not yet opened."""
-        from dsmilctl.client.opening import connect
+        from dsmilctl.client.connecting import connect
 
         LOGGER.debug("context %s, settings %s", self.context or "as chosen", self.settings)
         client = connect(

@@ -7,22 +7,15 @@ from dsmilctl.errors import UsageError
 
 LOCAL = "contexts here reach their devices with a driver: dsmilctl context add NAME --driver DRIVER"
 WORDS = {
-    "auth": "local contexts know you by the user of this machine",
-    "user": "local contexts know you by the user of this machine",
     "record": "dsmilctl stream devices -o ndjson > FILE keeps readings",
     "backup": "dsmilctl config path shows what to copy",
     "analyze": "dsmilctl stream devices -o csv > FILE makes what other programs read",
     "fleet": LOCAL,
     "profile": LOCAL,
     "alarm": "dsmilctl stream events follows devices that fail",
-    "approval": "a local fleet knows one person only",
-    "serve": "dsmilctl -C sim reaches the simulated devices without a server",
-    "sim serve": "dsmilctl -C sim reaches the simulated devices without a server",
     "driver new": "dsmilctl driver list shows what there is",
     "driver check": "dsmilctl driver list says which driver cannot be used, and why",
     "stream raw": "dsmilctl -vv logs each call of a driver",
-    "context add --url": LOCAL,
-    "context add --fleet": LOCAL,
     "tui --web": "dsmilctl tui opens the dashboard in the terminal",
     "tui --port": "dsmilctl tui opens the dashboard in the terminal",
 }

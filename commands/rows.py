@@ -176,7 +176,16 @@ def operation_row(operation: Operation) -> dict[str, Any]:
         "user": operation.user,
         "timestamp": when(operation.timestamp),
         "duration_ms": round(operation.duration_ms, 3),
-    }
+    } | _elsewhere(operation)
+
+
+def _elsewhere(operation: Operation) -> dict[str, Any]:
+    """What another system calls it, where one carried it out."""
+    reference = operation.reference
+    if reference is None:
+        return {}
+    told = {"system": reference.system, "operation_id": reference.operation_id, "journal": reference.journal}
+    return {"reference": told}
 
 
 def _operation_text(row: Row) -> str:

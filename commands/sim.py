@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from dsmilctl.client.interface import Client
 from dsmilctl.commands.changes import ensure_person
@@ -13,6 +15,38 @@ from dsmilctl.commands.targets import Yes
 from dsmilctl.errors import EmergencyStopActive, InvalidParameter, ReadOnly, Refused
 
 app = Noun("sim")
+
+
+@app.command(impact="write")
+def serve(
+    port: Annotated[int, typer.Option(metavar="P", min=0, max=65535, help="0 takes a free one")] = 8899,
+    devices: Annotated[int, typer.Option(metavar="N", min=1, max=100_000, help="how many")] = 84,
+    layout: Annotated[str, typer.Option(metavar="NAME", help="dense or nibble")] = "dense",
+    seed: Annotated[int, typer.Option(metavar="N", help="another one gives other signals")] = 0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND:SEL[:ARG]", help="silent, slow, flapping, wrong, disconnect"),
+    ] = None,
+    rate_limit: Annotated[bool, typer.Option("--rate-limit/--no-rate-limit", help="as a real server")] = True,
+    approvals: Annotated[
+        bool, typer.Option("--approvals/--no-approvals", help="ask for a second person, as a real server")
+    ] = True,
+    host: Annotated[bool, typer.Option("--host", help="this machine's own sensors, too")] = False,
+    kind: Annotated[str, typer.Option(metavar="KIND", help="dsmil")] = "dsmil",
+) -> None:
+    """Serve simulated devices over the DSMIL API on this machine, with demo accounts, until interrupted.
+
+    A fleet of its own: what happens there does not touch the context `sim`.
+
+    Example: dsmilctl sim serve --port 8899
+    Example: dsmilctl sim serve --devices 1000 --fault silent:0x8004 --no-rate-limit
+    """
+    if kind != "dsmil":
+        raise InvalidParameter(f"no simulator of kind {kind!r}", hint="dsmil", target="--kind")
+    from dsmilctl.commands.serving import serve_simulator
+
+    options = {"devices": devices, "layout": layout, "seed": seed, "faults": list(fault or [])}
+    serve_simulator(port=port, options=options, rate_limit=rate_limit, approvals=approvals, host=host)
 
 
 @app.command(impact="danger")

@@ -9,14 +9,22 @@ import asyncio
 
 import msgspec
 
-from dsmilctl.client.interface import Client
+from dsmilctl.client.interface import Client, ContextInfo
 from dsmilctl.commands.id_ranges import id_ranges
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.rows import STOP_COLUMNS, confirmation_row, stop_row
 from dsmilctl.commands.runner import run_live
 from dsmilctl.commands.times import duration
 from dsmilctl.diagnostics import say, warn
-from dsmilctl.errors import ConfigError, DSMILError, InvalidParameter, StopNotConfirmed
+from dsmilctl.errors import (
+    AuthenticationError,
+    ConfigError,
+    DSMILError,
+    InvalidParameter,
+    OperationTimeout,
+    StopNotConfirmed,
+    Unreachable,
+)
 from dsmilctl.inert import inert
 from dsmilctl.model.device import show_id
 from dsmilctl.model.emergency import Confirmation, Stop
@@ -62,11 +70,16 @@ async def stop_devices(client: Client, options: StopOptions, output: Output) -> 
         result = await client.stop_selected(
             options.selector, reason=options.reason, deadline=options.deadline, report=report.tell
         )
-    except DSMILError as error:
-        error.hint = f"NOTHING WAS STOPPED; without a selector everything is.  {error.hint}".rstrip()
-        raise
     except asyncio.CancelledError:
         await _tell_interrupted(client, report)
+        raise
+    except AuthenticationError as error:
+        error.message = f"NOTHING WAS STOPPED: {error.message}"
+        raise
+    except DSMILError as error:
+        if isinstance(error, Unreachable | OperationTimeout) and client.context.kind == "remote":
+            raise _unconfirmed(error, client.context) from error
+        error.hint = f"NOTHING WAS STOPPED; without a selector everything is.  {error.hint}".rstrip()
         raise
     if lines:
         _sum_up(result, output)
@@ -75,6 +88,12 @@ async def stop_devices(client: Client, options: StopOptions, output: Output) -> 
     if not result.latched:
         warn(f"NOT LATCHED: nothing keeps anybody from changing the devices again: {result.latch_error}")
     return StopNotConfirmed.exit_status if result.unconfirmed or not result.latched else 0
+
+
+def _unconfirmed(error: DSMILError, context: ContextInfo) -> StopNotConfirmed:
+    """A stop of which nobody knows what it did: the server is not there, or does not say it in time."""
+    hint = f"stop the devices by hand; what the server did: dsmilctl -C {context.name} emergency status"
+    return StopNotConfirmed(f"NOTHING IS CONFIRMED: {error.message}", hint=hint, target=context.target)
 
 
 def _which_context(error: ConfigError, name: str) -> ConfigError:

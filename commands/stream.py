@@ -58,6 +58,7 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     type: str = ""
     severity: Severity = Severity.DEBUG
+    transport: str = "auto"
 
 
 @app.command(impact="read")
@@ -68,7 +69,7 @@ def devices(
     count: Count = 0,
     for_: For = "",
     transport: Annotated[
-        str, typer.Option(metavar="KIND", help="auto or poll; ws and sse need a server")
+        str, typer.Option(metavar="KIND", help="auto or poll; on a server also ws and sse")
     ] = "auto",
 ) -> None:
     """Follow readings of devices.
@@ -85,6 +86,7 @@ def devices(
         interval=_interval(interval),
         count=count,
         seconds=duration(for_) if for_ else 0.0,
+        transport=transport,
     )
     run_live(follow_devices, options, default=_default())
 
@@ -102,9 +104,6 @@ def _check_transport(transport: str) -> None:
     if transport not in TRANSPORTS:
         hint = nearest(transport, TRANSPORTS) or f"transports: {', '.join(TRANSPORTS)}"
         raise InvalidParameter(f"no transport {transport!r}", hint=hint, target="--transport")
-    if transport in ("ws", "sse"):
-        message = f"a local context has no transport {transport}"
-        raise InvalidParameter(message, hint="auto or poll", target="--transport")
 
 
 def _default() -> str:
@@ -114,6 +113,7 @@ def _default() -> str:
 
 async def follow_devices(client: Client, options: StreamOptions, output: Output) -> int:
     """Readings as they come, until the count, the time or the reader ends it."""
+    client.choose_transport(options.transport)
     chosen = await client.devices(selector_of(options.selector))
     if not chosen:
         raise DeviceNotFound(f"{options.selector or '@all'} names no device", hint="dsmilctl device list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -23,21 +24,21 @@ def tui(
     Example: dsmilctl -C sim tui
     Example: dsmilctl -C local --read-only tui
     """
+    from dsmilctl.client.connecting import prepare
     from dsmilctl.client.interface import Client
-    from dsmilctl.client.opening import Opening, opening
     from dsmilctl.tui.run import run_dashboard
 
     chosen = invocation()
     # Fixed now: the stop key means the fleet on the screen, whatever somebody chooses elsewhere later.
     name = find_context(chosen.context).name
 
-    known: dict[str, Opening] = {}
+    known: dict[str, Callable[[], Client]] = {}
 
     def open_client(context: str) -> Client:
         # Read once: the stop key must not depend on files that somebody edits while the dashboard runs.
         if context not in known:
-            known[context] = opening(context, read_only=chosen.read_only, timeout=chosen.timeout or None)
-        return known[context].client()
+            known[context] = prepare(context, read_only=chosen.read_only, timeout=chosen.timeout or None)
+        return known[context]()
 
     end_with(
         run_dashboard(

@@ -4,7 +4,7 @@
 # contexts and drivers are read from files that dsmilctl leaves in its cache folder.  What is read there is
 # compared and quoted, never evaluated.
 
-__dsmilctl_nouns='device bulk stream emergency context system driver audit sim config doctor completion tui demo'
+__dsmilctl_nouns='device bulk stream emergency context auth system driver approval audit sim serve user config doctor completion tui demo'
 __dsmilctl_filters='risk=LOW risk=MEDIUM risk=HIGH risk=CRITICAL state=unknown state=discovered state=initialized state=connected state=active state=error state=disconnected quarantined=True quarantined=False'
 
 # The verbs of a noun, nothing for a noun that is a command itself.
@@ -15,10 +15,13 @@ __dsmilctl_verbs() {
     stream) words='devices events' ;;
     emergency) words='stop status history release' ;;
     context) words='list show use previous add remove' ;;
+    auth) words='login logout status whoami refresh sessions token' ;;
     system) words='status capabilities health' ;;
     driver) words='list show enable disable' ;;
+    approval) words='list request approve reject' ;;
     audit) words='log show verify export restart' ;;
-    sim) words='reset' ;;
+    sim) words='serve reset' ;;
+    user) words='add list disable passwd totp' ;;
     config) words='show set validate path' ;;
     completion) words='bash zsh fish' ;;
     *) words= ;;
@@ -29,7 +32,7 @@ __dsmilctl_options() {
   words='-C --context -o --output-format --json --fields --jq --read-only --timeout --deadline --retry --progress -v --verbose --log-file --log-format --debug -h --help'
   case $1 in
     'device list') words="$words --group --risk --status --quarantined" ;;
-    'device read') words="$words --offset --length --watch" ;;
+    'device read') words="$words --offset --length --watch --justification --approval" ;;
     'device write') words="$words --justification --if-value --verify --no-verify --dry-run -y --yes --approval" ;;
     'device configure') words="$words --file --justification --dry-run -y --yes --approval" ;;
     'device activate') words="$words --justification --dry-run -y --yes --approval" ;;
@@ -46,13 +49,26 @@ __dsmilctl_options() {
     'emergency stop') words="$words --reason --deadline" ;;
     'emergency history') words="$words --limit" ;;
     'emergency release') words="$words --justification --confirm --approval" ;;
-    'context add') words="$words --driver --option --read-only" ;;
+    'context add') words="$words --url --fleet --driver --option --ca --cert --insecure --read-only" ;;
+    'auth login') words="$words --password-stdin --mfa --cert --service-token-file" ;;
+    'auth logout') words="$words --session" ;;
     'driver enable') words="$words --reason" ;;
     'driver disable') words="$words --reason" ;;
+    'approval list') words="$words --status" ;;
+    'approval request') words="$words --operation --release --stop-id --justification" ;;
+    'approval approve') words="$words --justification" ;;
+    'approval reject') words="$words --justification" ;;
     'audit log') words="$words --device --since --until --action --outcome --user --limit" ;;
     'audit verify') words="$words --anchor" ;;
     'audit restart') words="$words --reason -y --yes" ;;
+    'sim serve') words="$words --port --devices --layout --seed --fault --rate-limit --no-rate-limit --approvals --no-approvals --host --kind" ;;
     'sim reset') words="$words -y --yes" ;;
+    'serve') words="$words --users --host --port --tls-cert --tls-key --client-ca --settings --insecure" ;;
+    'user add') words="$words --clearance --devices --compartment --person --certificate --service-token --no-password --password-stdin --users" ;;
+    'user list') words="$words --users" ;;
+    'user disable') words="$words --undo --users" ;;
+    'user passwd') words="$words --password-stdin --users" ;;
+    'user totp') words="$words --off --users" ;;
     'config show') words="$words --origin" ;;
     'config set') words="$words --project" ;;
     'doctor') words="$words --bundle" ;;
@@ -77,7 +93,7 @@ __dsmilctl_takes() {
     *' --log-file') ;;
     *' --log-format') ;;
     'device list --group' | 'device list --risk' | 'device list --status') ;;
-    'device read --offset' | 'device read --length' | 'device read --watch') ;;
+    'device read --offset' | 'device read --length' | 'device read --watch' | 'device read --justification' | 'device read --approval') ;;
     'device write --justification' | 'device write --if-value' | 'device write --approval') ;;
     'device configure --file' | 'device configure --justification' | 'device configure --approval') ;;
     'device activate --justification' | 'device activate --approval') ;;
@@ -94,12 +110,25 @@ __dsmilctl_takes() {
     'emergency stop --reason' | 'emergency stop --deadline') ;;
     'emergency history --limit') ;;
     'emergency release --justification' | 'emergency release --confirm' | 'emergency release --approval') ;;
-    'context add --driver' | 'context add --option') ;;
+    'context add --url' | 'context add --fleet' | 'context add --driver' | 'context add --option' | 'context add --ca' | 'context add --cert') ;;
+    'auth login --mfa' | 'auth login --cert' | 'auth login --service-token-file') ;;
+    'auth logout --session') ;;
     'driver enable --reason') ;;
     'driver disable --reason') ;;
+    'approval list --status') ;;
+    'approval request --operation' | 'approval request --stop-id' | 'approval request --justification') ;;
+    'approval approve --justification') ;;
+    'approval reject --justification') ;;
     'audit log --device' | 'audit log --since' | 'audit log --until' | 'audit log --action' | 'audit log --outcome' | 'audit log --user' | 'audit log --limit') ;;
     'audit verify --anchor') ;;
     'audit restart --reason') ;;
+    'sim serve --port' | 'sim serve --devices' | 'sim serve --layout' | 'sim serve --seed' | 'sim serve --fault' | 'sim serve --kind') ;;
+    'serve --users' | 'serve --host' | 'serve --port' | 'serve --tls-cert' | 'serve --tls-key' | 'serve --client-ca' | 'serve --settings') ;;
+    'user add --clearance' | 'user add --devices' | 'user add --compartment' | 'user add --person' | 'user add --certificate' | 'user add --users') ;;
+    'user list --users') ;;
+    'user disable --users') ;;
+    'user passwd --users') ;;
+    'user totp --users') ;;
     'doctor --bundle') ;;
     'demo --seconds') ;;
     *) return 1 ;;
@@ -130,6 +159,8 @@ __dsmilctl_kind() {
     'device read --offset') kind=nothing ;;
     'device read --length') kind=nothing ;;
     'device read --watch') kind=nothing ;;
+    'device read --justification') kind=nothing ;;
+    'device read --approval') kind=nothing ;;
     'device read 1') kind=devices ;;
     'device read +') kind=registers ;;
     'device write --justification') kind=nothing ;;
@@ -207,15 +238,35 @@ __dsmilctl_kind() {
     'emergency release 1') kind=nothing ;;
     'context show 1') kind=contexts ;;
     'context use 1') kind=contexts ;;
+    'context add --url') kind=nothing ;;
+    'context add --fleet') kind=nothing ;;
     'context add --driver') kind=drivers ;;
     'context add --option') kind=nothing ;;
+    'context add --ca') kind=nothing ;;
+    'context add --cert') kind=nothing ;;
     'context add 1') kind=contexts ;;
     'context remove 1') kind=contexts ;;
+    'auth login --mfa') kind=nothing ;;
+    'auth login --cert') kind=nothing ;;
+    'auth login --service-token-file') kind=nothing ;;
+    'auth login 1') kind=nothing ;;
+    'auth logout --session') kind=nothing ;;
     'driver show 1') kind=drivers ;;
     'driver enable --reason') kind=nothing ;;
     'driver enable 1') kind=drivers ;;
     'driver disable --reason') kind=nothing ;;
     'driver disable 1') kind=drivers ;;
+    'approval list --status') kind=choices words='unknown discovered initialized connected active error disconnected' ;;
+    'approval request --operation') kind=nothing ;;
+    'approval request --stop-id') kind=nothing ;;
+    'approval request --justification') kind=nothing ;;
+    'approval request 1') kind=devices ;;
+    'approval request 2') kind=registers ;;
+    'approval request 3') kind=nothing ;;
+    'approval approve --justification') kind=nothing ;;
+    'approval approve 1') kind=nothing ;;
+    'approval reject --justification') kind=nothing ;;
+    'approval reject 1') kind=nothing ;;
     'audit log --device') kind=devices ;;
     'audit log --since') kind=nothing ;;
     'audit log --until') kind=nothing ;;
@@ -227,6 +278,34 @@ __dsmilctl_kind() {
     'audit verify --anchor') kind=nothing ;;
     'audit export 1') kind=files ;;
     'audit restart --reason') kind=nothing ;;
+    'sim serve --port') kind=nothing ;;
+    'sim serve --devices') kind=nothing ;;
+    'sim serve --layout') kind=nothing ;;
+    'sim serve --seed') kind=nothing ;;
+    'sim serve --fault') kind=nothing ;;
+    'sim serve --kind') kind=nothing ;;
+    'serve --users') kind=nothing ;;
+    'serve --host') kind=nothing ;;
+    'serve --port') kind=nothing ;;
+    'serve --tls-cert') kind=nothing ;;
+    'serve --tls-key') kind=nothing ;;
+    'serve --client-ca') kind=nothing ;;
+    'serve --settings') kind=nothing ;;
+    'serve 1') kind=nothing ;;
+    'user add --clearance') kind=nothing ;;
+    'user add --devices') kind=nothing ;;
+    'user add --compartment') kind=nothing ;;
+    'user add --person') kind=nothing ;;
+    'user add --certificate') kind=nothing ;;
+    'user add --users') kind=nothing ;;
+    'user add 1') kind=nothing ;;
+    'user list --users') kind=nothing ;;
+    'user disable --users') kind=nothing ;;
+    'user disable 1') kind=nothing ;;
+    'user passwd --users') kind=nothing ;;
+    'user passwd 1') kind=nothing ;;
+    'user totp --users') kind=nothing ;;
+    'user totp 1') kind=nothing ;;
     'config set 1') kind=nothing ;;
     'config set 2') kind=nothing ;;
     'config validate 1') kind=files ;;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import Protocol
 
 NANOSECONDS = 1_000_000_000
@@ -41,6 +42,11 @@ def rfc3339(timestamp: int, digits: int = 3) -> str:
     Source: RFC 3339, section 5.6.
     """
     seconds, nanoseconds = divmod(timestamp, NANOSECONDS)
-    fraction = f"{nanoseconds:09d}"[:digits]
+    return f"{_whole_second(seconds)}.{f'{nanoseconds:09d}'[:digits]}Z"
+
+
+@lru_cache(maxsize=64)
+def _whole_second(seconds: int) -> str:
+    """The part before the point, which thousands of readings of one second share."""
     year, month, day, hour, minute, second = time.gmtime(seconds)[:6]
-    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.{fraction}Z"
+    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"

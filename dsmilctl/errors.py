@@ -110,9 +110,13 @@ class JustificationRequired(Refused):
 
 
 class ApprovalRequired(Refused):
-    """The policy asks for a second person."""
+    """The policy asks for a second person; `details["approval_url"]` is where a server takes the request."""
 
     code = "APPROVAL_REQUIRED"
+
+    def __init__(self, message: str, *, hint: str = "", target: str = "", url: str = "") -> None:
+        super().__init__(message, hint=hint, target=target)
+        self.details = {"approval_url": url} if url else {}
 
 
 class RateLimitError(Refused):
@@ -155,9 +159,14 @@ class DeviceNotFound(DeviceError):
 
 
 class DeviceQuarantined(DeviceError):
-    """The device is quarantined."""
+    """The device is quarantined.  Its `error_code` is that of the SDK specification: QUARANTINED."""
 
     code = "DEVICE_QUARANTINED"
+
+    @property
+    def error_code(self) -> str:
+        """`QUARANTINED`, as the SDK specification compares it; `code` is the API's DEVICE_QUARANTINED."""
+        return "QUARANTINED"
 
 
 class HardwareError(DeviceError):
@@ -194,11 +203,43 @@ class AuthenticationError(DSMILError):
     exit_status = 4
 
 
+class TokenExpired(AuthenticationError):
+    """The access token is over; a refresh token may give a new one."""
+
+    code = "TOKEN_EXPIRED"
+
+
+class MfaRequired(AuthenticationError):
+    """A second factor is needed; `details["mfa_methods"]` names the ways."""
+
+    code = "MFA_REQUIRED"
+
+    def __init__(self, message: str, *, methods: tuple[str, ...] = ("totp",), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.details = {"mfa_methods": list(methods)}
+
+
+class AccountLocked(AuthenticationError):
+    """Too many failed logins; `retry_after` is in seconds."""
+
+    code = "ACCOUNT_LOCKED"
+
+    def __init__(self, message: str, *, retry_after: float, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
 class PermissionDenied(DSMILError):
-    """The identity may not do this."""
+    """The identity may not do this; `details` names the clearance that it takes and the one that it has."""
 
     code = "PERMISSION_DENIED"
     exit_status = 4
+
+    def __init__(
+        self, message: str, *, hint: str = "", target: str = "", required: str = "", held: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, target=target)
+        self.details = {"required_clearance": required, "user_clearance": held} if required else {}
 
 
 class Unreachable(DSMILError):
@@ -209,7 +250,9 @@ class Unreachable(DSMILError):
 
 
 class NetworkError(Unreachable):
-    """No connection, or it broke."""
+    """No connection, or it broke.  `unsent` says that nothing can have reached the other side."""
+
+    unsent = False
 
 
 class ProtocolError(Unreachable):
@@ -244,6 +287,18 @@ def kind_of(code: str) -> type[DSMILError]:
 
 LONGEST_NAME = 100
 """Characters of a name that is worth comparing with others."""
+
+
+def error_of(code: str, message: str, *, hint: str = "", target: str = "") -> DSMILError:
+    """The error of that code, as it came over a wire or out of an operation's outcome."""
+    kind = kind_of(code)
+    if kind is RateLimitError:
+        return RateLimitError(message, retry_after=1.0, hint=hint, target=target)
+    if kind is AccountLocked:
+        return AccountLocked(message, retry_after=1.0, hint=hint)
+    if kind is MfaRequired:
+        return MfaRequired(message, hint=hint)
+    return kind(message, hint=hint, target=target)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -16,10 +16,10 @@ from textual.screen import Screen
 
 from dsmilctl.client.interface import Client
 from dsmilctl.clock import SYSTEM, Clock, rfc3339
-from dsmilctl.errors import NetworkError, UsageError
+from dsmilctl.errors import DSMILError, NetworkError, UsageError
 from dsmilctl.model.audit import AuditRecord
 from dsmilctl.model.device import Device
-from dsmilctl.tui import operations, palette
+from dsmilctl.tui import admittance, operations, palette
 from dsmilctl.tui.arming import Arming
 from dsmilctl.tui.command import Command, twin_of
 from dsmilctl.tui.inert import inert
@@ -51,6 +51,9 @@ def load_pages() -> None:
     import_module("plotext")
 
 
+SIDE_PAGES = ("journal", "emergency", "approvals", "sessions", "help")
+"""Pages that lie beside each other: going from one to another leaves the first."""
+
 READ_ONLY_TEXT = "This session is read-only: start the dashboard without --read-only to change anything."
 UNARMED_TEXT = "Writes are off: press a to arm them for a minute, then try again."
 PAGE_TWINS = {
@@ -58,6 +61,8 @@ PAGE_TWINS = {
     "device": "dsmilctl -C {context} device read {device} --watch",
     "journal": "dsmilctl -C {context} audit log",
     "emergency": "dsmilctl -C {context} emergency status",
+    "approvals": "dsmilctl -C {context} approval list",
+    "sessions": "dsmilctl -C {context} auth sessions",
     "help": "dsmilctl --help",
 }
 
@@ -104,6 +109,7 @@ class DashboardApp(App[int]):
         self.stopper = Stopper(self._open_for_stop, self._stop_moved, clock)
         self.progress: StopProgress | None = None
         self._ticked_at = 0.0
+        self.asked_login_for: DSMILError | None = None
         for item in THEMES:
             self.register_theme(item)
         self.theme = theme
@@ -188,6 +194,8 @@ class DashboardApp(App[int]):
         link, store = self.link, self.store
         driver = self._driver
         self.meter.note(driver.written if isinstance(driver, Terminal) else 0)
+        context = link.context if link else None
+        remote = context is not None and context.kind == "remote"
         silent = 0.0
         if store is not None and store.reached_at is not None:
             silent = now - store.reached_at
@@ -196,6 +204,8 @@ class DashboardApp(App[int]):
             now=self.clock.now(),
             monotonic=now,
             context=self.context_name,
+            user=link.identity.user if remote and link and link.identity else "",
+            target=context.target if remote and context else "",
             read_only=self.is_read_only,
             link=link.state if link else LinkState.CONNECTING,
             problem=str(link.problem or "") if link else "",
@@ -206,6 +216,11 @@ class DashboardApp(App[int]):
             stop=self.progress,
             **(store.counts() if store else {}),
         )
+        admittance.ask_once(self)
+
+    def action_log_in(self) -> None:
+        """Log in again, or as somebody else."""
+        admittance.ask_again(self)
 
     @property
     def is_read_only(self) -> bool:
@@ -289,31 +304,34 @@ class DashboardApp(App[int]):
 
     def action_journal(self) -> None:
         """The screen of the journal."""
-        from dsmilctl.tui.screens.journal import JournalPage
-
-        self._go(JournalPage())
+        self._go("journal")
 
     def action_emergency(self) -> None:
         """The screen of the emergency stops."""
-        from dsmilctl.tui.screens.emergency import EmergencyPage
+        self._go("emergency")
 
-        self._go(EmergencyPage())
+    def action_approvals(self) -> None:
+        """The screen of the approvals."""
+        self._go("approvals")
+
+    def action_sessions(self) -> None:
+        """The screen of the sessions."""
+        self._go("sessions")
 
     def action_help(self) -> None:
         """The screen of the help."""
-        from dsmilctl.tui.pages import OWNERS
-        from dsmilctl.tui.screens.help import HelpPage
+        self._go("help")
 
-        self._go(HelpPage({"everywhere": type(self), **OWNERS}))
+    def _go(self, name: str) -> None:
+        from dsmilctl.tui.pages import page_of
 
-    def _go(self, page: Page) -> None:
         here = self.screen
-        if isinstance(here, Page) and here.NAME == page.NAME:
+        if isinstance(here, Page) and name == here.NAME:
             return
-        if isinstance(here, Page) and here.NAME in ("journal", "emergency", "help"):
-            self.switch_screen(page)
+        if isinstance(here, Page) and here.NAME in SIDE_PAGES:
+            self.switch_screen(page_of(name, self))
         else:
-            self.push_screen(page)
+            self.push_screen(page_of(name, self))
 
     def show_record(self, record: AuditRecord) -> None:
         """One record of the journal, whole."""

@@ -13,15 +13,19 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dsmilctl.client.interface import Client, ContextInfo
+from dsmilctl.client.logins import logins_of
 from dsmilctl.clock import Clock
-from dsmilctl.errors import DSMILError, NetworkError
+from dsmilctl.errors import AuthenticationError, DSMILError, NetworkError, PermissionDenied
 from dsmilctl.model.device import Device
 from dsmilctl.model.identity import Identity
 from dsmilctl.model.reading import Batch, Gap
 from dsmilctl.tui.store import FleetStore
+
+if TYPE_CHECKING:
+    from dsmilctl.client.remote.results import AuthResult
 
 LOGGER = logging.getLogger("dsmilctl.tui")
 FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
@@ -36,6 +40,11 @@ class LinkState(StrEnum):
     CONNECTING = "connecting"
     LIVE = "live"
     LOST = "lost"
+    LOGIN = "login"
+
+
+class NewLogin(Exception):
+    """Somebody logged in while the conversation went on: it begins anew, as that person."""
 
 
 class Link:
@@ -62,6 +71,8 @@ class Link:
         self._client: Client | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
+        self._logged_in: Client | None = None
+        self._new_login: asyncio.Event | None = None
         self._again: asyncio.Event | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dsmilctl-link", daemon=True)
@@ -82,15 +93,54 @@ class Link:
         if self._loop is not None and self._again is not None:
             self._loop.call_soon_threadsafe(self._again.set)
 
+    @property
+    def remote(self) -> bool:
+        """Whether a server is behind the context, as far as is known."""
+        return self.context is not None and self.context.kind == "remote"
+
     async def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
         """Put a question to the client in its own thread; raises DSMILError and nothing else."""
-        client, loop = self._client, self._loop
-        if client is None or loop is None:
+        client = self._client
+        if client is None:
             problem = str(self.problem or "the context is not open yet")
-            raise NetworkError(problem, hint="the dashboard keeps trying; ctrl+r tries now")
+            waiting = "the dashboard keeps trying; ctrl+r tries now"
+            raise NetworkError(problem, hint="L logs in" if self.state is LinkState.LOGIN else waiting)
+        return await self._in_thread(question(client))
+
+    async def log_in(self, user: str, password: str, code: str = "") -> AuthResult:
+        """Log in to the server; once that went well the context is opened as that user.
+
+        A refusal is a result.  Raises UsageError for a context on this machine, and NetworkError.
+        """
+        return await self._in_thread(self._try_login(user, password, code))
+
+    async def _try_login(self, user: str, password: str, code: str) -> AuthResult:
+        client = self._open_client()
+        try:
+            logins = logins_of(client)
+            if code:
+                result = await logins.authenticate_mfa(user, password, code, "cli")
+            else:
+                result = await logins.authenticate(user, password, "cli")
+        except BaseException:
+            await client.close()
+            raise
+        if not result.success:
+            await client.close()
+            return result
+        self._logged_in = client
+        if self._new_login is not None and self._again is not None:
+            self._new_login.set()
+            self._again.set()
+        return result
+
+    async def _in_thread(self, question: Awaitable[T]) -> T:
+        loop = self._loop
+        if loop is None:
+            raise NetworkError("the context is not open yet", hint="the dashboard keeps trying")
 
         async def put() -> T:
-            return await question(client)
+            return await question
 
         try:
             return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(put(), loop))
@@ -135,7 +185,8 @@ class Link:
         asyncio.run(self._live())
 
     async def _live(self) -> None:
-        self._loop, self._ending, self._again = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+        self._ending, self._again, self._new_login = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._ready.set()
         work = asyncio.create_task(self._keep_open())
         await self._ending.wait()
@@ -148,8 +199,11 @@ class Link:
         while True:
             begun = self._clock.monotonic()
             try:
-                async with self._open_client() as client:
+                async with self._next_client() as client:
+                    self.context = client.context
                     await self._converse(client)
+            except* NewLogin:
+                self.problem = None
             except* (DSMILError, OSError) as group:
                 self.problem = _first(group)
             except* Exception as group:  # a fault of a driver or of ours must not end the dashboard
@@ -157,9 +211,30 @@ class Link:
                 self.problem = _first(group)
             finally:
                 self._client = None
+            if self._logged_in is not None:
+                delay = FIRST_DELAY
+                continue
+            if isinstance(self.problem, AuthenticationError):
+                await self._wait_for_login()
+                continue
             delay = FIRST_DELAY if self._clock.monotonic() - begun > LONGEST_DELAY else delay
             await self._count_down(delay)
             delay = min(LONGEST_DELAY, delay * 2)
+
+    def _next_client(self) -> Client:
+        """The client that somebody has just logged in with, or a new one."""
+        client, self._logged_in = self._logged_in, None
+        self.state = LinkState.CONNECTING
+        return client or self._open_client()
+
+    async def _wait_for_login(self) -> None:
+        """Ask nothing of a server that does not know who asks: repeating it would lock the account."""
+        assert self._again is not None
+        self.state = LinkState.LOGIN
+        self._again.clear()
+        self._tell()
+        await self._again.wait()
+        self._tell()
 
     async def _count_down(self, delay: float) -> None:
         assert self._again is not None
@@ -173,11 +248,13 @@ class Link:
         self._tell()
 
     async def _converse(self, client: Client) -> None:
+        assert self._new_login is not None
+        self._new_login.clear()
         devices = await client.devices(quarantined=True)
         statuses = await client.statuses(devices)
         store = FleetStore(devices, statuses, self._clock)
         store.take_stops(await client.stops())
-        self.context, self.identity, self.store = client.context, client.identity, store
+        self.identity, self.store = client.identity, store
         self._client = client
         self.state, self.problem = LinkState.LIVE, None
         _settle_memory()
@@ -187,6 +264,11 @@ class Link:
             tasks.create_task(self._follow_events(client, store))
             tasks.create_task(self._follow_stops(client, store))
             tasks.create_task(self._follow_states(client, store))
+            tasks.create_task(self._follow_login(self._new_login))
+
+    async def _follow_login(self, new_login: asyncio.Event) -> None:
+        await new_login.wait()
+        raise NewLogin
 
     async def _follow_readings(self, client: Client, store: FleetStore) -> None:
         polled = [device for device, keys in zip(store.devices, store.keys, strict=True) if keys]
@@ -207,6 +289,12 @@ class Link:
         raise NetworkError("the stream of readings ended", hint="the dashboard opens it again by itself")
 
     async def _follow_events(self, client: Client, store: FleetStore) -> None:
+        try:
+            await self._take_events(client, store)
+        except PermissionDenied as error:
+            LOGGER.info("no events for this user: %s", error)  # what they would tell is found by asking
+
+    async def _take_events(self, client: Client, store: FleetStore) -> None:
         async for item in client.events():
             if isinstance(item, Gap):
                 store.take_statuses(await client.statuses(store.devices))

@@ -2,15 +2,70 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
 from dsmilctl.errors import DSMILError
+from dsmilctl.model.approval import Approval
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
 from dsmilctl.model.device import DeviceStatus
 from dsmilctl.model.emergency import Stop
 from dsmilctl.model.operation import Operation
 from dsmilctl.model.reading import Batch
 from dsmilctl.tui.stop import StopProgress
+
+if TYPE_CHECKING:
+    from dsmilctl.client.remote.results import AuthResult
+    from dsmilctl.wire.auth import Session
+
+
+class LoggedIn(Message):
+    """Somebody tried to log in."""
+
+    def __init__(self, result: AuthResult) -> None:
+        super().__init__()
+        self.result = result
+
+
+class SessionsRead(Message):
+    """The sessions of this user."""
+
+    def __init__(self, sessions: list[Session]) -> None:
+        super().__init__()
+        self.sessions = sessions
+
+    def can_replace(self, message: Message) -> bool:
+        """The newest list is the one to show."""
+        return isinstance(message, SessionsRead)
+
+
+class ApprovalsRead(Message):
+    """The approvals that this user may see."""
+
+    def __init__(self, approvals: list[Approval]) -> None:
+        super().__init__()
+        self.approvals = approvals
+
+    def can_replace(self, message: Message) -> bool:
+        """The newest list is the one to show."""
+        return isinstance(message, ApprovalsRead)
+
+
+class Asked(Message):
+    """A second person was asked for an approval."""
+
+    def __init__(self, approval: Approval) -> None:
+        super().__init__()
+        self.approval = approval
+
+
+class Decided(Message):
+    """An approval was approved or rejected."""
+
+    def __init__(self, approval: Approval) -> None:
+        super().__init__()
+        self.approval = approval
 
 
 class Ticked(Message):

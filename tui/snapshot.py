@@ -12,7 +12,8 @@ from dsmilctl.tui.stop import StopProgress
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The dashboard at one moment.
 
-    `number` rises by one; `now` is in nanoseconds UTC; `silent_for` are the seconds since anything was heard
+    `user` is who is logged in to the server `target`, both empty on this machine.  `number` rises by one;
+    `now` is in nanoseconds UTC; `silent_for` are the seconds since anything was heard
     when that is too long; `retry_in` the seconds until the context is opened again; `armed_for` the seconds
     for which writes are armed; `changed` the rows of the fleet that moved since the snapshot before.
     """
@@ -21,6 +22,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     now: int = 0
     monotonic: float = 0.0
     context: str = ""
+    user: str = ""
+    target: str = ""
     read_only: bool = False
     link: LinkState = LinkState.CONNECTING
     problem: str = ""

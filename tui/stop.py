@@ -17,6 +17,7 @@ import msgspec
 
 from dsmilctl.client.interface import Client
 from dsmilctl.clock import Clock
+from dsmilctl.errors import AuthenticationError, OperationTimeout, Unreachable
 from dsmilctl.model.device import Device
 from dsmilctl.model.emergency import Confirmation, Stop
 
@@ -120,7 +121,7 @@ class Stopper:
             asyncio.run(self._carry_out(order))
         except Exception as error:  # the screen must hear of it, whatever it was
             LOGGER.exception("the emergency stop failed")
-            self._tell(order, Phase.BROKEN, error=f"{type(error).__name__}: {error}")
+            self._tell(order, Phase.BROKEN, error=broken_text(error))
         finally:
             with self._lock:
                 self._running.pop(order.number, None)
@@ -179,3 +180,12 @@ class Stopper:
                 error=error,
             )
         )
+
+
+def broken_text(error: Exception) -> str:
+    """What went wrong with a stop, and what that means for the devices."""
+    if isinstance(error, Unreachable | OperationTimeout):
+        return f"NOTHING IS CONFIRMED, stop the devices by hand: {error}"
+    if isinstance(error, AuthenticationError):
+        return f"NOTHING WAS STOPPED, log in with L: {error}"
+    return f"{type(error).__name__}: {error}"

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from dsmilctl.client.interface import BulkOptions
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.reads import ReadOptions, read_once
 from dsmilctl.commands.runner import run, run_live
-from dsmilctl.commands.targets import Registers, Targets
+from dsmilctl.commands.targets import Approval, Justification, Registers, Targets
 from dsmilctl.commands.times import duration
 from dsmilctl.errors import InvalidParameter
 from dsmilctl.model.reading import Span
@@ -36,6 +37,8 @@ def read(
             "--watch", metavar="[DURATION]", help="read again every second, or as often: 500ms, 10s"
         ),
     ] = "",
+    justification: Justification = "",
+    approval: Approval = "",
 ) -> None:
     """Read registers of one or many devices.
 
@@ -49,6 +52,7 @@ def read(
         selector=targets,
         registers=tuple(registers or ()),
         span=Span(offset or 0, length or WORD) if asked else None,
+        bulk=BulkOptions(justification=justification, approval=approval),
     )
     if not every:
         run(read_once, options, schema="device.read/1")

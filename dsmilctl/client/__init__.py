@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dsmilctl.client.connecting import connect as connect
     from dsmilctl.client.interface import Client as Client
-    from dsmilctl.client.opening import connect as connect
 
 __all__ = ["Client", "connect"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "connect":
-        from dsmilctl.client.opening import connect
+        from dsmilctl.client.connecting import connect
 
         return connect
     if name == "Client":

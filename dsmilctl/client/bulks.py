@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from dsmilctl.errors import NotFound, StateUnavailable
+from dsmilctl.errors import DSMILError, NotFound, StateUnavailable
 from dsmilctl.guard.files import write_durably
+from dsmilctl.guard.plan import Plan
 from dsmilctl.model.operation import (
     BulkResult,
     Operation,
@@ -38,6 +39,22 @@ def bulk_result(bulk_id: str, operations: Sequence[Operation]) -> BulkResult:
     """The operations of a bulk with their counts."""
     summary = summarize([operation.status for operation in operations])
     return BulkResult(bulk_id, bulk_status(summary), summary, tuple(operations))
+
+
+def denied(request: Request, error: DSMILError, user: str, timestamp: int) -> Operation:
+    """The operation that a request became which no device was found for."""
+    return Operation(
+        operation_id=Plan.new_id(),
+        type=request.type,
+        status=OperationStatus.DENIED,
+        device_id=request.device_id,
+        register=request.register or request.command,
+        error=error.message,
+        error_code=error.code,
+        hint=error.hint,
+        user=user,
+        timestamp=timestamp,
+    )
 
 
 class Bulks:

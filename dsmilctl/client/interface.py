@@ -11,6 +11,8 @@ from typing import Any, Self
 
 import msgspec
 
+from dsmilctl.errors import ApprovalRequired, InvalidParameter
+from dsmilctl.model.approval import Approval
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
 from dsmilctl.model.device import Device, DeviceId, DeviceStatus
 from dsmilctl.model.emergency import Confirmation, Stop
@@ -52,11 +54,14 @@ class BulkOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a bulk runs: `concurrency` 0 is all at once, 1 is one after the other.
 
     `bulk_id` is the name under which the result is kept; without one the client makes one up.
+    `justification` and `approval` are those of a read of a quarantined device.
     """
 
     concurrency: int = 0
     stop_on_error: bool = False
     bulk_id: str = ""
+    justification: str = ""
+    approval: str = ""
 
 
 def new_bulk_id() -> str:
@@ -77,6 +82,14 @@ class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = ""
     user: str = ""
     limit: int = 50
+
+
+def one_person() -> ApprovalRequired:
+    """The refusal of a client that knows no second person."""
+    return ApprovalRequired(
+        "a local fleet knows one person: there is nobody to ask for an approval",
+        hint="put the fleet behind a server: dsmilctl serve FLEET --users FILE",
+    )
 
 
 class Client(ABC):
@@ -174,6 +187,12 @@ class Client(ABC):
         a receiver that is too slow gets a Gap instead of a growing queue.
         """
 
+    def choose_transport(self, kind: str) -> None:
+        """How streams come from now on: auto, ws, sse or poll; raises InvalidParameter for none of them."""
+        if kind not in ("auto", "poll"):
+            message = f"a local context has no transport {kind}"
+            raise InvalidParameter(message, hint="auto or poll", target="--transport")
+
     @abstractmethod
     def events(self) -> AsyncGenerator[Event | Gap, None]:
         """What happens from now on, until the iterator is closed."""
@@ -226,6 +245,24 @@ class Client(ABC):
     @abstractmethod
     async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
         """End one stop, or all of them; returns what was released."""
+
+    async def request_approval(
+        self, request: Request | None, *, justification: str, stop_id: str = ""
+    ) -> Approval:
+        """Ask a second person to let exactly this request through, once.
+
+        Without a request: the release of the emergency stop `stop_id` (empty: of all).  Raises what would
+        refuse the request anyway, and ApprovalRequired where nobody can be asked.
+        """
+        raise one_person()
+
+    async def approvals(self, status: str = "") -> list[Approval]:
+        """The approvals, newest first; of one status (PENDING, APPROVED, REJECTED, USED, EXPIRED) or all."""
+        raise one_person()
+
+    async def decide_approval(self, approval_id: str, *, approve: bool, justification: str = "") -> Approval:
+        """Approve or reject; raises PermissionDenied for whoever asked, NotFound, Conflict."""
+        raise one_person()
 
     @abstractmethod
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from dsmilctl.client.bulks import Bulks, bulk_result
+from dsmilctl.client.bulks import Bulks, bulk_result, denied
 from dsmilctl.client.interface import (
     LIFECYCLE_VERBS,
     BulkOptions,
@@ -18,35 +19,37 @@ from dsmilctl.client.interface import (
     DriverInfo,
     HistoryQuery,
     new_bulk_id,
+    one_person,
 )
+from dsmilctl.client.local_approvals import Consents
 from dsmilctl.client.local_drivers import InstalledDrivers
+from dsmilctl.client.local_guarded import forget_all, records_of, switch_driver
 from dsmilctl.client.local_reads import Reads
 from dsmilctl.client.local_status import FleetStatus
+from dsmilctl.client.local_stops import MOST_LATCHED, LocalStops
 from dsmilctl.client.local_walk import Walk
+from dsmilctl.client.standing import Standing, standing
 from dsmilctl.drivers.managed import Managed
-from dsmilctl.errors import DeviceNotFound, DSMILError, InvalidParameter, nearest
-from dsmilctl.fleet.bus import Listener
+from dsmilctl.errors import DSMILError, InvalidParameter, nearest
+from dsmilctl.fleet.bus import each
 from dsmilctl.fleet.fleet import Fleet
 from dsmilctl.fleet.memory import Memory
-from dsmilctl.guard.driving import crews_of, crews_of_ids, silence
 from dsmilctl.guard.guard import Bulk, Guard, unwatched
 from dsmilctl.guard.holds import Holds
 from dsmilctl.guard.journal import Journal
 from dsmilctl.guard.latch import Latch
-from dsmilctl.guard.plan import Plan
+from dsmilctl.guard.places import Places
 from dsmilctl.guard.settling import Settling
 from dsmilctl.guard.stop import StopControl
+from dsmilctl.model.approval import Approval
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
-from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus, show_id
+from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.model.event import Event
 from dsmilctl.model.identity import Identity
-from dsmilctl.model.operation import BulkResult, Operation, OperationStatus, OperationType, Request
+from dsmilctl.model.operation import BulkResult, Operation, Request
 from dsmilctl.model.reading import Batch, Gap, Reading, Span
 from dsmilctl.model.selector import EVERYTHING, Selector
-
-MOST_LATCHED = 10_000
-"""Ids that a stop latches by their numbers; of wider ranges the devices are looked up first."""
 
 
 class LocalClient(Client):
@@ -67,6 +70,9 @@ class LocalClient(Client):
         bulks: Bulks,
         memory: Memory,
         installed: InstalledDrivers,
+        places: Places,
+        consents: Consents | None,
+        variant: Callable[[Identity, bool], LocalClient],
     ) -> None:
         self.context = context
         self.identity = identity
@@ -80,9 +86,68 @@ class LocalClient(Client):
         self._bulks = bulks
         self._memory = memory
         self._installed = installed
+        self._places = places
+        self._consents = consents
+        self._variant = variant
         self._reads = Reads(fleet, guard)
+        self._stops = LocalStops(fleet, guard, stop_control, identity.user)
         self._remembered: dict[DeviceId, DeviceStatus] | None = None
         self._opened = False
+
+    def for_identity(self, identity: Identity) -> LocalClient:
+        """The same fleet as somebody else meets it: same devices, latch and journal, a guard of its own.
+
+        It is open as long as this client is, and must not be closed itself.
+        """
+        other = self._variant(identity, False)
+        other._opened = True
+        return other
+
+    async def count_request(self) -> None:
+        """Count a request of any kind; raises RateLimitError.  A server asks it of each, but for stops."""
+        await self._guard.admission.count_request()
+
+    @property
+    def allowances(self) -> tuple[int | None, int | None]:
+        """Requests per minute and operations at once of this identity; None is any number."""
+        return self._guard.checks.allowances()
+
+    def operation(self) -> AbstractAsyncContextManager[None]:
+        """An operation that is under way while the block runs; RateLimitError if there are too many."""
+        return self._guard.admission.place(self._places)
+
+    async def for_bulk(self, *, changes: bool, justification: str | None = None) -> LocalClient:
+        """This client for the parts of one bulk, which is judged and counted here, once and as a whole.
+
+        A bulk of reads costs one read; `justification` is the best of changes alone.  Raises the refusal.
+        """
+        admission = self._guard.admission
+        await (admission.begin_bulk(justification) if changes else admission.count_read())
+        if not changes and not self._guard.checks.policy.rates:
+            return self
+        other = self._variant(self.identity, True)
+        other._opened = True
+        return other
+
+    async def request_approval(
+        self, request: Request | None, *, justification: str, stop_id: str = ""
+    ) -> Approval:
+        """Ask a second person, where there is a server to ask through."""
+        if self._consents is None:
+            raise one_person()
+        return await self._consents.request(request, justification, stop_id)
+
+    async def approvals(self, status: str = "") -> list[Approval]:
+        """The approvals of this fleet that this identity may see, newest first."""
+        if self._consents is None:
+            raise one_person()
+        return await self._consents.all(status)
+
+    async def decide_approval(self, approval_id: str, *, approve: bool, justification: str = "") -> Approval:
+        """Approve or reject what somebody else asked for."""
+        if self._consents is None:
+            raise one_person()
+        return await self._consents.decide(approval_id, approve=approve, justification=justification)
 
     async def open(self) -> None:
         """Load the drivers; devices are reached when they are asked for."""
@@ -105,11 +170,18 @@ class LocalClient(Client):
 
     async def devices(self, selector: Selector = EVERYTHING, *, quarantined: bool = False) -> list[Device]:
         """The devices that the selector names."""
-        return await self._fleet.select(selector, quarantined=quarantined)
+        found = await self._fleet.select(selector, quarantined=quarantined)
+        if self.identity.devices is None:
+            return found
+        return [device for device in found if self.identity.may_see(device.device_id)]
 
     async def statuses(self, devices: Sequence[Device]) -> list[DeviceStatus]:
         """The state of each device; of one that this process did not touch, the state last known."""
         return [self._status_of(managed) for managed in await self._fleet.managed_of(devices)]
+
+    async def standings(self, devices: Sequence[Device]) -> list[Standing]:
+        """How each device has fared, and what it takes to do something with it."""
+        return [standing(managed, self._guard.checks) for managed in await self._fleet.managed_of(devices)]
 
     def _status_of(self, managed: Managed) -> DeviceStatus:
         if managed.state is not DeviceState.DISCOVERED or managed.last_seen is not None:
@@ -170,18 +242,7 @@ class LocalClient(Client):
         try:
             await self._fleet.managed(request.device_id)
         except DSMILError as error:
-            return Operation(
-                operation_id=Plan.new_id(),
-                type=request.type,
-                status=OperationStatus.DENIED,
-                device_id=request.device_id,
-                register=request.register or request.command,
-                error=error.message,
-                error_code=error.code,
-                hint=error.hint,
-                user=self.identity.user,
-                timestamp=self._fleet.clock.now(),
-            )
+            return denied(request, error, self.identity.user, self._fleet.clock.now())
         raise AssertionError(f"{request.device_id} is here after all")
 
     async def _settle(self) -> None:
@@ -213,7 +274,7 @@ class LocalClient(Client):
         chosen = await self._fleet.managed_of(devices)
         walk = Walk(self._fleet, self._guard.checks)
         statuses = await asyncio.gather(*(walk.go(verb, managed) for managed in chosen))
-        await self._guard.record_denied(f"device.{verb}", walk.denied)
+        await self._guard.admission.record_denied(f"device.{verb}", walk.denied)
         return [status or self._status_of(managed) for status, managed in zip(statuses, chosen, strict=True)]
 
     def stream(
@@ -229,7 +290,7 @@ class LocalClient(Client):
 
     def events(self) -> AsyncGenerator[Event | Gap, None]:
         """What happens in this fleet from this call on."""
-        return _each(self._fleet.bus.events.listen())
+        return each(self._fleet.bus.events.listen())
 
     async def stop(
         self,
@@ -241,18 +302,8 @@ class LocalClient(Client):
         report: Callable[[Confirmation], None] | None = None,
     ) -> Stop:
         """Latch, then stop.  Needs no open client; a driver that cannot be loaded is named UNCONFIRMED."""
-        ids = None if devices is None else tuple(device.device_id for device in devices)
-        stop = self._engage(reason, scope, ids)
-        crews = crews_of(self._fleet.parts(), devices)
-        return await self._stop_control.drive(stop, crews, deadline, report or silence)
-
-    def _engage(self, reason: str, scope: str, ids: Sequence[DeviceId] | None) -> Stop:
-        """Put a stop in force, then get ready to drive devices."""
-        stop = self._stop_control.engage(reason or f"ordered by {self.identity.user}", scope, ids)
-        self._guard.break_off()
         self._opened = True
-        self._fleet.load()
-        return stop
+        return await self._stops.of_devices(devices, reason, scope, deadline, report)
 
     async def stop_selected(
         self,
@@ -269,26 +320,14 @@ class LocalClient(Client):
         ids = selector.numbers(MOST_LATCHED)
         if selector.everything or ids is None:
             return await super().stop_selected(selector, reason=reason, deadline=deadline, report=report)
-        begun = self._fleet.clock.monotonic()
-        stop = self._engage(reason, selector.text, ids)
-        finding = asyncio.ensure_future(self.devices(selector, quarantined=True))
-        try:
-            await asyncio.wait((finding,), timeout=deadline)
-            crews = crews_of_ids(self._fleet.parts(), ids)
-            if finding.done() and self._named(finding, stop):
-                crews = crews_of(self._fleet.parts(), finding.result())
-            left = deadline - (self._fleet.clock.monotonic() - begun)
-            return await self._stop_control.drive(stop, crews, max(0.0, left), report or silence)
-        finally:
-            finding.cancel()
+        self._opened = True
 
-    def _named(self, finding: asyncio.Future[list[Device]], stop: Stop) -> bool:
-        """Whether the devices of a stop were found; raises where there are none of that id, and lets go."""
-        error = finding.exception()
-        if isinstance(error, DeviceNotFound) and not self._fleet.absent:
-            self._stop_control.withdraw(stop)
-            raise error
-        return error is None
+        def find() -> Coroutine[Any, Any, list[Device]]:
+            return self._fleet.select(selector, quarantined=True)  # whoever may see them: anybody may stop
+
+        return await self._stops.of_ids(
+            ids, find, reason=reason, scope=selector.text, deadline=deadline, report=report
+        )
 
     async def stops(self) -> list[Stop]:
         """The stops in force, also one that could not be latched on disk."""
@@ -301,27 +340,16 @@ class LocalClient(Client):
     async def require_release(self, stop_id: str = "", *, justification: str, approval: str = "") -> None:
         """Raise what stands in the way of a release."""
         self._stop_control.require_standing(stop_id)
-        await self._guard.require_release(stop_id, justification, approval)
+        await self._guard.admission.require_release(stop_id, justification, approval, use=False)
 
     async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
-        """End one stop, or all; the policy may ask for a justification."""
-        await self._guard.require_release(stop_id, justification, approval)
+        """End one stop, or all; the policy may ask for a justification and for a second person."""
+        await self._guard.admission.require_release(stop_id, justification, approval)
         return await self._stop_control.release(stop_id, justification)
 
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
         """Records of the journal of this user, newest first."""
-        return await asyncio.to_thread(
-            lambda: self._journal.records(
-                limit=query.limit,
-                since=query.since,
-                until=query.until,
-                action=query.action,
-                outcome=query.outcome,
-                user=query.user,
-                target="" if query.device_id is None else show_id(query.device_id),
-                context="" if query.device_id is None else self.context.name,
-            )
-        )
+        return await asyncio.to_thread(records_of, self._journal, query, self.context.name)
 
     async def audit_verify(self, anchor: str = "") -> AuditVerdict:
         """Check the journal's chain."""
@@ -345,31 +373,14 @@ class LocalClient(Client):
         return await self._status.parts_absent(driver)
 
     async def set_driver(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:
-        """Enable or disable a driver; its devices are closed first.
-
-        Guarded and journalled; under an emergency stop none is disabled, for it could not be stopped again.
-        """
-        self._installed.require(name)
-
-        async def switch() -> DriverInfo:
-            if not enabled:
-                await self._fleet.drop(name)
-            return self._installed.switch(name, enabled=enabled, reason=reason)
-
-        action = "driver.enable" if enabled else "driver.disable"
-        parameters: dict[str, object] = {"reason": reason}
-        return await self._guard.administer(
-            action, name, OperationType.CONFIG, parameters, switch, under_stop=enabled
+        """Enable or disable a driver; under an emergency stop none is disabled: it could not be stopped."""
+        return await switch_driver(
+            self._installed, self._fleet, self._guard, name, enabled=enabled, reason=reason
         )
 
     async def forget(self) -> int:
         """Drop what the drivers keep of their devices (what was written to simulated ones), guarded."""
-
-        async def drop() -> int:
-            return sum([await driver.forget() for driver in self._fleet.drivers.values()])
-
-        target = ", ".join(self._fleet.drivers)
-        return await self._guard.administer("driver.forget", target, OperationType.RESET, {}, drop)
+        return await forget_all(self._fleet, self._guard)
 
     @property
     def _status(self) -> FleetStatus:
@@ -386,11 +397,3 @@ class LocalClient(Client):
     async def health(self) -> dict[str, Any]:
         """Whether each part works."""
         return await self._status.health()
-
-
-async def _each(listener: Listener[Event]) -> AsyncGenerator[Event | Gap, None]:
-    try:
-        async for item in listener:
-            yield item
-    finally:
-        listener.close()

@@ -15,6 +15,7 @@ from dsmilctl.fleet.poll import Poll, Target
 from dsmilctl.fleet.registers import registers_of
 from dsmilctl.guard.guard import Guard
 from dsmilctl.model.device import Device
+from dsmilctl.model.operation import Request, read_request
 from dsmilctl.model.reading import Batch, Gap, Quality, Reading, Span
 
 LOGGER = logging.getLogger("dsmilctl.client")
@@ -34,9 +35,10 @@ class Reads:
     ) -> list[Reading]:
         """Readings in the order of the devices; what is refused gives denied readings and is journalled."""
         targets = await self._targets(devices, registers)
-        allowed, denied = self._judge(targets)
+        allowed, denied = self._judge(targets, span, options)
+        await self._open_quarantined(allowed, denied, span, options)
         try:
-            await self._guard.count_read()
+            await self._guard.admission.count_read()
         except RateLimitError as error:
             allowed, denied = [], {managed.device.shown_id: error for managed, _ in targets}
         except StateUnavailable as error:
@@ -46,7 +48,7 @@ class Reads:
             readings = await self._fleet.read(allowed, span=span, concurrency=options.concurrency)
         if not denied:
             return readings
-        await self._guard.record_denied("device.read", denied)
+        await self._guard.admission.record_denied("device.read", denied)
         return self._in_order(targets, readings, denied)
 
     async def _targets(self, devices: Sequence[Device], registers: Sequence[str]) -> list[Target]:
@@ -54,17 +56,34 @@ class Reads:
         managed = await self._fleet.managed_of(devices)
         return list(zip(managed, tables, strict=True))
 
-    def _judge(self, targets: Sequence[Target]) -> tuple[list[Target], dict[str, DSMILError]]:
-        allowed, denied = [], {}
-        permitted = self._guard.checks.may_read()
-        for target in targets:
-            if permitted and not target[0].device.quarantined:
-                allowed.append(target)
-                continue
+    async def _open_quarantined(
+        self, allowed: list[Target], denied: dict[str, DSMILError], span: Span | None, options: BulkOptions
+    ) -> None:
+        """Use up the approvals for quarantined devices; those that are refused go over to `denied`."""
+        for target in [target for target in allowed if target[0].device.quarantined]:
             try:
-                self._guard.checks.read(target[0])
+                await self._guard.admission.open_quarantine(target[0], _request(target, span, options))
             except DSMILError as error:
                 denied[target[0].device.shown_id] = error
+                allowed.remove(target)
+
+    def _judge(
+        self, targets: Sequence[Target], span: Span | None = None, options: BulkOptions | None = None
+    ) -> tuple[list[Target], dict[str, DSMILError]]:
+        allowed, denied = [], {}
+        free = self._guard.checks.reads_freely()
+        for target in targets:
+            quarantined = target[0].device.quarantined
+            if free and not quarantined:
+                allowed.append(target)
+                continue
+            request = _request(target, span, options) if options and quarantined else None
+            try:
+                self._guard.checks.read(target[0], request)
+            except DSMILError as error:
+                denied[target[0].device.shown_id] = error
+            else:
+                allowed.append(target)
         return allowed, denied
 
     def _in_order(
@@ -99,7 +118,7 @@ class Reads:
         """
         targets, denied = self._judge(await self._targets(devices, registers))
         if denied:
-            await self._guard.record_denied("device.read", denied)
+            await self._guard.admission.record_denied("device.read", denied)
         stream: Stream[Batch] = Stream("readings")
         listener = stream.listen(Policy.DROP_OLDEST, QUEUE)
         poll = Poll(
@@ -124,3 +143,15 @@ class Reads:
             await asyncio.wait([polling])
             if not polling.cancelled():
                 polling.exception()  # whoever still listened has seen it
+
+
+def _request(target: Target, span: Span | None, options: BulkOptions) -> Request:
+    """A read as an approval names it."""
+    managed, table = target
+    return read_request(
+        managed.device.device_id,
+        [register.name for register in table],
+        span,
+        justification=options.justification,
+        approval=options.approval,
+    )

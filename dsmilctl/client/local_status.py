@@ -8,6 +8,7 @@ from typing import Any
 
 from dsmilctl.client.interface import ContextInfo
 from dsmilctl.clock import rfc3339
+from dsmilctl.drivers.contract import Driver
 from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import DSMILError
 from dsmilctl.fleet.fleet import Fleet
@@ -62,41 +63,55 @@ class FleetStatus:
             },
             "security_status": {"emergency_stop_active": stopped, "read_only": self._context.read_only},
             "performance_metrics": performance(managed),
-            "drivers": sorted(self._fleet.drivers),
+            "drivers": sorted({driver.name for driver in self._fleet.drivers.values()}),
             "absent": await self._absent(),
         }
 
     async def _absent(self) -> dict[str, str]:
         """Drivers without devices and parts that drivers looked for in vain, each with the reason."""
         absent = {f"driver {name}": error.message for name, error in self._fleet.absent.items()}
-        for name in self._fleet.drivers:
-            absent |= await self.parts_absent(name) or {}
+        for name, driver in self._fleet.drivers.items():
+            absent |= await self._parts(name, driver)
         return absent
 
-    async def parts_absent(self, name: str) -> dict[str, str] | None:
+    async def parts_absent(self, kind: str) -> dict[str, str] | None:
         """Parts that a driver looked for in vain, each with the reason; None where it is not in use."""
-        if name not in self._fleet.drivers:
+        used = {name: driver for name, driver in self._fleet.drivers.items() if driver.name == kind}
+        if not used:
             return None
+        found: dict[str, str] = {}
+        for name, driver in used.items():
+            found |= await self._parts(name, driver)
+        return found
+
+    async def _parts(self, name: str, driver: Driver) -> dict[str, str]:
         try:
             async with asyncio.timeout(self._fleet.deadline):
-                return dict(await self._fleet.drivers[name].absent())
+                return dict(await driver.absent())
         except Exception as error:  # a stranger's driver may fail with anything; the rest is told
             return {f"parts of {name}": str(error) or type(error).__name__}
 
     async def capabilities(self) -> dict[str, Any]:
         """Operations, limits and drivers."""
+        policy, (requests, operations) = self._checks.policy, self._checks.allowances()
         capable = {str(item) for driver in self._fleet.drivers.values() for item in driver.capabilities}
         return {
             "supported_operations": [kind.value for kind in OperationType],
             "driver_capabilities": sorted(capable),
-            "policy": self._checks.policy.name,
+            "policy": policy.name,
             "drivers": {
-                name: {"version": driver.version, "commands": sorted(driver.commands)}
-                for name, driver in sorted(self._fleet.drivers.items())
+                driver.name: {
+                    "version": driver.version,
+                    "capabilities": sorted(map(str, driver.capabilities)),
+                    "commands": list(driver.commands),
+                }
+                for driver in self._fleet.drivers.values()
             },
             "limits": {
                 "deadline_s": self._fleet.deadline,
-                "justification": [self._checks.policy.shortest, self._checks.policy.longest],
+                "justification": [policy.shortest, policy.longest],
+                "requests_per_minute": requests,
+                "concurrent_operations": operations,
             },
         }
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache, lru_cache
 from pathlib import Path
 
 import msgspec
 
 from dsmilctl.client.bulks import Bulks
-from dsmilctl.client.interface import Client, ContextInfo
+from dsmilctl.client.connecting import connect
+from dsmilctl.client.interface import ContextInfo
 from dsmilctl.client.local import LocalClient
+from dsmilctl.client.local_approvals import Consents
 from dsmilctl.client.local_drivers import InstalledDrivers
 from dsmilctl.clock import SYSTEM, Clock
-from dsmilctl.config.contexts import Context, find_context
+from dsmilctl.config.contexts import Context
 from dsmilctl.config.paths import Paths, file_name, paths
+from dsmilctl.config.secrets import Secrets
 from dsmilctl.config.settings import Settings, load_settings
 from dsmilctl.drivers.managed import Reconnect
 from dsmilctl.drivers.registry import Registry
@@ -22,62 +26,65 @@ from dsmilctl.errors import DSMILError
 from dsmilctl.fleet.fleet import DriverSpec, Fleet
 from dsmilctl.fleet.memory import Memory
 from dsmilctl.fleet.switches import Switches
+from dsmilctl.guard.approvals import LIFETIME, Approvals, hash_of
 from dsmilctl.guard.checks import Checks
+from dsmilctl.guard.consent import Consent
 from dsmilctl.guard.evidence import Evidence
 from dsmilctl.guard.guard import Guard
 from dsmilctl.guard.holds import Holds
 from dsmilctl.guard.journal import Journal
 from dsmilctl.guard.latch import Latch
-from dsmilctl.guard.policy import load_policy
+from dsmilctl.guard.places import Places
+from dsmilctl.guard.policy import Policy, load_policy
 from dsmilctl.guard.rates import Rates
 from dsmilctl.guard.settling import Settling
-from dsmilctl.guard.stop import StopControl
+from dsmilctl.guard.stop import StopControl, Unlatched
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.emergency import Stop
 from dsmilctl.model.identity import Identity
 
+__all__ = ["Opening", "Serving", "connect", "connect_context", "local_identity"]
 
-def connect(
-    context: str = "",
+
+def connect_context(
+    found: Context,
     *,
     read_only: bool = False,
     timeout: float | None = None,
     settings: Settings | None = None,
     clock: Clock = SYSTEM,
-    despite_errors: bool = False,
-) -> Client:
-    """A client on a context, not yet opened; without a name on the current one.
+    folders: Paths | None = None,
+    serving: Serving | None = None,
+) -> LocalClient:
+    """A client on a context that is written nowhere: a fleet file, or the fleet of a simulator.
 
-    `read_only` lets no change through, `timeout` is the seconds that one call of a driver may take.
-    Raises NotFound for an unknown context and ConfigError for a wrong configuration, which `despite_errors`
-    does not need to find a built-in context.
+    `folders` sets its journal, latch and state apart from those of the user; `serving` makes it the client
+    of a server: its policy, its buckets, and the approvals of second persons.
     """
     return opening(
-        context,
+        found,
         read_only=read_only,
         timeout=timeout,
         settings=settings,
         clock=clock,
-        despite_errors=despite_errors,
+        folders=folders,
+        serving=serving,
     ).client()
 
 
 def opening(
-    context: str = "",
+    found: Context,
     *,
     read_only: bool = False,
     timeout: float | None = None,
     settings: Settings | None = None,
     clock: Clock = SYSTEM,
-    despite_errors: bool = False,
+    folders: Paths | None = None,
+    serving: Serving | None = None,
 ) -> Opening:
-    """What the context means now, of which clients can be made later, whatever its files say by then.
-
-    Raises NotFound and ConfigError as `connect` does.
-    """
+    """What a context means now, of which clients can be made later, whatever its files say by then."""
     chosen = settings or load_settings()
-    found = find_context(context, despite_errors=despite_errors)
-    folders = paths()
+    folders = folders or paths()
     _make_private(folders.state)
     registry = Registry(folders.entry_point_cache)
     return Opening(
@@ -90,15 +97,52 @@ def opening(
         read_only=read_only or found.read_only or chosen.read_only,
         timeout=timeout or chosen.timeout,
         clock=clock,
+        serving=serving,
     )
 
 
 def _make_private(state: Path) -> None:
-    """Make the state folder before anything below it is made: its parts would leave it open to others."""
+    """Make the state folder, and those above it, before their parts would leave them open to others."""
+    if state.exists():
+        return
+    from dsmilctl.config.private import make_folders
+
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(state)
     except OSError:
         return  # reading goes on without it; what has to be kept says that it cannot be
+
+
+class Serving(msgspec.Struct, frozen=True, kw_only=True):
+    """How a server guards its fleet.
+
+    Without `approvals` a second person is asked for quarantined devices alone; `approval_seconds` is what an
+    approval is good for.
+    """
+
+    rate_limits: bool = True
+    approvals: bool = True
+    approval_seconds: float = LIFETIME
+
+
+MOST_CLIENTS = 2000
+"""Clients of identities that are kept: a server makes one for each session and not for each request."""
+
+
+class _Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What the clients of several identities on one fleet have in common."""
+
+    fleet: Fleet
+    journal: Journal
+    latch: Latch
+    holds: Holds
+    bulks: Bulks
+    memory: Memory
+    policy: Callable[[], tuple[Policy, DSMILError | None]]
+    rates: Rates
+    unlatched: Unlatched
+    places: Places
+    approvals: Approvals | None = None
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,49 +157,102 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool
     timeout: float
     clock: Clock
+    serving: Serving | None = None
 
     def client(self) -> LocalClient:
-        """The client, with everything that stands between it and the devices."""
-        fleet = self.fleet()
+        """The client of the identity that opens the context."""
         name = file_name(self.context.fleet)
+        place = self.folders.runtime / "latch"
+        shared = _Shared(
+            fleet=self.fleet(),
+            journal=Journal(self.folders.journal_folder, self.clock),
+            latch=Latch(self.folders.latch_folder, self.context.fleet, place, self.clock),
+            holds=Holds(self.folders.state / "holds" / f"{name}.lock", self.clock),
+            bulks=Bulks(self.folders.state / "bulks" / name),
+            memory=Memory(self.folders.state / "devices" / f"{name}.json"),
+            policy=self.policy if self.serving is None else cache(self.policy),
+            rates=Rates(self.folders.state / "rates.json" if self.serving is None else None, self.clock),
+            unlatched=Unlatched(),
+            places=Places(),
+            approvals=self.approvals(self.serving, name) if self.serving else None,
+        )
+
+        @lru_cache(MOST_CLIENTS)
+        def variant(identity: Identity, in_bulk: bool) -> LocalClient:
+            return self.client_of(identity, shared, variant, in_bulk=in_bulk)
+
+        return variant(self.identity, False)
+
+    def approvals(self, serving: Serving, name: str) -> Approvals:
+        """The approvals of the context, beside its latch."""
+        folder = self.folders.state / "approvals" / name
+        return Approvals(folder, self.clock, lifetime=serving.approval_seconds)
+
+    def client_of(
+        self,
+        identity: Identity,
+        shared: _Shared,
+        variant: Callable[[Identity, bool], LocalClient],
+        *,
+        in_bulk: bool = False,
+    ) -> LocalClient:
+        """A client with everything that stands between this identity and the devices.
+
+        `in_bulk` is for the parts of a bulk, whose operation was counted as a whole; `variant` makes the
+        clients of others.
+        """
+        fleet = shared.fleet
         announce = fleet.bus.events.send
-        journal = Journal(self.folders.journal_folder, self.clock)
-        evidence = Evidence(journal, self.identity, self.context.name, clock=self.clock, announce=announce)
-        latch = Latch(
-            self.folders.latch_folder, self.context.fleet, self.folders.runtime / "latch", self.clock
-        )
+        evidence = Evidence(shared.journal, identity, self.context.name, clock=self.clock, announce=announce)
         stop_control = StopControl(
-            latch=latch, evidence=evidence, lifecycle=fleet.lifecycle, clock=self.clock, announce=announce
+            latch=shared.latch,
+            evidence=evidence,
+            lifecycle=fleet.lifecycle,
+            clock=self.clock,
+            announce=announce,
+            memory=shared.unlatched,
         )
-        holds = Holds(self.folders.state / "holds" / f"{name}.lock", self.clock)
+        checks = self.checks(identity, stop_control.holding, shared)
+        if in_bulk:
+            checks = checks.in_bulk()
         return LocalClient(
             context=ContextInfo(self.context.name, self.context.kind, self.context.target, self.read_only),
-            identity=self.identity,
+            identity=identity,
             fleet=fleet,
             guard=Guard(
-                checks=self.checks(stop_control.holding),
+                checks=checks,
                 lifecycle=fleet.lifecycle,
                 evidence=evidence,
-                holds=holds,
+                holds=shared.holds,
                 in_force=stop_control.in_force,
                 clock=self.clock,
                 deadline=self.timeout,
             ),
             settling=Settling(fleet.lifecycle, evidence, stop_control.in_force, self.timeout),
             stop_control=stop_control,
-            latch=latch,
-            journal=journal,
-            holds=holds,
-            bulks=Bulks(self.folders.state / "bulks" / name),
-            memory=Memory(self.folders.state / "devices" / f"{name}.json"),
+            latch=shared.latch,
+            journal=shared.journal,
+            holds=shared.holds,
+            bulks=shared.bulks,
+            memory=shared.memory,
             installed=self.installed,
+            places=shared.places,
+            consents=Consents(fleet, checks, evidence, checks.consent) if checks.consent else None,
+            variant=variant,
         )
 
     def fleet(self) -> Fleet:
         """The fleet of the context, not yet opened."""
         state = self.folders.driver_state
+        secrets = Secrets(self.folders.tokens_folder, keyring=self.settings.keyring)
         specs = [
-            DriverSpec(use.driver, use.options, state(self.context.fleet, use.driver))
+            DriverSpec(
+                use.driver,
+                use.options,
+                state(self.context.fleet, use.name or use.driver),
+                name=use.name,
+                secret=secrets.resolve,
+            )
             for use in self.context.drivers
         ]
         wanted = self.settings.reconnect
@@ -168,21 +265,42 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             disabled=self.installed.disabled,
         )
 
-    def checks(self, holding: Callable[[DeviceId], Stop | None]) -> Checks:
+    def checks(
+        self, identity: Identity, holding: Callable[[DeviceId], Stop | None], shared: _Shared
+    ) -> Checks:
         """The guard's checks under the policy of this context."""
-        policy, problem = load_policy(self.folders.policy_file, self.default_policy())
+        policy, problem = shared.policy()
+        consent = None
+        if shared.approvals is not None:
+            epoch = hash_of(policy.without_rates())
+            consent = Consent(approvals=shared.approvals, fleet=self.context.fleet, epoch=epoch)
         return Checks(
             policy=policy,
             policy_problem=problem,
-            identity=self.identity,
+            identity=identity,
             context=self.context.name,
             read_only=self.read_only,
-            rates=Rates(self.folders.state / "rates.json", self.clock),
+            rates=shared.rates,
             holding=holding,
+            consent=consent,
         )
 
+    def policy(self) -> tuple[Policy, DSMILError | None]:
+        """The policy of this context, and why it cannot be used; a server reads it once."""
+        policy, problem = load_policy(self.folders.policy_file, self.default_policy())
+        if self.serving is not None and not self.serving.rate_limits:
+            policy = policy.without_rates()
+        if self.serving is not None and not self.serving.approvals:
+            policy = policy.without_approvals()
+        return policy, problem
+
     def default_policy(self) -> str:
-        """The strictest policy that a driver of the context wants; one that cannot be loaded wants none."""
+        """The server's, or the strictest policy that a driver of the context wants.
+
+        A driver that cannot be loaded wants none.
+        """
+        if self.serving is not None:
+            return "server"
         for use in self.context.drivers:
             try:
                 if self.registry.load(use.driver).policy == "dsmil":

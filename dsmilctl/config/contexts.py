@@ -26,14 +26,31 @@ SIM_OPTIONS = "DSMIL_SIM_OPTIONS"
 
 
 class DriverUse(msgspec.Struct, frozen=True):
-    """One driver of a context with its options, as the driver's own model will check them."""
+    """One driver of a context with its options, as the driver's own model will check them.
+
+    `name` tells several of one driver apart; without one it is the driver's.
+    """
 
     driver: str
     options: dict[str, Any] = {}
+    name: str = ""
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """The server of a remote context.
+
+    `ca` is a file of further authorities, `certificate` one with the client's certificate and key;
+    `insecure` lets its certificate go unverified, or the conversation unencrypted.
+    """
+
+    url: str
+    ca: str = ""
+    certificate: str = ""
+    insecure: bool = False
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """What a command talks to.
+    """What a command talks to: drivers, the devices of a fleet file, or a server.
 
     `target` says it to a reader.  `fleet` is the key of latch, lock and state: contexts over the same drivers
     are the same fleet, whatever they are called and however the options change, so that a stop holds for
@@ -48,6 +65,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     fleet: str = ""
     builtin: bool = False
     description: str = ""
+    server: Server | None = None
+    file: str = ""
 
 
 BUILTIN = {
@@ -83,7 +102,7 @@ class _Choice(msgspec.Struct, frozen=True):
 def contexts() -> list[Context]:
     """Every context, the built-in ones first; raises ConfigError with every error of the contexts file."""
     found = {**BUILTIN, **{context.name: context for context in _written(paths())}}
-    return [_simulated(context) for context in found.values()]
+    return [simulated(context) for context in found.values()]
 
 
 def find_context(name: str = "", *, despite_errors: bool = False) -> Context:
@@ -96,7 +115,7 @@ def find_context(name: str = "", *, despite_errors: bool = False) -> Context:
         known = {context.name: context for context in contexts()}
     except ConfigError:
         if despite_errors and name in BUILTIN:
-            return _simulated(BUILTIN[name])
+            return simulated(BUILTIN[name])
         raise
     if wanted not in known:
         hint = nearest(wanted, known) or "dsmilctl context list shows every context"
@@ -193,7 +212,7 @@ def _written(folders: Paths) -> tuple[Context, ...]:
     return kept.contexts
 
 
-def _simulated(context: Context) -> Context:
+def simulated(context: Context) -> Context:
     """The context with the options that the environment has for the simulator."""
     text = os.environ.get(SIM_OPTIONS, "")
     if not text or not any(use.driver == "sim" for use in context.drivers):

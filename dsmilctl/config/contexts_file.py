@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from dsmilctl.config.contexts import BUILTIN, NAME, Context, DriverUse, fleet_of
+from dsmilctl.config.contexts import BUILTIN, NAME, Context, DriverUse, Server, fleet_of
+from dsmilctl.config.contexts_url import wrong_url
 from dsmilctl.config.document import Document, KeyPath, read_document
 from dsmilctl.config.edit import open_document, with_table, without
 from dsmilctl.config.private import replace_file
@@ -24,8 +25,19 @@ OWN_KEYS = {
     "read_only": bool,
     "fleet": str,
     "description": str,
+    "file": str,
+    "url": str,
+    "ca": str,
+    "certificate": str,
+    "insecure": bool,
 }
 """What a context may say, and the type of it."""
+
+WAYS = ("driver", "drivers", "file", "url")
+"""What a context talks to: one of these says it."""
+
+OF_SERVERS = ("ca", "certificate", "insecure")
+"""What only the context of a server may say."""
 
 BUILTIN_KEYS = {"options": dict, "read_only": bool}
 """What may be said about a context that is always there."""
@@ -88,8 +100,13 @@ def _wrong_context(name: str, body: Mapping[str, Any], path: KeyPath) -> Wrong:
         yield from _wrong_keys(body, path, BUILTIN_KEYS, hint)
         return
     yield from _wrong_keys(body, path, OWN_KEYS)
-    if ("driver" in body) == ("drivers" in body):
-        yield path, f"context {name} should have either driver or drivers", 'driver = "host"'
+    if sum(way in body for way in WAYS) != 1:
+        yield path, f"context {name} should have one of driver, drivers, file and url", 'driver = "host"'
+    if isinstance(body.get("url"), str) and (wrong := wrong_url(body["url"], body.get("insecure") is True)):
+        yield (*path, "url"), *wrong
+    for key in OF_SERVERS:
+        if key in body and "url" not in body:
+            yield (*path, key), f"{key} belongs to the context of a server", 'url = "https://host:8443"'
     if "options" in body and "driver" not in body:
         yield (*path, "options"), "options belong to one driver", "put them into the entries of drivers"
     if isinstance(body.get("fleet"), str) and not re.fullmatch(NAME, body["fleet"]):
@@ -132,6 +149,8 @@ def _context(name: str, body: Mapping[str, Any]) -> Context:
         (use,) = BUILTIN[name].drivers
         own = DriverUse(use.driver, body.get("options", {}))
         return msgspec.structs.replace(BUILTIN[name], drivers=(own,), read_only=read_only)
+    if "url" in body or "file" in body:
+        return _elsewhere(name, body)
     uses = body.get("drivers") or [{"driver": body["driver"], "options": body.get("options", {})}]
     drivers = tuple(_use(use) for use in uses)
     return Context(
@@ -141,6 +160,23 @@ def _context(name: str, body: Mapping[str, Any]) -> Context:
         target=target_of(drivers),
         fleet=body.get("fleet") or fleet_of(drivers),
         description=body.get("description", ""),
+    )
+
+
+def _elsewhere(name: str, body: Mapping[str, Any]) -> Context:
+    """A context whose devices another place names: a fleet file, or a server."""
+    server = None
+    if "url" in body:
+        facts: dict[str, Any] = {key: body[key] for key in ("url", *OF_SERVERS) if key in body}
+        server = Server(**facts)
+    return Context(
+        name=name,
+        kind="remote" if server else "local",
+        read_only=body.get("read_only", False),
+        target=body["url"] if server else body["file"],
+        description=body.get("description", ""),
+        server=server,
+        file=body.get("file", ""),
     )
 
 
@@ -191,8 +227,14 @@ def _body(context: Context) -> dict[str, Any]:
     """What the file says about a context; what goes without saying is left out."""
     uses = [{"driver": use.driver, "options": use.options} for use in context.drivers]
     body: dict[str, Any] = uses[0] if len(uses) == 1 else {"drivers": uses}
+    if context.server is not None:
+        said = msgspec.to_builtins(context.server)
+        body = {key: value for key, value in said.items() if value not in ("", False)}
+    elif context.file:
+        body = {"file": context.file}
     body |= {"read_only": True} if context.read_only else {}
-    body |= {"fleet": context.fleet} if context.fleet not in ("", fleet_of(context.drivers)) else {}
+    apart = context.drivers and context.fleet not in ("", fleet_of(context.drivers))
+    body |= {"fleet": context.fleet} if apart else {}
     return body | ({"description": context.description} if context.description else {})
 
 

@@ -79,9 +79,19 @@ class Paths(msgspec.Struct, frozen=True):
         return self.state / "drivers.json"
 
     @property
+    def users_file(self) -> Path:
+        """Who may come in to a server of this user."""
+        return self.config / "users.json"
+
+    @property
     def tokens_folder(self) -> Path:
         """Where secrets are kept, one file each."""
         return self.state / "tokens"
+
+    @property
+    def login_locks_folder(self) -> Path:
+        """Where the locks are that let one process at a time renew a login."""
+        return self.state / "logins"
 
     @property
     def log_file(self) -> Path:

@@ -18,10 +18,20 @@ NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 """What a file system answers that cannot sync a folder."""
 
 
+def make_folders(folder: Path) -> None:
+    """Make a folder, and those above it that are not there, of mode 0700; raises OSError.
+
+    Path.mkdir would leave those above it open to others.
+    """
+    for place in (*reversed(folder.parents), folder):
+        if not place.exists():
+            place.mkdir(mode=0o700, exist_ok=True)
+
+
 def private_folder(folder: Path) -> Path:
     """Make a folder of mode 0700, or check that the one there is ours alone; raises ConfigError."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folders(folder.parent)
         with suppress(FileExistsError):  # whatever is there is judged next
             folder.mkdir(mode=0o700)
         check_private(folder, folder.lstat())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,23 @@ class Secrets:
         if content is None:
             return None
         secret = content.decode("utf-8", "surrogateescape") or self._from_keyring(name)
+        if secret:
+            redaction.register(secret)
+        return secret
+
+    def resolve(self, reference: str) -> str | None:
+        """The secret that a configuration refers to: a kept one, `env:VARIABLE` or `file:PATH`.
+
+        A file has to be private; the line end behind the secret is no part of it.  None where there is none.
+        """
+        kind, _, place = reference.partition(":")
+        if kind == "env" and place:
+            secret = os.environ.get(place) or None
+        elif kind == "file" and place:
+            content = read_private(Path(place), LARGEST)
+            secret = content.decode("utf-8", "surrogateescape").rstrip("\r\n") if content else None
+        else:
+            return self.get(reference)
         if secret:
             redaction.register(secret)
         return secret

@@ -100,6 +100,9 @@ class Driver:
     policy: ClassVar[str] = "local"
     """Which default policy of the guard its devices want: `local` or `dsmil`."""
 
+    confirms_stops: ClassVar[bool] = False
+    """Whether a safe state that it reports was read back where the device is, so that nobody reads again."""
+
     def __init__(self, options: Any, context: DriverContext) -> None:
         self.settings = options
         self.context = context

@@ -19,9 +19,11 @@ from dsmilctl.drivers.transitions import require
 from dsmilctl.errors import (
     Conflict,
     DeviceBusy,
+    DeviceQuarantined,
     DSMILError,
     HardwareError,
     InvalidParameter,
+    PermissionDenied,
     Refused,
     UsageError,
 )
@@ -36,7 +38,7 @@ T = TypeVar("T")
 Before = Callable[[Device], None]
 Target = tuple[Managed, Sequence[Register]]
 
-NOT_THE_DEVICE = (UsageError, Refused, DeviceBusy, Conflict)
+NOT_THE_DEVICE = (UsageError, Refused, PermissionDenied, DeviceQuarantined, DeviceBusy, Conflict)
 """Errors that tell nothing of the device's health: a wrong question, a refusal, somebody else's turn."""
 
 IN_ONE_TURN = 1000
@@ -212,8 +214,7 @@ class Lifecycle:
         problem = nothing_read(answers)
         if problem is None:
             self._answered(managed, now)
-            managed.statistics.reads += 1
-            managed.statistics.last_latency_ms = latency
+            managed.statistics.answered(latency)
         else:
             self.fail(managed, problem)
         return self._numbering.readings(managed.device, registers, answers, now, latency)

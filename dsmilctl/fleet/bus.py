@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -140,3 +140,12 @@ class Bus:
 def weight(item: object) -> int:
     """How many readings or events an item holds."""
     return len(item.readings) if isinstance(item, Batch) else 1
+
+
+async def each(listener: Listener[T]) -> AsyncGenerator[T | Gap, None]:
+    """What a listener hears, until whoever asks has enough; the listener is closed then."""
+    try:
+        async for item in listener:
+            yield item
+    finally:
+        listener.close()

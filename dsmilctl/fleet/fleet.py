@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dsmilctl.clock import SYSTEM, Clock
-from dsmilctl.drivers.contract import Driver, DriverContext
+from dsmilctl.drivers.contract import Driver, DriverContext, no_secret
 from dsmilctl.drivers.lifecycle import DEADLINE, Lifecycle
 from dsmilctl.drivers.managed import Managed, Reconnect
 from dsmilctl.drivers.registry import Registry
@@ -43,11 +43,22 @@ MOST_COMPARED = 2000
 
 
 class DriverSpec(msgspec.Struct, frozen=True):
-    """A driver of a fleet, its options, and the folder where it may keep state."""
+    """A driver of a fleet, its options, and the folder where it may keep state.
+
+    `name` tells several of one driver apart, such as one for each server; without one it is the driver's.
+    `secret` finds what the options only refer to.
+    """
 
     driver: str
     options: Mapping[str, Any]
     state_folder: Path
+    name: str = ""
+    secret: Callable[[str], str | None] = no_secret
+
+    @property
+    def key(self) -> str:
+        """What this driver is called within its fleet."""
+        return self.name or self.driver
 
 
 class Fleet:
@@ -91,9 +102,9 @@ class Fleet:
         except StateUnavailable as error:
             problems.append(error)
         for spec in self._specs:
-            name = spec.driver
-            if name in switched_off:
-                self.absent[name] = _switched_off(name, switched_off[name])
+            name = spec.key
+            if spec.driver in switched_off:
+                self.absent[name] = _switched_off(spec.driver, switched_off[spec.driver])
             elif name not in self.drivers:
                 try:
                     self.drivers[name] = self._make(spec)
@@ -115,9 +126,9 @@ class Fleet:
             raise ConfigError(
                 message, hint=f"options of {spec.driver}: {known}", target=spec.driver
             ) from error
-        logger = logging.getLogger(f"dsmilctl.drivers.{spec.driver}")
+        logger = logging.getLogger(f"dsmilctl.drivers.{spec.key}")
         try:
-            driver = kind(options, DriverContext(spec.state_folder, self.clock, logger))
+            driver = kind(options, DriverContext(spec.state_folder, self.clock, logger, spec.secret))
             if logger.isEnabledFor(logging.DEBUG):
                 from dsmilctl.drivers.traced import trace
 
@@ -178,7 +189,7 @@ class Fleet:
             for managed in self._found.get(name, ()):
                 device = managed.device
                 if device.device_id in devices:
-                    other = devices[device.device_id].driver.name
+                    other = self._called(devices[device.device_id].driver)
                     message = f"{device.shown_id} is offered by {other} and by {name}"
                     raise Conflict(message, device_id=device.device_id, hint="give one of them another id")
                 devices[device.device_id] = managed
@@ -188,8 +199,16 @@ class Fleet:
         """The devices of one driver; the first call asks it.  Raises NetworkError or HardwareError."""
         async with self._finding.setdefault(name, asyncio.Lock()):
             if name not in self._found:
-                self._found[name] = self._manage(self.drivers[name], await self._discover(name))
+                self._found[name] = self._manage(name, await self._discover(name))
         return self._found[name]
+
+    def part_of(self, device: Device) -> str:
+        """What the driver that brought a device is called within this fleet."""
+        managed = (self._devices or {}).get(device.device_id)
+        return self._called(managed.driver) if managed else device.driver
+
+    def _called(self, driver: Driver) -> str:
+        return next((name for name, item in self.drivers.items() if item is driver), driver.name)
 
     async def _discover(self, name: str) -> Sequence[Device]:
         driver = self.drivers[name]
@@ -215,11 +234,9 @@ class Fleet:
         LOGGER.info("driver %s found %d devices", name, len(devices))
         return devices
 
-    def _manage(self, driver: Driver, devices: Sequence[Device]) -> list[Managed]:
-        now, known = (
-            self.clock.now(),
-            {item.device.device_id: item for item in self._found.get(driver.name, ())},
-        )
+    def _manage(self, name: str, devices: Sequence[Device]) -> list[Managed]:
+        driver, now = self.drivers[name], self.clock.now()
+        known = {item.device.device_id: item for item in self._found.get(name, ())}
         managed = []
         for device in devices:
             item = known.get(device.device_id) or Managed(device, driver, now)
@@ -230,21 +247,26 @@ class Fleet:
     async def rescan(self) -> None:
         """Ask every driver again: new devices join, those that are gone are closed and forgotten."""
         before = await self.all()
-        for name, driver in self.drivers.items():
+        for name in self.drivers:
             try:
-                self._found[name] = self._manage(driver, await self._discover(name))
+                self._found[name] = self._manage(name, await self._discover(name))
             except DSMILError as error:
                 LOGGER.warning("%s: its devices stay as they were", error)
         self._devices = self._merged()
         gone = [item for device_id, item in before.items() if device_id not in self._devices]
         await _all_of([self.lifecycle.disconnect(item, self.deadline) for item in gone if item.connected])
 
-    async def drop(self, name: str) -> None:
+    async def drop(self, driver: str) -> None:
         """Close the devices of a driver, and the driver; they are gone from this fleet."""
+        for spec in self._specs:
+            if spec.driver == driver:
+                await self._drop(spec.key)
+
+    async def _drop(self, name: str) -> None:
         driver, found = self.drivers.pop(name, None), self._found.pop(name, [])
         if driver is None:
             return
-        self.absent[name] = _switched_off(name, "")
+        self.absent[name] = _switched_off(driver.name, "")
         if self._devices is not None:
             self._devices = self._merged()
         await _all_of([self.lifecycle.disconnect(item, self.deadline) for item in found if item.connected])
@@ -252,7 +274,7 @@ class Fleet:
 
     def parts(self) -> list[tuple[str, Callable[[], Awaitable[list[Managed]]]]]:
         """Each driver of this fleet with what finds its devices, or raises why the driver is absent."""
-        return [(spec.driver, partial(self._part, spec.driver)) for spec in self._specs]
+        return [(spec.key, partial(self._part, spec.key)) for spec in self._specs]
 
     async def _part(self, name: str) -> list[Managed]:
         if name not in self.drivers:
@@ -262,6 +284,8 @@ class Fleet:
     async def select(self, selector: Selector, *, quarantined: bool = False) -> list[Device]:
         """The devices that a selector names; where it names none, the error says which drivers are absent."""
         devices = await self.all()
+        if (only := selector.only_id) is not None and only in devices:
+            return [devices[only].device]
         known = [managed.device for managed in devices.values()]
 
         def status(device_id: DeviceId) -> DeviceStatus | None:
@@ -311,9 +335,9 @@ class Fleet:
         if span is not None or concurrency:
             return await self._read_singly(wanted, span, concurrency or len(wanted))
         results: list[list[Reading]] = [[] for _ in wanted]
-        groups: dict[str, list[int]] = {}
+        groups: dict[int, list[int]] = {}
         for index, (managed, _) in enumerate(wanted):
-            groups.setdefault(managed.driver.name, []).append(index)
+            groups.setdefault(id(managed.driver), []).append(index)
         answers = await asyncio.gather(
             *(
                 self.lifecycle.read_many([wanted[index] for index in group], deadline=self.deadline)

@@ -38,6 +38,7 @@ class Memory:
         partial = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            partial.touch(mode=0o600)
             partial.write_bytes(msgspec.json.encode(list(statuses.values())))
             partial.replace(self._path)
         except OSError as error:

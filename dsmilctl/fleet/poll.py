@@ -274,10 +274,10 @@ class Poll:
 
 
 def _by_driver(targets: Sequence[Target]) -> list[Group]:
-    groups: dict[str, Group] = {}
+    groups: dict[int, Group] = {}  # a fleet may have several drivers of one name, one for each server or bus
     for target in targets:
         driver = target[0].driver
-        groups.setdefault(driver.name, Group(driver)).targets.append(target)
+        groups.setdefault(id(driver), Group(driver)).targets.append(target)
     for group in groups.values():
         group.questions = [(managed.device, registers) for managed, registers in group.targets]
         group.forget()

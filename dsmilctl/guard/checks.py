@@ -23,12 +23,13 @@ from dsmilctl.errors import (
     ReadOnly,
     StateUnavailable,
 )
+from dsmilctl.guard.consent import Consent
 from dsmilctl.guard.policy import Policy
 from dsmilctl.guard.rates import Bucket, Rates
 from dsmilctl.guard.values import require_operation, writable_register
 from dsmilctl.model.device import Device, DeviceId
 from dsmilctl.model.emergency import Stop
-from dsmilctl.model.identity import Identity
+from dsmilctl.model.identity import Clearance, Identity
 from dsmilctl.model.operation import OperationType, Request
 from dsmilctl.model.register import Register
 
@@ -37,6 +38,8 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     """What the checks know: the policy, who asks, where, and who can say whether a stop is in force.
 
     `policy_problem` says why the policy could not be read: nothing is changed then, and reads go on.
+    `consent` is what a server knows of second persons; a local fleet has none.  With `part_of_bulk` each
+    change is judged as one of a bulk.
     """
 
     policy: Policy
@@ -46,6 +49,13 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     rates: Rates
     holding: Callable[[DeviceId], Stop | None]
     policy_problem: DSMILError | None = None
+    consent: Consent | None = None
+    part_of_bulk: bool = False
+
+    def in_bulk(self) -> Checks:
+        """The checks for the parts of a bulk, which was counted as a whole: devices still count."""
+        policy = msgspec.structs.replace(self.policy, rates={})
+        return msgspec.structs.replace(self, policy=policy, part_of_bulk=True)
 
     def before_device(
         self, managed: Managed, request: Request, stops: Sequence[Stop], *, bulk: bool = False
@@ -54,11 +64,13 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
         device, kind = managed.device, judged_as(managed, request)
         self.under_none_of(stops, device)
         self.writable(device.shown_id)
-        self.quarantine(device)
+        self.quarantine(managed, request)
+        self.authorised(device)
         self.clearance(device.shown_id, kind)
-        self.justification(device, kind, request.justification, bulk=bulk)
-        self.approval(device, kind)
-        self.without_approval(request.approval)
+        self.justification(device, kind, request.justification, bulk=bulk or self.part_of_bulk)
+        self.approval(managed, request, kind)
+        if self.consent is None:
+            self.without_approval(request.approval)
         return self.value(managed, request)
 
     def latch(self, device: Device) -> None:
@@ -81,13 +93,31 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
                 target=target,
             )
 
-    def quarantine(self, device: Device) -> None:
+    def quarantine(self, managed: Managed, request: Request) -> None:
         """Check 3: a quarantined device is neither read nor changed without an approval that names it."""
-        if device.quarantined:
-            raise DeviceQuarantined(
-                f"{device.shown_id} ({device.name}) is quarantined",
-                device_id=device.device_id,
-                hint="quarantined devices need an approval by two persons, which only a server can give",
+        device = managed.device
+        if not device.quarantined:
+            return
+        what = f"{device.shown_id} ({device.name}) is quarantined"
+        if self.consent is None:
+            hint = "quarantined devices need an approval by two persons, which only a server can give"
+            raise _quarantined(device, what, hint)
+        level = self.policy.quarantine
+        if self.policy_problem is not None or self.identity.clearance < Clearance[level]:
+            raise _quarantined(
+                device, f"{what}: it takes clearance {level}", "ask somebody with that clearance"
+            )
+        try:
+            self.consent.check(self.identity, managed, request)
+        except ApprovalRequired as refusal:
+            raise _quarantined(device, f"{what}: {refusal.message}", refusal.hint) from None
+
+    def authorised(self, device: Device) -> None:
+        """Check 4, first half: the device is among those of the identity."""
+        if not self.identity.may_see(device.device_id):
+            raise PermissionDenied(
+                f"{self.identity.user} has no access to {device.shown_id}",
+                hint="ask for the device to be added to your account",
                 target=device.shown_id,
             )
 
@@ -101,18 +131,25 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
                 hint=self.policy_problem.hint or "mend the policy file",
                 target=self.policy_problem.target,
             )
-        level = self.policy.level(kind)
+        self.require_level(f"{kind} on {target}", self.policy.level(kind), kind)
+
+    def require_level(self, what: str, level: Clearance, kind: OperationType) -> None:
+        """Raise PermissionDenied unless the identity has that clearance."""
+        if self.policy_problem is not None and kind is not OperationType.READ:
+            self.clearance(what, kind)
         if self.identity.clearance < level:
             raise PermissionDenied(
-                f"{kind} on {target} needs clearance {level.name}, "
+                f"{what} needs clearance {level.name}, "
                 f"{self.identity.user} has {self.identity.clearance.name}",
                 hint=f"ask somebody whose clearance is {level.name} or higher",
-                target=target,
+                target=what.rpartition(" on ")[2],
+                required=level.name,
+                held=self.identity.clearance.name,
             )
 
     def justification(self, device: Device, kind: OperationType, text: str, *, bulk: bool = False) -> None:
         """Check 5: a justification where the policy asks for one."""
-        asked = device.risk in self.policy.justification.get(kind, ())
+        asked = device.quarantined or device.risk in self.policy.justification.get(kind, ())
         if asked or (bulk and self.policy.justify_bulk):
             what = f"{kind} on {device.shown_id} (risk {device.risk})" if asked else "a bulk of changes"
             self.require_justification(text, what)
@@ -128,14 +165,33 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
                 target="--justification",
             )
 
-    def approval(self, device: Device, kind: OperationType) -> None:
+    def approval(self, managed: Managed, request: Request, kind: OperationType) -> None:
         """Check 6: a second person where the policy asks for one; a local fleet has only one identity."""
-        if device.risk in self.policy.approval.get(kind, ()):
+        device = managed.device
+        if not (request.dual_auth or self.needs_approval(device, kind)):
+            return
+        if self.consent is None:
             raise ApprovalRequired(
                 f"{kind} on {device.shown_id} needs the approval of a second person",
                 hint="a local fleet knows one person only and can take no approval: put it behind a server",
                 target=device.shown_id,
             )
+        self.consent.check(self.identity, managed, request)
+
+    def needs_approval(self, device: Device, kind: OperationType) -> bool:
+        """Whether a second person is needed: a quarantined device, or where the policy asks."""
+        return device.quarantined or device.risk in self.policy.approval.get(kind, ())
+
+    def use_approval(self, managed: Managed, request: Request, kind: OperationType) -> bool:
+        """Checks 3 and 6 once more, where the device is: the approval is still good, and is used up now.
+
+        False where none was needed.
+        """
+        needed = request.dual_auth or self.needs_approval(managed.device, kind)
+        if self.consent is None or not needed:
+            return False
+        self.consent.use(self.identity, managed, request)
+        return True
 
     def without_approval(self, approval: str) -> None:
         """Check 6, the other way round: nothing may look as if somebody had approved of it."""
@@ -173,12 +229,41 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
             keys.append((f"{self.identity.user}/{kind}", bucket))
         if bucket := self.policy.device_rates.get(device.risk):
             keys.append((f"{self.identity.user}/{device.shown_id}", bucket))
-        return keys
+        return keys + self.quarantine_buckets(device)
+
+    def quarantine_buckets(self, device: Device) -> list[tuple[str, Bucket]]:
+        """The bucket of everything that an identity does to quarantined devices."""
+        bucket = self.policy.quarantine_rate if device.quarantined else None
+        return [(f"{self.identity.user}/quarantined", bucket)] if bucket else []
 
     def read_buckets(self) -> list[tuple[str, Bucket]]:
         """The bucket that a read takes one token from, however many devices it is about."""
         bucket = None if self.policy_problem else self.policy.rates.get(OperationType.READ)
         return [(f"{self.identity.user}/{OperationType.READ}", bucket)] if bucket else []
+
+    def request_buckets(self) -> list[tuple[str, Bucket]]:
+        """The buckets of everything that an identity asks for, and of what everybody does."""
+        keys: list[tuple[str, Bucket]] = []
+        if self.policy_problem is None:
+            if bucket := self.policy.request_rate(self.identity.clearance):
+                keys.append((f"{self.identity.user}/requests", bucket))
+            if self.policy.total_rate:
+                keys.append(("everybody", self.policy.total_rate))
+        return keys
+
+    def allowances(self) -> tuple[int | None, int | None]:
+        """Requests per minute and operations at once that the identity may have; None is any number."""
+        if self.policy_problem is not None:
+            return None, None
+        level = self.identity.clearance
+        bucket = self.policy.request_rate(level)
+        requests = None if bucket is None else round(60 * bucket.capacity / bucket.per_seconds)
+        return requests, self.policy.most_at_once(level)
+
+    def bulk_buckets(self) -> list[tuple[str, Bucket]]:
+        """The bucket that a bulk of changes takes one token from."""
+        bucket = self.policy.bulk_rate
+        return [(f"{self.identity.user}/BULK", bucket)] if bucket else []
 
     @staticmethod
     def _take(keys: list[tuple[str, Bucket]], rates: Rates) -> DSMILError | None:
@@ -200,16 +285,29 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
                 hint="try again when that is done, or wait longer for it with --timeout",
             )
 
-    def may_read(self) -> bool:
+    def reads_freely(self) -> bool:
         """Whether check 4 lets every read pass that check 3 lets pass."""
-        return self.policy_problem is not None or (
-            self.identity.clearance >= self.policy.level(OperationType.READ)
+        return self.identity.devices is None and (
+            self.policy_problem is not None
+            or self.identity.clearance >= self.policy.level(OperationType.READ)
         )
 
-    def read(self, managed: Managed) -> None:
-        """What is asked of each device before a read: checks 3 and 4."""
-        self.quarantine(managed.device)
-        self.clearance(managed.device.shown_id, OperationType.READ)
+    def read(self, managed: Managed, request: Request | None = None) -> None:
+        """What is asked of each device before a read: checks 3 to 5.
+
+        Without a request (a stream, a lifecycle verb) nothing opens a quarantined device.
+        """
+        device = managed.device
+        asked = request or Request(device_id=device.device_id, type=OperationType.READ)
+        self.quarantine(managed, asked)
+        self.authorised(device)
+        self.clearance(device.shown_id, OperationType.READ)
+        if device.quarantined:
+            self.justification(device, OperationType.READ, asked.justification)
+
+
+def _quarantined(device: Device, message: str, hint: str) -> DeviceQuarantined:
+    return DeviceQuarantined(message, device_id=device.device_id, hint=hint, target=device.shown_id)
 
 
 def judged_as(managed: Managed, request: Request) -> OperationType:

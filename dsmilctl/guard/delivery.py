@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from dsmilctl.drivers.errand import Errand, sent_on
 from dsmilctl.drivers.lifecycle import Lifecycle
 from dsmilctl.errors import (
     DSMILError,
@@ -44,9 +45,16 @@ class Delivery:
 
     async def carry_out(self, plan: Plan) -> None:
         """Tell the device and read back; what went wrong is in the plan."""
-        device = plan.managed.device
+        device, request = plan.managed.device, plan.request
+        errand = Errand(
+            plan.operation_id,
+            user=self._checks.identity.user,
+            justification=request.justification,
+            approval=request.approval,
+        )
         try:
-            await self.underway.run(device.device_id, self._tell(plan))
+            with sent_on(errand):
+                await self.underway.run(device.device_id, self._tell(plan))
         except BrokenOff as end:
             await self._broken_off(plan, end.stop)
         except DSMILError as error:
@@ -55,6 +63,8 @@ class Delivery:
                 await self._answer_lost(plan, error)
         else:
             await self._answered(plan)
+        finally:
+            plan.reference = errand.reference
 
     async def _tell(self, plan: Plan) -> None:
         managed, request, deadline = plan.managed, plan.request, self._deadline

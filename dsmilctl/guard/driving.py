@@ -61,13 +61,15 @@ def crews_of_ids(parts: Sequence[tuple[str, Find]], ids: Sequence[DeviceId]) -> 
     return [Crew(name, find, frozenset(ids), strangers=len(parts) == 1) for name, find in parts]
 
 
-def crews_of(parts: Sequence[tuple[str, Find]], devices: Sequence[Device] | None) -> list[Crew]:
+def crews_of(
+    parts: Sequence[tuple[str, Find]], devices: Sequence[Device] | None, part_of: Callable[[Device], str]
+) -> list[Crew]:
     """A crew for each driver, or for those alone that have one of the devices."""
     if devices is None:
         return [Crew(name, find) for name, find in parts]
     wanted: dict[str, set[DeviceId]] = {}
     for device in devices:
-        wanted.setdefault(device.driver, set()).add(device.device_id)
+        wanted.setdefault(part_of(device), set()).add(device.device_id)
     crews = [Crew(name, find, frozenset(wanted.pop(name, ()))) for name, find in parts]
     strangers = [Crew(name, partial(_nobody, name), frozenset(ids)) for name, ids in wanted.items()]
     return crews + strangers
@@ -151,6 +153,10 @@ class Driving:
         """Read back what was told; those that do not show their safe state are driven again, each alone."""
         if not devices:
             return
+        if devices[0].driver.confirms_stops:
+            for managed in devices:
+                self._note(managed, StopOutcome.STOPPED, 1)
+            return
         tables: dict[int, tuple[Register, ...]] = {}  # devices of one model share theirs
         for item in devices:
             if id(item.device.registers) not in tables:
@@ -183,6 +189,8 @@ class Driving:
         registers = readable_safe_registers(managed)
         try:
             await self._lifecycle.apply_safe_state(managed, self._left(time))
+            if managed.driver.confirms_stops:
+                return StopOutcome.STOPPED, ""
             readings = await self._lifecycle.read(managed, registers, deadline=self._left(time))
         except OperationTimeout as error:
             return StopOutcome.UNCONFIRMED, error.message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +12,8 @@ import msgspec
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.drivers.lifecycle import Lifecycle
 from dsmilctl.drivers.managed import Managed
-from dsmilctl.errors import DSMILError, ReadOnly, Refused, StateUnavailable
+from dsmilctl.errors import DSMILError, Refused, StateUnavailable
+from dsmilctl.guard.admission import Admission
 from dsmilctl.guard.checks import Checks, judged_as, stopped
 from dsmilctl.guard.delivery import Delivery
 from dsmilctl.guard.evidence import Evidence
@@ -72,6 +73,7 @@ class Guard:
         deadline: float = 2.0,
     ) -> None:
         self.checks = checks
+        self.admission = Admission(checks, evidence)
         self._evidence = evidence
         self._holds = holds
         self._in_force = in_force
@@ -143,33 +145,6 @@ class Guard:
             line = entry(action, target, outcome, known, operation_id=operation_id)
             await asyncio.shield(self._evidence.record_if_possible([line]))
         return result
-
-    async def require_release(self, stop_id: str, justification: str, approval: str = "") -> None:
-        """Raise, and journal, what bars a release: ReadOnly, JustificationRequired, InvalidParameter, …"""
-        try:
-            if self.checks.read_only:
-                message = f"context {self.checks.context} is read-only: nothing was released"
-                raise ReadOnly(message, hint="use a context that is not read-only")
-            self.checks.clearance("the emergency stop", OperationType.RESET)
-            if self.checks.policy.justify_release:
-                self.checks.require_justification(justification, "the release of an emergency stop")
-            self.checks.without_approval(approval)
-        except DSMILError as refusal:
-            await self.record_denied("emergency.release", {stop_id or "all": refusal})
-            raise
-
-    async def count_read(self) -> None:
-        """Check 8 of a read, whether of one device or of thousands; raises RateLimitError."""
-        if keys := self.checks.read_buckets():
-            await asyncio.to_thread(self.checks.rates.take, keys)
-
-    async def record_denied(self, action: str, denied: Mapping[str, DSMILError]) -> None:
-        """Journal what was refused although it changes nothing, by the devices' shown ids."""
-        entries = [
-            self._evidence.entry(action, shown, "DENIED", {"code": error.code}, decision="DENIED")
-            for shown, error in denied.items()
-        ]
-        await self._evidence.record_if_possible(entries)
 
     def _plan(self, managed: Managed, request: Request, bulk: Bulk) -> Plan:
         return Plan(managed, request, judged_as(managed, request), self._clock, bulk.bulk_id)

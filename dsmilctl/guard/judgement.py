@@ -75,6 +75,17 @@ class Judgement:
                 await self._evidence.check()
             except StateUnavailable as error:
                 refuse(left, error)
+        if any(plan.request.approval for plan in plans):
+            await asyncio.to_thread(self._use_approvals, passed(plans))
+
+    def _use_approvals(self, plans: Sequence[Plan]) -> None:
+        """Checks 3 and 6 once more, now that nothing else stands in the way; a dry run uses nothing up."""
+        for plan in plans:
+            if not plan.request.dry_run:
+                try:
+                    plan.approved = self.checks.use_approval(plan.managed, plan.request, plan.kind)
+                except DSMILError as refusal:
+                    plan.error = refusal
 
     async def _compare(self, plans: Sequence[Plan]) -> dict[str, DSMILError]:
         """Check 7 where it needs the device: what each register holds now, compared where that is asked for.
@@ -118,7 +129,10 @@ class Judgement:
                 refuse(counted, error)
                 continue
             asked = [(plan.managed.device, plan.kind) for plan in counted]
-            refusals = await asyncio.to_thread(self.checks.rate, asked, chosen)
+            if chosen.waits:
+                refusals = await asyncio.to_thread(self.checks.rate, asked, chosen)
+            else:
+                refusals = self.checks.rate(asked, chosen)
             for plan, refusal in zip(counted, refusals, strict=True):
                 plan.error = refusal
 

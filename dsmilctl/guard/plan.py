@@ -11,7 +11,7 @@ from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import DSMILError
 from dsmilctl.guard.evidence import Evidence
 from dsmilctl.guard.journal import Entry
-from dsmilctl.model.operation import Operation, OperationStatus, OperationType, Request
+from dsmilctl.model.operation import Operation, OperationStatus, OperationType, Reference, Request
 from dsmilctl.model.register import Register, Value
 
 REFUSALS = frozenset(
@@ -37,12 +37,13 @@ class Plan:
     """One request on its way through the guard.
 
     `kind` is what the policy judges it as.  `error` is what stood in its way; `sent` says that the driver was
-    called, `unknown` that nobody can say whether the device did it, `operation` how it ended.
+    called, `unknown` that nobody can say whether the device did it, `operation` how it ended, `approved` that
+    it used its approval up.
     """
 
     __slots__ = (
-        "begun", "bulk", "clock", "error", "intended", "kind", "managed", "old", "operation", "operation_id",
-        "read_back", "register", "request", "sent", "unknown",
+        "approved", "begun", "bulk", "clock", "error", "intended", "kind", "managed", "old", "operation",
+        "operation_id", "read_back", "reference", "register", "request", "sent", "unknown",
     )  # fmt: skip
 
     def __init__(
@@ -58,7 +59,9 @@ class Plan:
         self.register: Register | None = None
         self.old: Value | None = None
         self.read_back: Value | None = None
+        self.reference: Reference | None = None
         self.error: DSMILError | None = None
+        self.approved = False
         self.intended = False
         self.sent = False
         self.unknown = False
@@ -105,6 +108,8 @@ class Plan:
             user=user,
             timestamp=self.clock.now(),
             duration_ms=(self.clock.monotonic() - self.begun) * 1000,
+            approval=self.request.approval if self.approved else "",
+            reference=self.reference,
         )
 
     def intent(self, evidence: Evidence) -> Entry:
@@ -118,6 +123,8 @@ class Plan:
     def outcome(self, evidence: Evidence) -> Entry:
         """The record of how it ended; of one that was broken off only whether the device was told."""
         known = self._problem() | {"read_back": self.read_back}
+        if self.reference is not None:
+            known |= {"reference": msgspec.structs.asdict(self.reference)}
         if self.operation is not None:
             return self._entry(evidence, self.operation.status.value, known)
         if self.sent:
@@ -132,6 +139,7 @@ class Plan:
             "command": request.command,
             "arguments": dict(request.arguments),
             "justification": request.justification,
+            "approval": request.approval,
             "old": self.old,
             "if_value": request.if_value,
             "origin": request.origin,

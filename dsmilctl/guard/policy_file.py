@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 
 from dsmilctl.errors import ConfigError, StateUnavailable, nearest
 from dsmilctl.guard.policy import Policy
+from dsmilctl.guard.rates import Bucket
 from dsmilctl.model.identity import Clearance
 
 LARGEST = 1 << 20
@@ -31,7 +33,7 @@ def read_policy(path: Path, default: Policy) -> Policy:
     node, data = _load(path, content)
     _check_keys(path, node)
     try:
-        policy = msgspec.convert({**msgspec.structs.asdict(default), "name": path.name, **data}, Policy)
+        policy = msgspec.convert({**msgspec.to_builtins(default), "name": path.name, **data}, Policy)
     except msgspec.ValidationError as error:
         raise _wrong(path, node, data, error) from error
     _check_levels(path, node, policy)
@@ -84,9 +86,15 @@ def _check_keys(path: Path, node: yaml.MappingNode) -> None:
 
 
 def _check_levels(path: Path, node: yaml.MappingNode, policy: Policy) -> None:
-    for operation, level in policy.clearance.items():
+    named: list[tuple[tuple[str, ...], str]] = [
+        (("clearance", operation.value), level) for operation, level in policy.clearance.items()
+    ]
+    named += [(("request_rates", level), level) for level in policy.request_rates]
+    named += [(("quarantine",), policy.quarantine)]
+    named += [(("release",), policy.release)] if policy.release else []
+    for steps, level in named:
         if level not in Clearance.__members__:
-            place = _place(path, _find(node, ("clearance", operation.value)))
+            place = _place(path, _find(node, steps))
             hint = nearest(level, Clearance.__members__) or f"levels: {', '.join(Clearance.__members__)}"
             raise ConfigError(f"{place}: no clearance {level!r}", hint=hint, target=level)
 
@@ -96,12 +104,21 @@ def _check_numbers(path: Path, node: yaml.MappingNode, policy: Policy) -> None:
         place = _place(path, _find(node, ("shortest",)))
         message = f"{place}: a justification of {policy.shortest} to {policy.longest} characters cannot be"
         raise ConfigError(message, hint="shortest: 10 and longest: 512, say", target="shortest")
-    for name, buckets in (("rates", policy.rates), ("device_rates", policy.device_rates)):
-        for key, bucket in buckets.items():
-            if bucket.capacity < 0 or not 0 < bucket.per_seconds < LONGEST_PERIOD:
-                place = _place(path, _find(node, (name, key.value)))
-                message = f"{place}: {name}.{key} cannot be {bucket.capacity} in {bucket.per_seconds:g} s"
-                raise ConfigError(message, hint="{capacity: 10, per_seconds: 60}, say", target=name)
+    for steps, bucket in _buckets(policy):
+        if bucket.capacity < 0 or not 0 < bucket.per_seconds < LONGEST_PERIOD:
+            place, name = _place(path, _find(node, steps)), ".".join(steps)
+            message = f"{place}: {name} cannot be {bucket.capacity} in {bucket.per_seconds:g} s"
+            raise ConfigError(message, hint="{capacity: 10, per_seconds: 60}, say", target=steps[0])
+
+
+def _buckets(policy: Policy) -> Iterator[tuple[tuple[str, ...], Bucket]]:
+    """Every bucket of a policy, and the keys that lead to it."""
+    for name in ("rates", "device_rates", "request_rates"):
+        for key, bucket in getattr(policy, name).items():
+            yield (name, str(key)), bucket
+    for name in ("quarantine_rate", "bulk_rate", "total_rate"):
+        if (single := getattr(policy, name)) is not None:
+            yield (name,), single
 
 
 def _wrong(

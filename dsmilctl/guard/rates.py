@@ -35,6 +35,11 @@ class Rates:
         self._clock = clock
         self._full_at: dict[str, int] = {}
 
+    @property
+    def waits(self) -> bool:
+        """Whether taking a token may wait for another process."""
+        return self._path is not None
+
     def take(self, keys: Sequence[tuple[str, Bucket]]) -> None:
         """Take one token from every bucket, or none from any.
 

@@ -26,6 +26,13 @@ PATIENCE = 1.0
 """Seconds that a stop waits for the journal and the history, when the devices are stopped already."""
 
 
+class Unlatched:
+    """The stops of one fleet that could be kept in memory alone, whoever ordered them."""
+
+    def __init__(self) -> None:
+        self.stops: tuple[Stop, ...] = ()
+
+
 class StopControl:
     """Stops a fleet and releases it again."""
 
@@ -37,17 +44,18 @@ class StopControl:
         lifecycle: Lifecycle,
         clock: Clock = SYSTEM,
         announce: Callable[[Event], None] = unheard,
+        memory: Unlatched | None = None,
     ) -> None:
         self._latch = latch
         self._evidence = evidence
         self._lifecycle = lifecycle
         self._clock = clock
         self._announce = announce
-        self._unlatched: tuple[Stop, ...] = ()
+        self._memory = memory or Unlatched()
 
     def in_force(self) -> tuple[Stop, ...]:
         """Every stop in force, oldest first, also those that could be kept in memory alone."""
-        return (*self._latch.stops(), *self._unlatched)
+        return (*self._latch.stops(), *self._memory.stops)
 
     def require_standing(self, stop_id: str) -> None:
         """Raise NotFound for the id of a stop that is not in force; without an id any stop will do."""
@@ -59,7 +67,7 @@ class StopControl:
 
     def holding(self, device_id: DeviceId) -> Stop | None:
         """The stop that holds a device, if any."""
-        for stop in self._unlatched:
+        for stop in self._memory.stops:
             if stop.covers(device_id):
                 return stop
         return self._latch.holding(device_id)
@@ -94,7 +102,7 @@ class StopControl:
             hint = f" ({problem.hint})" if problem.hint else ""
             told = f"{problem.message}; it holds as long as this process runs{hint}"
             unlatched = msgspec.structs.replace(stop, latched=False, latch_error=told)
-            self._unlatched += (unlatched,)
+            self._memory.stops += (unlatched,)
             return unlatched
         if not error:
             return stop
@@ -102,7 +110,7 @@ class StopControl:
 
     def withdraw(self, stop: Stop) -> None:
         """Let go of a stop of ids that no device has, before anybody was told of it."""
-        self._unlatched = tuple(item for item in self._unlatched if item.stop_id != stop.stop_id)
+        self._memory.stops = tuple(item for item in self._memory.stops if item.stop_id != stop.stop_id)
         try:
             self._latch.withdraw(stop)
         except StateUnavailable as error:
@@ -186,14 +194,14 @@ class StopControl:
     def _release(self, stop_id: str) -> list[Stop]:
         """Those in memory too; one that lies nowhere else is no reason to say that there is none."""
         who = f"{self._evidence.identity.user}@{self._evidence.identity.host}"
-        in_memory = [stop for stop in self._unlatched if stop_id in ("", stop.stop_id)]
+        in_memory = [stop for stop in self._memory.stops if stop_id in ("", stop.stop_id)]
         try:
             released = self._latch.release(stop_id, who)
         except NotFound:
             if not in_memory:
                 raise
             released = []
-        self._unlatched = tuple(stop for stop in self._unlatched if stop not in in_memory)
+        self._memory.stops = tuple(stop for stop in self._memory.stops if stop not in in_memory)
         now = self._clock.now()
         ended = [msgspec.structs.replace(stop, released_by=who, released_at=now) for stop in in_memory]
         return [*released, *ended]

@@ -6,6 +6,8 @@ from enum import IntEnum
 
 import msgspec
 
+from dsmilctl.model.device import DeviceId
+
 
 class Clearance(IntEnum):
     """The clearance levels of DSMIL in rising order.  Source: the DSMIL API, version 2."""
@@ -21,9 +23,22 @@ class Clearance(IntEnum):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who asks: a name, the host it came from and its clearance."""
+    """Who asks: a name, the host it came from, its clearance, and the devices it may see (None: all).
+
+    `session_id`, `user_id` and `compartments` are those of a server's session; `keys` are fingerprints of
+    what proves this identity: two identities with one in common are the same person.
+    """
 
     user: str
     host: str
     clearance: Clearance = Clearance.TOP_SECRET
     source: str = "local"
+    devices: frozenset[DeviceId] | None = None
+    session_id: str = ""
+    user_id: str = ""
+    compartments: tuple[str, ...] = ()
+    keys: frozenset[str] = frozenset()
+
+    def may_see(self, device_id: DeviceId) -> bool:
+        """Whether the device is among those that this identity is authorised for."""
+        return self.devices is None or device_id in self.devices

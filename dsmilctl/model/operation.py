@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
 
 from dsmilctl.model.device import DeviceId
+from dsmilctl.model.reading import Span
 from dsmilctl.model.register import Value
 
 
@@ -39,7 +41,8 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     WRITE uses `register` and `value`; CONFIG, ACTIVATE, DEACTIVATE, RESET and COMMAND use `command` and
     `arguments`.  `if_value` is the value the register must hold for the write to happen; `dry_run` goes
     through every check and stops before the driver; `attempt` marks a dry run whose refusal is evidence,
-    since the change itself was asked for; `origin` is the command or screen that asked.
+    since the change itself was asked for; `origin` is the command or screen that asked;
+    `dual_auth` asks for a second person although the policy may not.
     """
 
     device_id: DeviceId
@@ -55,6 +58,7 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     attempt: bool = False
     approval: str = ""
     origin: str = ""
+    dual_auth: bool = False
 
     @property
     def is_evidence(self) -> bool:
@@ -62,8 +66,39 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return self.attempt or not self.dry_run
 
 
+def read_request(
+    device_id: DeviceId,
+    registers: Sequence[str],
+    span: Span | None = None,
+    *,
+    justification: str = "",
+    approval: str = "",
+) -> Request:
+    """A read as a request, for what has to be asked or approved before it."""
+    return Request(
+        device_id=device_id,
+        type=OperationType.READ,
+        register=",".join(registers),
+        arguments=(("length", span.length), ("offset", span.offset)) if span else (),
+        justification=justification,
+        approval=approval,
+    )
+
+
+class Reference(msgspec.Struct, frozen=True, gc=False):
+    """What another system that carried out an operation calls it: its id there, and in the journal there."""
+
+    system: str
+    operation_id: str
+    journal: str = ""
+
+
 class Operation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One request and how it ended.  `old` and `read_back` are the register before and after."""
+    """One request and how it ended.
+
+    `old` and `read_back` are the register before and after; `reference` is there where another system
+    carried it out; `approval` is the one that was used up.
+    """
 
     operation_id: str
     type: OperationType
@@ -79,6 +114,8 @@ class Operation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     user: str = ""
     timestamp: int = 0
     duration_ms: float = 0.0
+    approval: str = ""
+    reference: Reference | None = None
 
     @property
     def success(self) -> bool:

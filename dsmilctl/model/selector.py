@@ -65,6 +65,12 @@ class Selector(msgspec.Struct, frozen=True):
     filters: tuple[Filter, ...] = ()
 
     @property
+    def only_id(self) -> DeviceId | None:
+        """The id, where the selector is that of one device and says nothing else."""
+        others = self.ranges or self.globs or self.groups or self.filters
+        return self.ids[0] if len(self.ids) == 1 and not others else None
+
+    @property
     def unites_all(self) -> bool:
         """Whether the uniting terms are everything: `*`, `@all`, or filters alone."""
         return (

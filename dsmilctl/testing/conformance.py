@@ -55,11 +55,13 @@ REFUSALS = (DSMILError, NotImplementedError)
 class DriverConformance:
     """What every driver has to pass.  Set `driver_class`, and `options` or the fixture `driver_options`.
 
+    `secrets` are those that the options refer to.
     Devices are written to and driven to their safe state: never point it at one that matters.
     """
 
     driver_class: ClassVar[type[Driver]]
     options: ClassVar[Mapping[str, Any]] = {}
+    secrets: ClassVar[Mapping[str, str]] = {}
     most_devices: ClassVar[int] = 6
     deadline: ClassVar[float] = 20.0
 
@@ -77,6 +79,7 @@ class DriverConformance:
             tmp_path / "state",
             deadline=self.deadline,
             most_devices=self.most_devices,
+            secrets=self.secrets,
         )
 
     def test_it_says_who_it_is(self) -> None:

@@ -27,17 +27,19 @@ class Stand:
         *,
         deadline: float,
         most_devices: int,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         self.driver_class = driver_class
         self._options = options
         self._state_folder = state_folder
         self._deadline = deadline
         self._most_devices = most_devices
+        self._secrets = secrets or {}
 
     def make(self) -> Driver:
         """The driver, made as the core makes it."""
         options = msgspec.convert(dict(self._options), self.driver_class.options)
-        return self.driver_class(options, DriverContext(self._state_folder))
+        return self.driver_class(options, DriverContext(self._state_folder, secret=self._secrets.get))
 
     def tell(self, story: Story, *, opened: bool = True) -> None:
         """Play a story with a driver and the first of its devices, which are open unless told otherwise.

@@ -16,7 +16,15 @@ from tests.commands.terminal import Terminal
 VERBS = [(noun, verb) for noun in nouns() for verb in noun.verbs.values()]
 NAMES = [f"{noun.name} {verb.name}".strip() for noun, verb in VERBS]
 WATCHING = "--watch"
-EXAMPLES = [line for _, verb in VERBS for line in verb.examples if WATCHING not in line]
+SERVERS = ("-C plant", "dsmilctl approval", "dsmilctl serve", "sim serve")
+"""What needs a server, or is one: see `test_remote_examples`."""
+
+EXAMPLES = [
+    line
+    for _, verb in VERBS
+    for line in verb.examples
+    if WATCHING not in line and not any(words in line for words in SERVERS)
+]
 
 PREPARED = {
     "setpoints.csv": "printf 'device_id,register,value\\n0x8030,CONFIG,5\\n' > setpoints.csv",
@@ -24,6 +32,12 @@ PREPARED = {
     "anchor.json": "dsmilctl -C sim device write 0x8030 CONFIG 5 --yes; dsmilctl audit export anchor.json",
     "emergency release": "dsmilctl -C sim emergency stop",
     "audit show": "dsmilctl -C sim device write 0x8030 CONFIG 5 --yes",
+    "plant-ca.pem": "touch plant-ca.pem",
+    "hall.yaml": "printf 'version: 2\\ndevices:\\n  - {id: a, driver: sim}\\n' > hall.yaml",
+    "< password": "echo 'correct horse battery' > password",
+    "user disable": "dsmilctl user add ada --no-password",
+    "user passwd": "dsmilctl user add ada --no-password; echo 'correct horse battery' > password",
+    "user totp": "dsmilctl user add ada --no-password",
     "context previous": "dsmilctl context use sim",
     "context remove": "dsmilctl context add big --driver sim",
     "share/bash-completion": "mkdir -p .local/share/bash-completion/completions",
@@ -37,8 +51,18 @@ PREPARED = {
 }
 """What has to be there for an example with these words."""
 
-SHORTENED = {"--count 50": "--count 2", "--for 10s": "--for 200ms", "/media/safe/": "", "~/": ""}
-"""What is put in the place of words, so that an example takes no longer than a test may and stays at home."""
+SHORTENED = {
+    "--count 50": "--count 2",
+    "--for 10s": "--for 200ms",
+    "/media/safe/": "",
+    "~/": "",
+    "user add ada --clearance": "user add ada --no-password --clearance",
+    "user passwd ada": "user passwd ada --password-stdin < password",
+}
+"""What is put in the place of words, so that an example takes no longer than a test may and stays at home.
+
+Where nobody types a password it comes from a file.
+"""
 
 NEEDS_TERMINAL = ("dsmilctl -C sim tui", "dsmilctl -C local --read-only tui")
 

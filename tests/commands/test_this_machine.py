@@ -84,6 +84,10 @@ def test_a_demo_without_a_terminal_ends_by_itself_with_what_it_really_did(shell:
     assert steps["stop"].startswith("84 of 84 confirmed")
     assert steps["refused write"] == "refused as it must be: EMERGENCY_STOP"
     assert steps["journal"].endswith("chain intact")
+    assert steps["login"] == "admin, TOP_SECRET; supervisor on another line"
+    assert steps["approval"].endswith("(asked by admin, approved by supervisor): SUCCESS")
+    assert steps["remote stop"] == "84 of 84 confirmed"
+    assert steps["logout"] == "both sessions ended"
     assert {path.name for path in shell.home.iterdir()} <= {"bin", "cache", "state"}, "nothing is left"
     assert not list(shell.home.glob("state/journal*"))
 

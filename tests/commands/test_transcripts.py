@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from dsmilctl.commands.nouns import nouns
+from tests.commands.served import serving
 from tests.commands.shell import Shell
 from tests.commands.transcript import Transcript, commands
 
@@ -16,17 +18,23 @@ FILES = sorted(GOLDEN.glob("*.txt"))
 NO_DATA = {"completion bash", "completion zsh", "completion fish", "tui"}
 """Commands that print no document."""
 
-ELSEWHERE = {"doctor", "demo"}
-"""Commands whose output is this machine's: their own tests look at them."""
+ELSEWHERE = {"doctor", "demo", "serve", "sim serve"}
+"""Commands whose output is this machine's, or that go on: their own tests look at them."""
+
+SERVER = "server"
+"""The transcript beside a server, whose context is `plant`."""
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
 def test_a_transcript_comes_out_as_it_was_agreed(
-    file: Path, shell: Shell, request: pytest.FixtureRequest
+    file: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     agreed = file.read_text(encoding="utf-8")
 
-    again = Transcript(shell).again(agreed)
+    with (
+        serving(tmp_path, "--no-rate-limit") if file.stem == SERVER else nullcontext(Shell(tmp_path)) as shell
+    ):
+        again = Transcript(shell).again(agreed)
 
     if request.config.getoption("--golden"):
         file.write_text(again, encoding="utf-8")

@@ -64,13 +64,8 @@ LATER = [
     Wrong("record list", "record is not part of dsmilctl", "stream devices -o ndjson"),
     Wrong("record start 0x8000 --name x", "record is not part of dsmilctl", "stream devices -o ndjson"),
     Wrong("backup create", "backup is not part of dsmilctl", "config path"),
-    Wrong("auth login ada", "auth is not part of dsmilctl", "the user of this machine"),
-    Wrong("serve plant.yaml --port 1", "serve is not part of dsmilctl", "-C sim"),
-    Wrong("sim serve --port 1", "sim serve is not part of dsmilctl", "-C sim"),
     Wrong("driver new pump", "driver new is not part of dsmilctl", "driver list"),
     Wrong("stream raw 0x8000", "stream raw is not part of dsmilctl", "-vv"),
-    Wrong("context add plant --url https://plant", "context add --url is not part of", "--driver DRIVER"),
-    Wrong("context add plant --fleet=plant.yaml", "context add --fleet is not part of", "--driver DRIVER"),
     Wrong("tui --web", "tui --web is not part of dsmilctl", "in the terminal"),
     Wrong("recrod list", "no noun 'recrod'", "nouns: device, bulk"),
 ]

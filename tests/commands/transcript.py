@@ -1,8 +1,8 @@
 """Transcript: shell lines and what they printed, as a checked-in file that can be run again.
 
 A line that begins with `$ ` is run; below it stand its stdout, its stderr with `! ` before each line, and the
-exit status where it is not 0.  `{bulk}`, `{stop}` and `{operation}` in a line stand for the last such id that
-was printed.  What differs from run to run and from machine to machine is masked.
+exit status where it is not 0.  `{bulk}`, `{stop}`, `{operation}` and `{approval}` in a line stand for the
+last such id that was printed.  What differs from run to run and from machine to machine is masked.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from tests.commands.shell import Answer, Shell
 
 IDS = {"bulk": r"bulk-[0-9a-f]{12}", "stop": r"stop-[0-9a-f]{8}", "operation": r"op-[0-9a-f]{16}"}
+IDS |= {"approval": r"approval-[0-9a-f]{18}"}
 MASKS = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "<TIME>".ljust(27, "_")),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "<TIME>".ljust(24, "_")),
@@ -26,6 +27,12 @@ MASKS = (
     (r"\b\d+(\.\d+)? ms\b", "<MS>"),
     (r"\b(\w*_ms) +[\d.]+", r"\1  <MS>"),
     (r'"process": "[\d-]+"', '"process": "<PROCESS>"'),
+    (IDS["approval"], "approval-<ID>"),
+    (r"\bsession-[0-9a-f]{24}", "session-<ID>"),
+    (r"\buser-[0-9a-f]{16}", "user-<ID>"),
+    (r"\beyJ[\w-]+\.[\w-]+\.[\w-]+", "<TOKEN>"),
+    (r"\b[A-Z2-7]{32}\b", "<SECRET>"),
+    (r"\b127\.0\.0\.1:\d+", "<SERVER>"),
     (r"\bprocess(=| +)[\d-]+", r"process\1<PROCESS>"),
 )
 

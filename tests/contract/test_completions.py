@@ -146,7 +146,7 @@ def test_a_quoted_value_with_blanks_is_one_word(complete: Complete) -> None:
 def test_contexts_and_drivers_are_offered_by_name(complete: Complete) -> None:
     assert set(complete("dsmilctl -C ")) == {"local", "sim", "plant"}
     assert set(complete("dsmilctl context use ")) == {"local", "sim", "plant"}
-    assert set(complete("dsmilctl driver show ")) == {"host", "sim"}
+    assert {"host", "sim"} <= set(complete("dsmilctl driver show "))
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_every_example_is_a_line_that_its_command_accepts(tree: Tree) -> None:
 
 def fits(example: str, command: Command, tree: Tree) -> bool:
     """Whether an example calls its own command, with options that exist and the operands that it needs."""
-    line = re.split(r"\s[|>]\s", example)[-1 if "| dsmilctl" in example else 0]
+    line = re.split(r"\s[|<>]\s", example)[-1 if "| dsmilctl" in example else 0]
     program, *words = shlex.split(line, comments=True)
     known = {name: option for option in (*tree.options, *command.options) for name in option.all_names}
     operands, unknown = operands_of(words, known)

@@ -16,6 +16,11 @@ SILENCED = re.compile(r"#\s*(no" + r"qa|type:\s*ignore)")
 REASONED = re.compile(r"#\s*(no" + r"qa|type:\s*ignore)(:\s*[A-Z0-9, ]+|\[[a-z0-9, -]+\])?\s*(#|-)\s*\w+")
 MACHINE = re.compile(r"/(work|root|home/[a-z]+)/(main|shared|\.venv|\.pyenv)\b")
 HTTP = ("httpx", "requests", "aiohttp", "websockets", "urllib3")
+UNVERIFIED = {
+    "dsmilctl/client/remote/tls.py": "the option verify_ssl of the SDK: only when asked for, and logged",
+    "tests/client/test_doors.py": "the test of that option",
+}
+"""Where a certificate may go unverified, and why."""
 MAY_WRITE = {"stdout": "dsmilctl/stdout.py", "stderr": "dsmilctl/diagnostics.py"}
 
 
@@ -69,7 +74,7 @@ def test_no_certificate_check_is_switched_off() -> None:
         for module in modules(EVERYTHING)
         for speaks_http in [any(name.startswith(HTTP) for _, name in all_imports(module))]
         for node in ast.walk(module.tree)
-        if switches_off(node, speaks_http=speaks_http)
+        if switches_off(node, speaks_http=speaks_http) and module.path not in UNVERIFIED
     ]
 
     assert found == []

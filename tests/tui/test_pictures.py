@@ -8,15 +8,21 @@ from typing import Protocol
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
-from textual.widgets import Button
+from textual.widgets import Button, Input
 
+from dsmilctl.client.remote.results import AuthResult
+from dsmilctl.model.approval import ApprovalStatus
 from dsmilctl.model.device import DeviceState, DeviceStatus
+from dsmilctl.tui.messages import LoggedIn
 from dsmilctl.tui.screens.change import ChangeDialog
 from dsmilctl.tui.screens.confirm import ConfirmDialog
+from dsmilctl.tui.screens.decision import DecisionDialog
+from dsmilctl.tui.screens.login import LoginDialog
 from dsmilctl.tui.screens.menu import Menu
 from tests.tui.child import hostile_devices
 from tests.tui.dashboard import app_of, app_on, caught_up, live, pass_time, screen_of, type_text, until
 from tests.tui.fake_client import START, World, some_devices
+from tests.tui.fake_server import ServerWorld, an_approval, server_app
 
 Scene = Callable[[Pilot[int]], Awaitable[None]]
 
@@ -210,3 +216,65 @@ def test_the_fleet_under_a_stop_in_a_read_only_session(snap_compare: Compare) ->
     world = populated()
     scene = keys(world, "ctrl+x", "escape", ends=says("■ stopped", "read-only"))
     assert snap_compare(app_on(world, read_only=True), terminal_size=(120, 20), run_before=scene)
+
+
+def test_a_refused_login(snap_compare: Compare) -> None:
+    world = ServerWorld()
+    world.stranger = True
+
+    async def play(pilot: Pilot[int]) -> None:
+        await until(pilot, lambda: isinstance(pilot.app.screen, LoginDialog))
+        dialog = pilot.app.screen
+        assert isinstance(dialog, LoginDialog)
+        dialog.part(Input, "login-user").value = "supervisor"
+        await pilot.press("enter")
+        await type_text(pilot, "secret")
+        result = AuthResult(
+            success=False, error="too many failed logins", error_code="ACCOUNT_LOCKED", retry_after=1800
+        )
+        dialog.part(Input, "login-password").value = "still secret"
+        dialog.post_message(LoggedIn(result))
+        await until(pilot, lambda: "ACCOUNT_LOCKED" in screen_of(pilot))
+
+    assert snap_compare(server_app(world), terminal_size=(100, 24), run_before=play)
+
+
+def test_what_a_second_person_is_asked_for(snap_compare: Compare) -> None:
+    world = asked_world()
+
+    async def play(pilot: Pilot[int]) -> None:
+        await live(pilot)
+        await pilot.press("A")
+        await until(pilot, lambda: "✕ rejected" in screen_of(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DecisionDialog))
+        await caught_up(pilot)
+
+    assert snap_compare(server_app(world), terminal_size=(110, 30), run_before=play)
+
+
+def test_a_server_that_is_lost(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dsmilctl.tui.link.FIRST_DELAY", 30.0)
+    world = asked_world()
+
+    async def play(pilot: Pilot[int]) -> None:
+        await live(pilot)
+        await pilot.press("A")
+        await until(pilot, lambda: "✕ rejected" in screen_of(pilot))
+        world.broken = "https://plant.example:8443: connection refused"
+        await until(pilot, lambda: "lost, again in" in screen_of(pilot))
+        world.clock.elapsed += 12
+        await until(pilot, lambda: "12 s old" in screen_of(pilot))
+
+    assert snap_compare(server_app(world), terminal_size=(120, 16), run_before=play)
+
+
+def asked_world() -> ServerWorld:
+    """A server at which somebody asks for three things."""
+    world = ServerWorld()
+    world.asked = (
+        an_approval(2, ApprovalStatus.USED, value=5),
+        an_approval(0xA7, ApprovalStatus.PENDING, if_value=1),
+        an_approval(3, ApprovalStatus.REJECTED, operation_type="RESET", register="", value=None),
+    )
+    return world

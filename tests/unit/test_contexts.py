@@ -231,7 +231,7 @@ def test_every_error_of_the_file_comes_at_once_with_its_place(home: Paths) -> No
         "3:1: 'a b' cannot be the name of a context. letters, digits, '.', '_' and '-', at most 64",
         "4:1: context number should be a table. [contexts.number]",
         "6:1: unknown key 'drivr'. Did you mean driver?",
-        '5:1: context one should have either driver or drivers. driver = "host"',
+        '5:1: context one should have one of driver, drivers, file and url. driver = "host"',
         "8:3: driver should be text",
         "9:1: read_only should be true or false",
         "12:1: options belong to one driver. put them into the entries of drivers",
@@ -240,7 +240,7 @@ def test_every_error_of_the_file_comes_at_once_with_its_place(home: Paths) -> No
         '11:12: an entry of drivers should name its driver. driver = "host"',
         '11:26: an entry of drivers should be a name or a table. drivers = ["host"]',
         "15:1: unknown key 'driver'. a built-in context takes only options and read_only",
-        '16:1: context four should have either driver or drivers. driver = "host"',
+        '16:1: context four should have one of driver, drivers, file and url. driver = "host"',
         '18:1: drivers is empty. drivers = ["host"]',
     ]
 

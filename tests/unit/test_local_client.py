@@ -288,7 +288,12 @@ async def test_capabilities_tell_operations_drivers_and_limits(home: Paths) -> N
         found = await client.capabilities()
 
     assert found["drivers"]["rack"]["commands"] == ["activate", "configure", "purge", "whoami"]
-    assert found["limits"] == {"deadline_s": 0.5, "justification": [10, 512]}
+    assert found["limits"] == {
+        "deadline_s": 0.5,
+        "justification": [10, 512],
+        "requests_per_minute": None,
+        "concurrent_operations": None,
+    }
     assert "write" in found["driver_capabilities"]
 
 

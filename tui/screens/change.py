@@ -13,14 +13,15 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
-from dsmilctl.errors import DSMILError
+from dsmilctl.errors import ApprovalRequired, DSMILError
 from dsmilctl.model.device import Device
 from dsmilctl.model.operation import Operation, OperationType, Request
 from dsmilctl.model.register import Register, find_register
+from dsmilctl.tui import consents
 from dsmilctl.tui.checks import checks_text
 from dsmilctl.tui.command import Command
 from dsmilctl.tui.inert import inert
-from dsmilctl.tui.messages import Done, Planned, Refusal
+from dsmilctl.tui.messages import Asked, Done, Planned, Refusal
 from dsmilctl.tui.screens.base import Dialog
 
 ORIGIN = "dashboard"
@@ -58,6 +59,7 @@ class ChangeDialog(Dialog[bool]):
             yield Static("", id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Ask a second person", id="ask-second", compact=True, classes="hidden")
                 yield Button("Dry run", id="plan-button", compact=True, variant="primary")
                 yield Button(
                     self._type.value.capitalize(), id="go", compact=True, variant="error", disabled=True
@@ -98,6 +100,7 @@ class ChangeDialog(Dialog[bool]):
             self.part(Static, "range").update(self._range_text())
         self._planned = None
         self.part(Button, "go").disabled = True
+        self.part(Button, "ask-second").add_class("hidden")
         self.part(Static, "plan").update("")
         self.part(Static, "problem").update("")
 
@@ -132,16 +135,51 @@ class ChangeDialog(Dialog[bool]):
     async def _dry_run(self, request: Request) -> None:
         try:
             operation = await self.dashboard.ask(lambda client: client.change(request))
+        except ApprovalRequired as error:
+            if request.approval or not (given := await self._consent(request)):
+                self.post_message(Refusal(error))
+            else:
+                await self._dry_run(msgspec.structs.replace(request, approval=given))
+            return
         except DSMILError as error:
             self.post_message(Refusal(error))
             return
         self._planned = self._bound(request, operation)
         self.post_message(Planned(operation))
 
+    async def _consent(self, request: Request) -> str:
+        """The approval that a second person gave to exactly this, if any."""
+        user = self.dashboard.snapshot.user
+        return await self.dashboard.ask(lambda client: consents.approved(client, request, user))
+
+    @on(Button.Pressed, "#ask-second")
+    def _ask_second(self) -> None:
+        try:
+            request = self._request()
+        except DSMILError as error:
+            self._say(error)
+            return
+        self.run_worker(self._ask_now(request), exclusive=True, exit_on_error=False)
+
+    async def _ask_now(self, request: Request) -> None:
+        try:
+            self.post_message(Asked(await self.dashboard.ask(lambda client: consents.ask(client, request))))
+        except DSMILError as error:
+            self.post_message(Refusal(error))
+
+    @on(Asked)
+    def _asked(self, event: Asked) -> None:
+        self.notify(f"Asked as {event.approval.approval_id}: A shows what becomes of it.", markup=False)
+        self.dismiss(False)
+
     def _bound(self, request: Request, operation: Operation) -> Request:
-        """What was shown is what is done: the write happens only while the register holds the old value."""
+        """What was shown is what is done: the write happens only while the register holds the old value.
+
+        What somebody approved is done as it was approved, without that condition.
+        """
         register = self._known_register()
-        same = operation.old if register is not None and not register.volatile else None
+        bound = register is not None and not register.volatile and not request.approval
+        same = operation.old if bound else None
         return msgspec.structs.replace(request, dry_run=False, if_value=same)
 
     @on(Planned)
@@ -197,6 +235,8 @@ class ChangeDialog(Dialog[bool]):
     @on(Refusal)
     def _refused(self, event: Refusal) -> None:
         self._say(event.error)
+        if isinstance(event.error, ApprovalRequired) and self.dashboard.snapshot.user:
+            self.part(Button, "ask-second").remove_class("hidden")
 
     def _say(self, error: DSMILError) -> None:
         hint = f"\n{inert(error.hint)}" if error.hint else ""

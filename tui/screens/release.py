@@ -9,9 +9,10 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
-from dsmilctl.errors import DSMILError
+from dsmilctl.errors import ApprovalRequired, DSMILError
+from dsmilctl.tui import consents
 from dsmilctl.tui.inert import inert
-from dsmilctl.tui.messages import Refusal, Released
+from dsmilctl.tui.messages import Asked, Refusal, Released
 from dsmilctl.tui.screens.base import Dialog
 
 
@@ -38,6 +39,7 @@ class ReleaseDialog(Dialog[bool]):
             yield Static("", id="release-problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Ask a second person", id="ask-second", compact=True, classes="hidden")
                 yield Button("Release", id="release", compact=True, variant="error")
 
     @on(Input.Submitted, "#release-name")
@@ -61,12 +63,31 @@ class ReleaseDialog(Dialog[bool]):
         self.run_worker(self._release(why), exclusive=True, exit_on_error=False)
 
     async def _release(self, why: str) -> None:
+        user = self.dashboard.snapshot.user
         try:
-            released = await self.dashboard.ask(lambda client: client.release(justification=why))
+            released = await self.dashboard.ask(lambda client: consents.release(client, why, user))
         except DSMILError as error:
             self.post_message(Refusal(error))
             return
         self.post_message(Released(released))
+
+    @on(Button.Pressed, "#ask-second")
+    def _ask_second(self) -> None:
+        why = self.part(Input, "release-why").value.strip()
+        self.run_worker(self._ask_now(why), exclusive=True, exit_on_error=False)
+
+    async def _ask_now(self, why: str) -> None:
+        try:
+            asked = await self.dashboard.ask(lambda client: client.request_approval(None, justification=why))
+        except DSMILError as error:
+            self.post_message(Refusal(error))
+        else:
+            self.post_message(Asked(asked))
+
+    @on(Asked)
+    def _second_asked(self, event: Asked) -> None:
+        self.notify(f"Asked as {event.approval.approval_id}: A shows what becomes of it.", markup=False)
+        self.dismiss(False)
 
     @on(Released)
     def _released(self, event: Released) -> None:
@@ -76,6 +97,8 @@ class ReleaseDialog(Dialog[bool]):
     @on(Refusal)
     def _refused(self, event: Refusal) -> None:
         self._say(f"{event.error.code}: {inert(event.error.message)}\n{inert(event.error.hint)}")
+        if isinstance(event.error, ApprovalRequired) and self.dashboard.snapshot.user:
+            self.part(Button, "ask-second").remove_class("hidden")
 
     def _say(self, text: str) -> None:
         self.part(Static, "release-problem").update(text)

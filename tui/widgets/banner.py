@@ -6,6 +6,7 @@ from dsmilctl.tui.inert import inert
 from dsmilctl.tui.link import LinkState
 from dsmilctl.tui.snapshot import Snapshot
 from dsmilctl.tui.stop import Phase, StopProgress
+from dsmilctl.tui.units import age_text
 from dsmilctl.tui.widgets.line import Line, Part
 
 ROOMY = 16
@@ -36,15 +37,32 @@ def banner_parts(snapshot: Snapshot) -> tuple[list[Part], list[Part]]:
             Part("E", "key", "app.emergency"),
             Part(" show ", "dim"),
         ]
-    if snapshot.link is LinkState.LOST:
-        return [Part(f" ✕ {inert(snapshot.problem)}", "bad")], [
-            Part("ctrl+r", "key", "app.reconnect"),
-            Part(" try now ", "dim"),
-        ]
+    if trouble := link_parts(snapshot):
+        return trouble
     if snapshot.missed:
         text = f" {snapshot.missed} readings in {snapshot.gaps} gaps did not reach this screen"
         return [Part(text, "dim")], []
     return [], []
+
+
+def link_parts(snapshot: Snapshot) -> tuple[list[Part], list[Part]] | None:
+    """What is wrong with the conversation, and the key that mends it; None where nothing is."""
+    if snapshot.link is LinkState.LOGIN:
+        return [Part(f" ✕ NOT LOGGED IN: {inert(snapshot.problem)}", "bad")], [
+            Part("L", "key", "app.log_in"),
+            Part(" log in ", "dim"),
+        ]
+    if snapshot.target and snapshot.link is LinkState.LIVE and snapshot.silent_for:
+        age = age_text(snapshot.silent_for)
+        return [Part(f" ◌ SERVER SILENT: nothing was heard for {age}, values are that old", "warn")], []
+    if snapshot.link is LinkState.LIVE or not snapshot.problem:
+        return None
+    old = f", values are {age_text(snapshot.silent_for)} old" if snapshot.silent_for else ""
+    what = f"SERVER LOST{old}: " if snapshot.target else ""
+    return [Part(f" ✕ {what}{inert(snapshot.problem)}", "bad")], [
+        Part("ctrl+r", "key", "app.reconnect"),
+        Part(" try now ", "dim"),
+    ]
 
 
 def stops_text(snapshot: Snapshot) -> str:
@@ -69,6 +87,8 @@ def times_parts(snapshot: Snapshot) -> list[Part]:
 def progress_text(progress: StopProgress) -> str:
     """A stop that has not ended."""
     if progress.phase is Phase.BROKEN:
+        if progress.error.startswith("NOTHING "):
+            return inert(progress.error)
         return f"THE STOP FAILED: {inert(progress.error)}: run dsmilctl emergency stop in another shell"
     if progress.latched_ms is None:
         return "EMERGENCY STOP: latching …"

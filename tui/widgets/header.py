@@ -19,6 +19,8 @@ class Header(Line):
         """Show a snapshot."""
         width = self.app.size.width
         left = [Part(" dsmilctl ", "strong"), Part("▸ ", "dim"), Part(inert(snapshot.context), "strong")]
+        if snapshot.user and width >= 80:
+            left.append(Part(f" as {inert(snapshot.user)}", "dim", "app.sessions"))
         left += [Part("   "), guard_part(snapshot)]
         right = [link_part(snapshot), *count_parts(snapshot, width), *clock_parts(snapshot, width)]
         if width < 60:
@@ -41,6 +43,8 @@ def link_part(snapshot: Snapshot) -> Part:
     """Whether what is shown is what is."""
     if snapshot.link is LinkState.LOST:
         return Part(f"✕ lost, again in {math.ceil(snapshot.retry_in)} s", "bad", "app.reconnect")
+    if snapshot.link is LinkState.LOGIN:
+        return Part("✕ not logged in", "bad", "app.log_in")
     if snapshot.link is LinkState.CONNECTING:
         return Part("◐ opening", "warn")
     if snapshot.silent_for:

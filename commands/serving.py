@@ -1,0 +1,124 @@
+"""Serving: a server over an open client, from the first connection to the signal that ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dsmilctl import diagnostics
+from dsmilctl.client.local import LocalClient
+from dsmilctl.client.opening import Serving, connect_context
+from dsmilctl.commands.execution import execute
+from dsmilctl.commands.invocation import invocation
+from dsmilctl.commands.runner import end_with
+from dsmilctl.config.contexts import Context, DriverUse, simulated
+from dsmilctl.config.paths import Paths, file_name, paths
+from dsmilctl.errors import ConfigError, MissingExtraError
+
+EXTRA = "pip install 'dsmilctl[server]'"
+ACCOUNTS = (
+    "demo accounts: operator / dsmil_op_2024, analyst / dsmil_analyst_2024, admin / dsmil_admin_2024; "
+    "supervisor / dsmil_super_2024 is the second person"
+)
+"""What a new user of the simulator has to know.  Source: the DSMIL API, version 2, demo accounts."""
+
+
+def serve_simulator(
+    *, port: int, options: dict[str, Any], rate_limit: bool, approvals: bool, host: bool
+) -> None:
+    """Serve simulated devices with the demo accounts on loopback, until interrupted."""
+    require_server()
+    from dsmilctl.server.assembly import ServerOptions
+    from dsmilctl.server.demo_accounts import demo_users
+    from dsmilctl.server.fleet_lock import FleetLock
+    from dsmilctl.server.gateway import Limits
+    from dsmilctl.server.serve import Listening
+
+    drivers = [DriverUse("sim", options)] + ([DriverUse("host", {})] if host else [])
+    context = simulated(
+        Context(name="sim-serve", drivers=tuple(drivers), target="simulated devices", fleet="sim-serve")
+    )
+    folders = apart("sim-serve")
+    chosen = ServerOptions(limits=Limits(rate_limiting=rate_limit))
+    with FleetLock(folders, "sim-serve"):
+        serving = Serving(rate_limits=rate_limit, approvals=approvals)
+        client = connect_context(context, folders=folders, serving=serving)
+        serve_client(client, demo_users(), Listening(port=port), chosen, ACCOUNTS)
+
+
+def serve_fleet(fleet: Path, users: Path, listening: Any, settings: str = "") -> None:
+    """Serve a fleet file with its own users; there are no default accounts."""
+    from dsmilctl.client.fleets import fleet_context
+    from dsmilctl.server.fleet_lock import FleetLock
+    from dsmilctl.server.identity.users import Users
+    from dsmilctl.server.settings import ServerSettings, read_settings
+
+    said = read_settings(Path(settings)) if settings else ServerSettings()
+    chosen = said.options(Path(settings).parent)
+    known = Users(users)
+    if not len(known):
+        hint = f"dsmilctl user add NAME --users {users}"
+        raise ConfigError(f"{users}: nobody may come in", hint=hint, target=str(users))
+    context = fleet_context(fleet)
+    folders = apart(context.fleet)
+    with FleetLock(folders, context.fleet):
+        serving = Serving(approval_seconds=said.approval_seconds)
+        read_only = invocation().read_only
+        client = connect_context(context, folders=folders, read_only=read_only, serving=serving)
+        serve_client(client, known, listening, chosen)
+
+
+def apart(name: str) -> Paths:
+    """The folders of a server: its journal, latch and state lie apart from those of the user."""
+    folders = paths()
+    below: dict[str, Path] = {
+        field: getattr(folders, field) / "servers" / file_name(name) for field in ("state", "data", "runtime")
+    }
+    return msgspec.structs.replace(folders, **below)
+
+
+def require_server() -> None:
+    """Raise MissingExtraError unless the packages of the server are installed."""
+    try:
+        import argon2
+        import jwt
+        import starlette
+        import uvicorn
+    except ImportError as error:
+        message = f"a server needs the package {error.name}"
+        raise MissingExtraError(message, hint=EXTRA, target="server") from None
+    del argon2, jwt, starlette, uvicorn
+
+
+def fast_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the loop of a server: uvloop, which does three times the work, where there is one."""
+    try:
+        import uvloop
+    except ImportError:  # it does not come for every platform
+        return asyncio.new_event_loop
+    made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return made
+
+
+def serve_client(client: LocalClient, users: Any, listening: Any, options: Any, greeting: str = "") -> None:
+    """Serve a client until SIGINT or SIGTERM; the ready line goes to stderr, with JSON output to stdout."""
+    from dsmilctl.server.assembly import assemble
+    from dsmilctl.server.serve import serve
+
+    output = invocation().make_output()
+
+    def ready(url: str) -> None:
+        if output.as_json:
+            output.mark({"url": url})
+        else:
+            diagnostics.say(f"listening on {url}, API at {url}/api/v2, Ctrl+C ends it")
+            if greeting:
+                diagnostics.say(greeting)
+
+    app, _ = assemble(client, users, options)
+    execute(serve(app, listening, ready), make_loop=fast_loop())
+    end_with(0)

@@ -1,0 +1,87 @@
+"""Connecting: a client on a context, whatever is behind it; only what that takes is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dsmilctl.clock import SYSTEM, Clock
+from dsmilctl.config.contexts import Context, find_context
+
+if TYPE_CHECKING:
+    from dsmilctl.client.interface import Client
+    from dsmilctl.config.settings import Settings
+
+    MakeClient = Callable[[], Client]
+    """Makes a client, not yet opened."""
+
+
+def connect(
+    context: str = "",
+    *,
+    read_only: bool = False,
+    timeout: float | None = None,
+    settings: Settings | None = None,
+    clock: Clock = SYSTEM,
+    despite_errors: bool = False,
+) -> Client:
+    """A client on a context, not yet opened; without a name on the current one.
+
+    `read_only` lets no change through, `timeout` is the seconds that one call of a driver, or one request to
+    a server, may take.  Raises NotFound for an unknown context and ConfigError for a wrong configuration,
+    which `despite_errors` does not need to find a built-in context.
+    """
+    return prepare(
+        context,
+        read_only=read_only,
+        timeout=timeout,
+        settings=settings,
+        clock=clock,
+        despite_errors=despite_errors,
+    )()
+
+
+def prepare(
+    context: str = "",
+    *,
+    read_only: bool = False,
+    timeout: float | None = None,
+    settings: Settings | None = None,
+    clock: Clock = SYSTEM,
+    despite_errors: bool = False,
+) -> MakeClient:
+    """What makes clients on a context as it is now, whatever its files say by then; raises as `connect`.
+
+    The login of a remote context is the one that is kept when a client is made.
+    """
+    found = find_context(context, despite_errors=despite_errors)
+    if found.server is not None:
+        from dsmilctl.client.remote.opening import open_remote
+
+        chosen = settings or _load_settings()
+        return partial(open_remote, found, read_only=read_only, timeout=timeout, settings=chosen, clock=clock)
+    from dsmilctl.client.opening import opening
+
+    if found.file:
+        found = _of_file(found)
+    return opening(found, read_only=read_only, timeout=timeout, settings=settings, clock=clock).client
+
+
+def _load_settings() -> Settings:
+    from dsmilctl.config.settings import load_settings
+
+    return load_settings()
+
+
+def _of_file(context: Context) -> Context:
+    """The context over its fleet file; raises ConfigError for one that is wrong."""
+    from dsmilctl.client.fleets import fleet_context
+
+    read = fleet_context(Path(context.file))
+    return msgspec.structs.replace(
+        read, name=context.name, read_only=context.read_only or read.read_only, file=context.file
+    )

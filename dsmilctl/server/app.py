@@ -1,0 +1,216 @@
+"""The application: the endpoints of the contract behind one door that judges, limits, times and answers."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from functools import cache, partial
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from dsmilctl.errors import DSMILError, NotFound, PermissionDenied
+from dsmilctl.model.identity import Identity
+from dsmilctl.server.directory import Directory
+from dsmilctl.server.endpoint import PREFIX, Call, Endpoint
+from dsmilctl.server.envelope import answer, failure, unexpected
+from dsmilctl.server.gateway import Gateway
+from dsmilctl.server.intake import read_body, read_query
+from dsmilctl.server.openapi import document
+from dsmilctl.server.push.websocket import websocket_route
+from dsmilctl.server.routes import ENDPOINTS
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class Application(Starlette):
+    """Starlette, which is asked only for what is no endpoint of the contract."""
+
+    gateway: Gateway
+    directory: Directory
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve an endpoint, else whatever there is."""
+        found = self.directory.find(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await super().__call__(scope, receive, send)
+            return
+        endpoint, scope["path_params"] = found
+        response = await _serve(self.gateway, endpoint, Request(scope, receive, send))
+        await response(scope, receive, send)
+
+
+def build_app(gateway: Gateway, extra: Sequence[BaseRoute] = ()) -> Starlette:
+    """The ASGI application over a gateway, with routes of others in `extra`.
+
+    Its state holds the gateway: who serves it calls `gateway.push.close()` before connections are cut.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        del app
+        async with gateway.client:
+            try:
+                yield
+            finally:
+                await gateway.push.close()
+
+    routes = [
+        Route(endpoint.full_path, partial(_serve, gateway, endpoint), methods=[endpoint.method])
+        for endpoint in ENDPOINTS
+    ]
+    app = Application(
+        routes=[*_merged(routes), websocket_route(gateway), _document_route(gateway), *extra],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: partial(_no_route, gateway), Exception: partial(_fault, gateway)},
+    )
+    app.router.redirect_slashes = False
+    app.state.gateway = app.gateway = gateway
+    app.directory = Directory(ENDPOINTS)
+    return app
+
+
+def _document_route(gateway: Gateway) -> Route:
+    """The OpenAPI document, for everybody; it is made when it is asked for first."""
+
+    @cache
+    def content() -> bytes:
+        return msgspec.json.encode(document(ENDPOINTS))
+
+    async def serve(request: Request) -> Response:
+        response = Response(content(), media_type="application/json")
+        response.headers["X-Request-ID"] = request_id_of(request)
+        gateway.metrics.note(request.method, "/openapi.json", 200, 0.0)
+        return response
+
+    return Route(f"{PREFIX}/openapi.json", serve, methods=["GET"])
+
+
+def _merged(routes: Sequence[Route]) -> list[Route]:
+    """Routes with fixed words before those with parts that vary, so that `/operations/bulk` is found."""
+    return sorted(routes, key=lambda route: (route.path.count("{"), route.path))
+
+
+async def _serve(gateway: Gateway, endpoint: Endpoint, request: Request) -> Response:
+    begun = gateway.clock.monotonic()
+    request_id = request_id_of(request)
+    try:
+        response = await _answer(gateway, endpoint, request, request_id)
+    except DSMILError as error:
+        response = failure(error, gateway.clock, request_id)
+        _tell_refusal(gateway, request, error)
+    except Exception as error:  # a fault of ours must not show its traceback to a client
+        response = unexpected(error, gateway.clock, request_id)
+    elapsed = gateway.clock.monotonic() - begun
+    gateway.metrics.note(request.method, endpoint.path, response.status_code, elapsed)
+    response.headers["X-Request-ID"] = request_id
+    response.headers["X-Response-Time"] = f"{elapsed * 1000:.2f}"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, request_id: str) -> Response:
+    token = bearer(request)
+    identity = None
+    if endpoint.login or token:
+        identity = gateway.access.authenticate(token, in_emergency=endpoint.emergency)
+    if identity is not None:
+        request.state.identity = identity
+        _require_clearance(identity, endpoint)
+    client = gateway.client_for(identity)
+    if identity is not None and endpoint.counted:
+        await client.count_request()
+    call = Call(
+        gateway=gateway,
+        identity=identity,
+        client=client,
+        path=request.path_params,
+        query=read_query(request, endpoint.query),
+        body=await read_body(request, endpoint.body),
+        address=request.client.host if request.client else "",
+        token=token,
+        certificate_user=certificate_user(request),
+        request_id=request_id,
+        last_event_id=request.headers.get("last-event-id", ""),
+    )
+
+    async def run() -> Response:
+        async with client.operation() if identity is not None and endpoint.operation else nullcontext():
+            found = await endpoint.handler(call)
+        return found if isinstance(found, Response) else answer(found, endpoint.status)
+
+    key = request.headers.get("idempotency-key", "")
+    if key and request.method == "POST":
+        content = f"{request.url.path}\n".encode() if endpoint.body is None else _digest(call)
+        return await gateway.idempotency.once(identity.user if identity else "", key, content, run)
+    return await run()
+
+
+def _tell_refusal(gateway: Gateway, request: Request, error: DSMILError) -> None:
+    """Tell those who watch over security, and the clients of a user who asks too often."""
+    identity: Identity | None = getattr(request.state, "identity", None)
+    address = request.client.host if request.client else ""
+    gateway.push.refused(error, identity, address, f"{request.method} {request.url.path}")
+
+
+def _digest(call: Call) -> bytes:
+    path: Any = dict(call.path)
+    return msgspec.json.encode([path, call.body], order="deterministic")
+
+
+def _require_clearance(identity: Identity, endpoint: Endpoint) -> None:
+    if identity.clearance < endpoint.clearance:
+        error = PermissionDenied(
+            f"{endpoint.summary}: this needs clearance {endpoint.clearance.name}, "
+            f"{identity.user} has {identity.clearance.name}",
+            hint=f"ask somebody whose clearance is {endpoint.clearance.name} or higher",
+            required=endpoint.clearance.name,
+            held=identity.clearance.name,
+        )
+        raise error
+
+
+def bearer(request: Request) -> str:
+    """The token of the Authorization header, or an empty text."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def certificate_user(request: Request) -> str:
+    """The common name of the client's certificate (mutual TLS), or an empty text.
+
+    Taken from the TLS layer alone; headers that claim one are ignored.
+    """
+    tls = request.scope.get("extensions", {}).get("tls") or {}
+    return str(tls.get("client_cert_name") or "")
+
+
+def request_id_of(request: Request) -> str:
+    """The id that the client gave, where it is harmless, else a new one."""
+    given = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+
+
+async def _no_route(gateway: Gateway, request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    message = f"{request.method} {request.url.path} is not part of this API"
+    request_id = request_id_of(request)
+    response = failure(NotFound(message, hint="/api/v2/openapi.json"), gateway.clock, request_id)
+    response.status_code = status
+    response.headers["X-Request-ID"] = request_id
+    response.headers["Cache-Control"] = "no-store"
+    if isinstance(error, HTTPException) and error.headers:
+        response.headers.update(error.headers)
+    return response
+
+
+async def _fault(gateway: Gateway, request: Request, error: Exception) -> Response:
+    return unexpected(error, gateway.clock, request_id_of(request))

@@ -1,0 +1,46 @@
+"""The demo accounts of the simulator.  A real server starts with none, and refuses to have these."""
+
+from __future__ import annotations
+
+from dsmilctl.server.identity.passwords import Hasher
+from dsmilctl.server.identity.users import User, Users
+
+ALL = None
+FIRST_60 = tuple(range(0x8000, 0x803C))
+FIRST_36 = tuple(range(0x8000, 0x8024))
+
+ACCOUNTS = (
+    ("admin", "admin_001", ("dsmil_admin_2024",), "TOP_SECRET", ALL, ("SCI", "SAP", "DSMIL")),
+    ("operator", "op_001", ("dsmil_op_2024", "secure_password"), "SECRET", FIRST_60, ("DSMIL",)),
+    (
+        "analyst",
+        "analyst_001",
+        ("dsmil_analyst_2024", "analyst_password"),
+        "CONFIDENTIAL",
+        FIRST_36,
+        ("DSMIL",),
+    ),
+    ("supervisor", "super_001", ("dsmil_super_2024",), "TOP_SECRET", ALL, ("SCI", "SAP", "DSMIL")),
+    ("monitor", "monitor_001", ("monitor_password",), "CONFIDENTIAL", FIRST_36, ("DSMIL",)),
+)
+"""Name, id, passwords, clearance, devices, compartments.
+
+Source: the DSMIL API, version 2, demo accounts; two have a second password, that of the SDK's programs.
+"""
+
+
+def demo_users(hasher: Hasher | None = None) -> Users:
+    """The demo accounts, in memory."""
+    chosen, users = hasher or Hasher(), {}
+    for name, user_id, passwords, clearance, devices, compartments in ACCOUNTS:
+        first, *others = [chosen.hash(password) for password in passwords]
+        users[name] = User(
+            name=name,
+            user_id=user_id,
+            password=first,
+            other_passwords=tuple(others),
+            clearance=clearance,
+            devices=devices,
+            compartments=compartments,
+        )
+    return Users(users=users)

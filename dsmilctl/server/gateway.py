@@ -1,0 +1,121 @@
+"""Gateway: everything that a server holds: the local client, who may come in, and what it remembers."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from dsmilctl.client.interface import Client
+from dsmilctl.client.local import LocalClient
+from dsmilctl.clock import SYSTEM, Clock
+from dsmilctl.errors import NotFound
+from dsmilctl.model.identity import Identity
+from dsmilctl.server.idempotency import Idempotency
+from dsmilctl.server.metrics import Metrics
+from dsmilctl.server.push.switchboard import Switchboard
+from dsmilctl.server.recent import RecentReads
+from dsmilctl.wire.auth import Login, Session, Tokens, UserContext
+from dsmilctl.wire.emergency import StopInfo
+from dsmilctl.wire.operations import BulkAnswer
+
+MOST_BULKS = 1000
+
+
+class Access(Protocol):
+    """Who may come in: logins, tokens and sessions."""
+
+    async def login(self, login: Login, *, address: str, certificate_user: str) -> Tokens:
+        """Log somebody in; raises AuthenticationError, MfaRequired or AccountLocked."""
+        ...
+
+    async def refresh(self, refresh_token: str, *, address: str) -> Tokens:
+        """A new pair for a refresh token that was not used before; raises AuthenticationError."""
+        ...
+
+    def authenticate(self, token: str, *, in_emergency: bool = False) -> Identity:
+        """Whose token it is, in an emergency as far as is known; raises AuthenticationError."""
+        ...
+
+    async def logout(self, identity: Identity, session_id: str) -> None:
+        """End this session or another one of the same user; raises NotFound."""
+        ...
+
+    def sessions(self, identity: Identity) -> Sequence[Session]:
+        """The sessions of this user."""
+        ...
+
+    def user_context(self, identity: Identity) -> UserContext:
+        """Who somebody is and what that person may see and do."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """Failed logins since the start."""
+        ...
+
+    @property
+    def active(self) -> int:
+        """Sessions that are open."""
+        ...
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The server's settings that clients learn from the capabilities."""
+
+    bulk_operation_max_devices: int = 84
+    max_clients: int = 1000
+    heartbeat: float = 60.0
+    rate_limiting: bool = True
+
+
+class Gateway:
+    """One server: the client over its devices, its doors, its memory."""
+
+    def __init__(
+        self, client: LocalClient, access: Access, *, limits: Limits | None = None, clock: Clock = SYSTEM
+    ) -> None:
+        self.client = client
+        self.access = access
+        self.limits = limits or Limits()
+        self.clock = clock
+        self.metrics = Metrics(clock)
+        self.idempotency = Idempotency(clock)
+        self.reads = RecentReads()
+        self.push = Switchboard(client, clock, self.metrics)
+        self._bulks: OrderedDict[tuple[str, str], BulkAnswer] = OrderedDict()
+
+    def keep_bulk(self, identity: Identity, bulk: BulkAnswer) -> None:
+        """Keep a bulk for its user, and tell that user's clients; the oldest makes room."""
+        self._bulks[identity.user, bulk.bulk_operation_id] = bulk
+        while len(self._bulks) > MOST_BULKS:
+            self._bulks.popitem(last=False)
+        self.push.bulk_ended(identity, bulk)
+
+    def bulk(self, identity: Identity, bulk_id: str) -> BulkAnswer:
+        """A kept bulk of this user; raises NotFound."""
+        found = self._bulks.get((identity.user, bulk_id))
+        if found is None:
+            raise NotFound(f"no bulk {bulk_id!r} of {identity.user}", target=bulk_id)
+        return found
+
+    def broadcast_stop(self, stop: StopInfo) -> None:
+        """Tell every connected client of an emergency stop."""
+        self.push.stopped(stop)
+
+    def client_for(self, identity: Identity | None) -> LocalClient:
+        """The client that passes every change through the guard as this identity."""
+        return self.client if identity is None else self.client.for_identity(identity)
+
+    async def client_for_bulk(
+        self, identity: Identity, *, changes: bool, justification: str | None
+    ) -> Client:
+        """The client for the parts of one bulk, which the guard has judged and counted as a whole."""
+        whole = self.client.for_identity(identity)
+        return await whole.for_bulk(changes=changes, justification=justification)
+
+    async def client_for_reads(self, identity: Identity) -> Client:
+        """The client for one read, which is counted here: the refusal tells when to try again."""
+        return await self.client.for_identity(identity).for_bulk(changes=False)

@@ -1,0 +1,1 @@
+"""Identity: who may come in, how they prove it, and how long it lasts."""

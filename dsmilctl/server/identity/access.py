@@ -1,0 +1,213 @@
+"""Access: the doors of a server put together: users, second factors, sessions, tokens, lockout."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from dsmilctl.clock import NANOSECONDS, Clock
+from dsmilctl.errors import AuthenticationError, MfaRequired
+from dsmilctl.model.identity import Clearance, Identity
+from dsmilctl.server.gateway import Limits
+from dsmilctl.server.identity.lockout import Lockout
+from dsmilctl.server.identity.passwords import Hasher
+from dsmilctl.server.identity.sessions import Session, Sessions
+from dsmilctl.server.identity.tokens import TokenMaker
+from dsmilctl.server.identity.users import User, Users
+from dsmilctl.wire.auth import ApiCapabilities, Login, Tokens, UserContext
+from dsmilctl.wire.auth import Session as SessionInfo
+
+LOGGER = logging.getLogger("dsmilctl.server.security")
+TOTP_WINDOW = 1
+Allowances = Callable[[Identity], tuple[int | None, int | None]]
+"""Requests per minute and operations at once that an identity may have; None is any number."""
+
+
+class AccessControl:
+    """Who may come in.  Nothing that somebody knows is ever logged."""
+
+    def __init__(
+        self,
+        users: Users,
+        clock: Clock,
+        *,
+        tokens: TokenMaker,
+        sessions: Sessions,
+        lockout: Lockout,
+        limits: Limits,
+        allowances: Allowances,
+        hasher: Hasher | None = None,
+    ) -> None:
+        self.users = users
+        self._clock = clock
+        self._tokens = tokens
+        self._sessions = sessions
+        self._lockout = lockout
+        self._limits = limits
+        self._allowances = allowances
+        self._hasher = hasher or Hasher()
+        self._used_codes: dict[tuple[str, str], float] = {}
+
+    @property
+    def failures(self) -> int:
+        """Failed logins since the start."""
+        return self._lockout.total
+
+    @property
+    def active(self) -> int:
+        """Sessions that are open."""
+        return len(self._sessions)
+
+    async def login(self, login: Login, *, address: str, certificate_user: str) -> Tokens:
+        """Log somebody in; raises AuthenticationError, MfaRequired or AccountLocked."""
+        try:
+            if login.grant == "certificate":
+                user = self._allowed(self.users.by_certificate(certificate_user))
+            elif login.grant == "service_token":
+                user = self._allowed(self.users.by_service_token(login.service_token))
+            else:
+                user = await self._by_password(login)
+        except MfaRequired:
+            raise
+        except AuthenticationError:
+            self._lockout.failed()
+            who = login.username if self.users.find(login.username) else "somebody unknown"
+            LOGGER.warning("login of %s from %s failed (%s)", who, address, login.grant)
+            raise
+        session = self._sessions.begin(
+            user, client_type=login.client_type, client_version=login.client_version, address=address
+        )
+        LOGGER.info("%s logged in from %s (%s)", user.name, address, login.grant)
+        return self._issue(user, session)
+
+    async def _by_password(self, login: Login) -> User:
+        """Who knows the password and has the second factor; only these can be guessed, so only they lock."""
+        user = self.users.find(login.username)
+        known = user is not None
+        await self._lockout.begin(login.username, known=known)
+        try:
+            if not await self._hasher.matches(user.hashes if user else (), login.password):
+                raise AuthenticationError("wrong user name or password")
+            checked = self._allowed(user)
+            if checked.totp:
+                self._check_code(checked, login.mfa_token)
+        except MfaRequired:
+            self._lockout.end(login.username, known=known, right=None)
+            raise
+        except BaseException:
+            self._lockout.end(login.username, known=known, right=False)
+            raise
+        self._lockout.end(login.username, known=known, right=True)
+        return checked
+
+    def _allowed(self, user: User | None) -> User:
+        if user is None or user.disabled:
+            raise AuthenticationError("wrong user name or password")
+        return user
+
+    def _check_code(self, user: User, code: str | None) -> None:
+        """The second factor.  Source: RFC 6238; a code is taken once."""
+        import pyotp
+
+        if not code:
+            raise MfaRequired("a second factor is needed", methods=("totp",))
+        now = self._clock.now() // NANOSECONDS
+        self._used_codes = {key: at for key, at in self._used_codes.items() if at > now - 120}
+        digits = code.strip()
+        right = pyotp.TOTP(user.totp).verify(digits, for_time=now, valid_window=TOTP_WINDOW)
+        if not right or (user.name, digits) in self._used_codes:
+            raise AuthenticationError("wrong second factor")
+        self._used_codes[user.name, digits] = now
+
+    async def refresh(self, refresh_token: str, *, address: str) -> Tokens:
+        """A new pair for a refresh token that was not used before."""
+        session = self._sessions.redeem(refresh_token)
+        user = self.users.find(session.user)
+        if user is None or user.disabled:
+            self._sessions.end(session.session_id)
+            raise AuthenticationError("the account is disabled")
+        session.address = address
+        return self._issue(user, session)
+
+    def authenticate(self, token: str, *, in_emergency: bool = False) -> Identity:
+        """Whose token it is; the clearance is the user's of now, not the one that the token was made with.
+
+        In an emergency what was last known of the users will do where their file cannot be read.
+        """
+        claims = self._tokens.check(token)
+        session = self._sessions.use(claims.session_id)
+        look = self.users.last_known if in_emergency else self.users.find
+        user = look(session.user)
+        if user is None or user.disabled:
+            self._sessions.end(session.session_id)
+            raise AuthenticationError("the account is disabled")
+        return self.identity(user, session)
+
+    def identity(self, user: User, session: Session) -> Identity:
+        """A user in a session, as the guard knows it."""
+        return Identity(
+            user=user.name,
+            host=session.address,
+            clearance=user.level,
+            source="server",
+            devices=None if user.devices is None else frozenset(user.devices),
+            session_id=session.session_id,
+            user_id=user.user_id,
+            compartments=user.compartments,
+            keys=user.keys,
+        )
+
+    async def logout(self, identity: Identity, session_id: str) -> None:
+        """End this session or another one of the same user."""
+        self._sessions.end_own(identity.user, session_id or identity.session_id)
+
+    def sessions(self, identity: Identity) -> Sequence[SessionInfo]:
+        """The sessions of this user."""
+        return [session.info(identity.session_id) for session in self._sessions.of(identity.user)]
+
+    def user_context(self, identity: Identity) -> UserContext:
+        """Who somebody is and what that person may see and do."""
+        return UserContext(
+            user_id=identity.user_id,
+            username=identity.user,
+            clearance_level=identity.clearance.name,
+            authorized_devices=sorted(identity.devices or (), key=str),
+            permissions=list(permissions(identity.clearance)),
+            compartment_access=list(identity.compartments),
+            all_devices=identity.devices is None,
+        )
+
+    def _issue(self, user: User, session: Session) -> Tokens:
+        identity = self.identity(user, session)
+        requests, operations = self._allowances(identity)
+        return Tokens(
+            access_token=self._tokens.make(
+                user_id=user.user_id,
+                username=user.name,
+                clearance=user.clearance,
+                session_id=session.session_id,
+                compartments=list(user.compartments),
+                permissions=list(permissions(user.level)),
+                devices=user.devices,
+            ),
+            refresh_token=self._sessions.rotate(session),
+            expires_in=self._tokens.lifetime,
+            user_context=self.user_context(identity),
+            api_capabilities=ApiCapabilities(
+                max_requests_per_minute=requests,
+                max_concurrent_operations=operations,
+                bulk_operation_max_devices=self._limits.bulk_operation_max_devices,
+            ),
+        )
+
+
+def permissions(clearance: Clearance) -> tuple[str, ...]:
+    """What a clearance lets one do.  Source: the DSMIL API, clearance matrix."""
+    granted: tuple[str, ...] = ()
+    if clearance >= Clearance.CONFIDENTIAL:
+        granted += ("DEVICE_READ", "EMERGENCY_STOP")
+    if clearance >= Clearance.SECRET:
+        granted += ("DEVICE_WRITE", "DEVICE_CONFIG", "BULK_OPERATIONS")
+    if clearance >= Clearance.TOP_SECRET:
+        granted += ("QUARANTINE_ACCESS", "EMERGENCY_RELEASE", "SYSTEM_ADMINISTRATION")
+    return granted

@@ -1,0 +1,73 @@
+"""Metrics of the server in the Prometheus text format.  Source: Prometheus exposition formats 0.0.4."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+from dsmilctl.clock import Clock
+
+WINDOW = 60.0
+BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """Requests by route and status, their durations, and the clients that are connected."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._requests: Counter[tuple[str, str, int]] = Counter()
+        self._buckets: Counter[float] = Counter()
+        self._seconds = 0.0
+        self._count = 0
+        self._recent: deque[tuple[float, float]] = deque(maxlen=20_000)
+        self.websockets = 0
+        self.streams = 0
+        self.pushed = 0
+        self.missed = 0
+
+    def note(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request was answered."""
+        self._requests[method, route, status] += 1
+        self._seconds += seconds
+        self._count += 1
+        for bound in BOUNDS:
+            if seconds <= bound:
+                self._buckets[bound] += 1
+        self._recent.append((self._clock.monotonic(), seconds))
+
+    @property
+    def requests_per_second(self) -> float:
+        """Over the last minute."""
+        since = self._clock.monotonic() - WINDOW
+        return sum(at >= since for at, _ in self._recent) / WINDOW
+
+    @property
+    def average_ms(self) -> float:
+        """Mean duration over the last minute, in milliseconds."""
+        since = self._clock.monotonic() - WINDOW
+        recent = [seconds for at, seconds in self._recent if at >= since]
+        return sum(recent) / len(recent) * 1000 if recent else 0.0
+
+    def text(self, gauges: dict[str, float]) -> str:
+        """Everything in the exposition format, with the gauges given."""
+        lines = ["# TYPE dsmil_http_requests_total counter"]
+        for (method, route, status), count in sorted(self._requests.items()):
+            labels = f'method="{method}",route="{route}",status="{status}"'
+            lines.append(f"dsmil_http_requests_total{{{labels}}} {count}")
+        lines += ["# TYPE dsmil_http_request_seconds histogram"]
+        lines += [
+            f'dsmil_http_request_seconds_bucket{{le="{bound}"}} {self._buckets[bound]}' for bound in BOUNDS
+        ]
+        lines += [f'dsmil_http_request_seconds_bucket{{le="+Inf"}} {self._count}']
+        lines += [
+            f"dsmil_http_request_seconds_sum {self._seconds}",
+            f"dsmil_http_request_seconds_count {self._count}",
+        ]
+        counters = {"dsmil_pushed_total": self.pushed, "dsmil_push_missed_total": self.missed}
+        for name, value in counters.items():
+            lines += [f"# TYPE {name} counter", f"{name} {value}"]
+        known = gauges | {"dsmil_websockets": self.websockets, "dsmil_streams": self.streams}
+        for name, gauge in sorted(known.items()):
+            lines += [f"# TYPE {name} gauge", f"{name} {gauge}"]
+        return "\n".join(lines) + "\n"

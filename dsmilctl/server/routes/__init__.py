@@ -1,0 +1,19 @@
+"""The endpoints of the contract, a room per subject."""
+
+from __future__ import annotations
+
+from dsmilctl.server.endpoint import Endpoint
+from dsmilctl.server.push import streams
+from dsmilctl.server.routes import approvals, auth, devices, emergency, journal, operations, system
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *auth.ENDPOINTS,
+    *system.ENDPOINTS,
+    *devices.ENDPOINTS,
+    *operations.ENDPOINTS,
+    *streams.ENDPOINTS,
+    *emergency.ENDPOINTS,
+    *approvals.ENDPOINTS,
+    *journal.ENDPOINTS,
+)
+"""Every endpoint; routes and OpenAPI document are made from this list alone."""

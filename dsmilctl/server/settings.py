@@ -1,0 +1,113 @@
+"""Settings of a server: a file of few lines, read strictly, every mistake with its line and column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from dsmilctl.config.private import read_private
+from dsmilctl.errors import ConfigError, nearest
+from dsmilctl.server.assembly import ServerOptions
+from dsmilctl.server.gateway import Limits
+
+LARGEST = 1 << 16
+Seconds = Annotated[float, Meta(ge=1, le=366 * 86400)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a server can be told beside its policy.
+
+    `token_seconds` is the life of an access token, `session_seconds` that of a session without a request;
+    `lockout_failures` wrong logins in a row lock a name for `lockout_seconds`; an approval is good for
+    `approval_seconds`; `bulk_devices` is the longest bulk, `clients` how many may listen at once,
+    `heartbeat_seconds` how long a client that sends heartbeats may be silent; `signing_key` is a file with an
+    Ed25519 key in PEM, private to the server's user: tokens are signed with EdDSA then.
+    """
+
+    version: Literal[1] = 1
+    token_seconds: Seconds = 3600.0
+    session_seconds: Seconds = 3600.0
+    lockout_failures: Count = 3
+    lockout_seconds: Seconds = 1800.0
+    approval_seconds: Seconds = 900.0
+    bulk_devices: Count = 84
+    clients: Count = 1000
+    heartbeat_seconds: Seconds = 60.0
+    signing_key: str = ""
+
+    def options(self, beside: Path) -> ServerOptions:
+        """What a server is assembled with; the key's path is relative to the folder `beside`."""
+        key = b"" if not self.signing_key else _key(beside / self.signing_key)
+        return ServerOptions(
+            limits=Limits(
+                bulk_operation_max_devices=self.bulk_devices,
+                max_clients=self.clients,
+                heartbeat=self.heartbeat_seconds,
+            ),
+            token_lifetime=int(self.token_seconds),
+            session_idle=self.session_seconds,
+            lockout_threshold=self.lockout_failures,
+            lockout_seconds=self.lockout_seconds,
+            signing_key=key,
+        )
+
+
+def read_settings(path: Path) -> ServerSettings:
+    """The settings in a file; raises ConfigError that names file, line and column."""
+    try:
+        content = path.read_bytes()[: LARGEST + 1]
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", target=str(path)) from error
+    node, data = _loaded(path, content)
+    places = {str(key.value): key.start_mark for key, _ in node.value}
+    known = ServerSettings.__struct_fields__
+    for name, mark in places.items():
+        if name not in known:
+            hint = nearest(name, known) or f"keys: {', '.join(known)}"
+            raise ConfigError(f"{_place(path, mark)}: no key {name!r}", hint=hint, target=name)
+    for name, value in data.items():
+        try:
+            msgspec.convert({name: value}, ServerSettings)
+        except msgspec.ValidationError as error:
+            what = str(error).partition(" - at ")[0]
+            raise ConfigError(f"{_place(path, places[name])}: {name}: {what}", target=name) from None
+    return msgspec.convert(data, ServerSettings)
+
+
+def _loaded(path: Path, content: bytes) -> tuple[yaml.MappingNode, dict[str, Any]]:
+    if len(content) > LARGEST:
+        raise ConfigError(f"{path}: larger than {LARGEST:,} bytes", target=str(path))
+    try:
+        node, data = yaml.compose(content, yaml.SafeLoader), yaml.safe_load(content)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        what = getattr(error, "problem", None) or str(error)
+        raise ConfigError(f"{_place(path, mark)}: not YAML: {what}", target=str(path)) from None
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{path}:1:1: settings are a mapping", hint="version: 1", target=str(path))
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.value in seen:
+            message = f"{_place(path, key.start_mark)}: {key.value} is there twice"
+            raise ConfigError(message, target=str(key.value))
+        seen.add(key.value)
+    return node, data
+
+
+def _place(path: Path, mark: Any) -> str:
+    return f"{path}:{mark.line + 1}:{mark.column + 1}" if mark is not None else str(path)
+
+
+def _key(path: Path) -> bytes:
+    content = read_private(path, LARGEST)
+    if content is None:
+        raise ConfigError(f"{path}: no such file", hint=KEY_HINT.format(path=path), target="signing_key")
+    return content
+
+
+KEY_HINT = "openssl genpkey -algorithm ed25519 -out {path}"

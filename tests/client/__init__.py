@@ -1,0 +1,1 @@
+"""Stories of the client of a DSMIL server."""

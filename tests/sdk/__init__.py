@@ -1,0 +1,1 @@
+"""The SDK specification as tests."""

@@ -1,0 +1,1 @@
+"""The server: its contract, its bad days."""
