@@ -39,6 +39,7 @@ DIFFERENT = {
     "previous": "a chain over all of the above",
     "records": "the server's journal has other records",
     "sha256": "of the journal left behind",
+    "first_bad": "the number of a record: the journals have others",
     "last_hash": "a chain over all of the above",
     "files": "the journal of another place",
     "file": "the journal of another place",
