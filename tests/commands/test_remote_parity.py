@@ -39,6 +39,7 @@ DIFFERENT = {
     "previous": "a chain over all of the above",
     "records": "the server's journal has other records",
     "sha256": "of the journal left behind",
+    "first_bad": "the number of a record: the journals have others",
     "last_hash": "a chain over all of the above",
     "files": "the journal of another place",
     "file": "the journal of another place",
@@ -75,6 +76,7 @@ OTHER_WORDS = (
     (r"^quarantined devices need an approval by two persons, which only a server can give$", "HINT"),
     (r"^a server keeps the bulks of each user while it runs$", "HINT"),
     (r"^the last \d+ bulks of a context are kept; .*$", "HINT"),
+    (r"^\S*/journal-\d+\.jsonl", "JOURNAL"),
     (r"\b(stop|op|bulk|session)-[0-9a-f]{4,}\b", r"\1-ID"),
 )
 """Sentences that may differ: a local fleet knows no second person, a server keeps bulks in memory."""
@@ -145,8 +147,7 @@ CHANGES = [
     f"device reset 0x8031 --yes {WHY}",
     "device command 0x8030 identify --yes",
     "device command 0x8030 nonsense --yes",
-    "device disconnect 0x8032",
-    "device connect 0x8032",
+    "device connect 0x8050",
     f"bulk write 0x8030-0x8033 CONFIG 7 --yes {WHY}",
     "bulk write 0x8030-0x8033 CONFIG 7 --yes",
     f"bulk write 0x8030-0x8033 CONFIG 7 --dry-run {WHY}",
