@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-LIMIT = 0.5
-"""Seconds of work below which nobody asks: ten times what is wanted of a machine without tracers."""
+LIMIT = 3.0 if sys.gettrace() else 0.5
+"""Seconds of work below which nobody asks: ten times what is wanted, and more where each line is traced."""
 SHARE = 1 / 3
 """Part of all that a loop did that one callback may be, however slow the machine and its tracers are."""
 LONGEST_SLEEP = 5.0

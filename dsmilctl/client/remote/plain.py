@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from threading import Event
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -48,14 +49,19 @@ class PlainTransport(HttpTransport):
         self._count += 1
         self.active += 1
         connection = self._idle.pop() if self._idle else self._connection()
+        given_up = Event()
         try:
             async with asyncio.timeout(deadline):
-                return await asyncio.to_thread(self._ask, connection, request, deadline)
+                answer, lasts = await asyncio.to_thread(self._ask, connection, request, deadline, given_up)
+            if lasts:
+                self._idle.append(connection)
+            return answer
         except TimeoutError:
             message = f"no whole answer of {self._config.base_url} within {deadline:.3g} s"
             raise OperationTimeout(message, hint="a larger timeout waits longer") from None
         finally:
             self.active -= 1
+            given_up.set()
             _break(connection, unless=self._idle)
 
     def _connection(self) -> HTTPConnection:
@@ -67,15 +73,21 @@ class PlainTransport(HttpTransport):
             return HTTPSConnection(host, port, timeout=CONNECT, context=context)
         return HTTPConnection(host, port, timeout=CONNECT)
 
-    def _ask(self, connection: HTTPConnection, request: Outgoing, deadline: float) -> Incoming:
-        """One exchange, in a thread; the connection is idle again where it may be used once more."""
-        if connection.sock is None:
-            self._connect(connection, min(CONNECT, deadline))
-        connection.sock.settimeout(deadline)
-        answer, lasts = self._exchanged(connection, request)
-        if lasts:
-            self._idle.append(connection)
-        return answer
+    def _ask(
+        self, connection: HTTPConnection, request: Outgoing, deadline: float, given_up: Event
+    ) -> tuple[Incoming, bool]:
+        """One exchange, in a thread, and whether the connection may be used once more.
+
+        Where nobody waits for it any more the connection is closed here: it may be made only afterwards.
+        """
+        try:
+            if connection.sock is None:
+                self._connect(connection, min(CONNECT, deadline))
+            connection.sock.settimeout(deadline)
+            return self._exchanged(connection, request)
+        finally:
+            if given_up.is_set():
+                connection.close()
 
     def _connect(self, connection: HTTPConnection, patience: float) -> None:
         connection.timeout = patience
