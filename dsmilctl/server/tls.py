@@ -88,7 +88,10 @@ class Authority:
         """The authority's own certificate as a PEM file."""
         return _write(folder / "authority.pem", _pem(self.certificate))
 
-    def _signed(self, subject: Any, key: Any, extensions: list[Any], *, lasts: float, authority: bool) -> Any:
+    def _signed(
+        self, subject: Any, subject_key: Any, extensions: list[Any], *, lasts: float, authority: bool
+    ) -> Any:
+        """A certificate that a strict client takes, as Python 3.13 is.  Source: RFC 5280, section 4.2.1."""
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes
 
@@ -97,15 +100,32 @@ class Authority:
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
-            .public_key(key)
+            .public_key(subject_key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=DAYS))
             .not_valid_after(now + timedelta(days=lasts))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(subject_key), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+            )
         )
+        if authority:
+            builder = builder.add_extension(_signs_certificates(), critical=True)
         for extension in extensions:
             builder = builder.add_extension(extension, critical=False)
         return builder.sign(self._key, hashes.SHA256())
+
+
+def _signs_certificates() -> Any:
+    from cryptography import x509
+
+    usages = {
+        "digital_signature": True, "content_commitment": False, "key_encipherment": False,
+        "data_encipherment": False, "key_agreement": False, "key_cert_sign": True, "crl_sign": True,
+        "encipher_only": False, "decipher_only": False,
+    }  # fmt: skip
+    return x509.KeyUsage(**usages)
 
 
 def _subject(name: str) -> Any:

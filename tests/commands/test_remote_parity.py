@@ -12,6 +12,9 @@ import pytest
 
 from tests.commands.served import RemoteShell, serving
 
+# What a command says of the past depends on those before it, so all run in one process and in order.
+pytestmark = pytest.mark.xdist_group("parity")
+
 WHY = "--justification 'the night shift asked for it'"
 REMOTE, LOCAL = "plant", "sim"
 
