@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from functools import cache, partial
-from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -149,7 +148,7 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
 
     key = request.headers.get("idempotency-key", "")
     if key and request.method == "POST":
-        content = f"{request.url.path}\n".encode() if endpoint.body is None else _digest(call)
+        content = _digest(request, call)
         return await gateway.idempotency.once(identity.user if identity else "", key, content, run)
     return await run()
 
@@ -161,9 +160,9 @@ def _tell_refusal(gateway: Gateway, request: Request, error: DSMILError) -> None
     gateway.push.refused(error, identity, address, f"{request.method} {request.url.path}")
 
 
-def _digest(call: Call) -> bytes:
-    path: Any = dict(call.path)
-    return msgspec.json.encode([path, call.body], order="deterministic")
+def _digest(request: Request, call: Call) -> bytes:
+    """What an Idempotency-Key stands for: the whole path, as its last word may be the verb, and the body."""
+    return msgspec.json.encode([request.url.path, call.body], order="deterministic")
 
 
 def _require_clearance(identity: Identity, endpoint: Endpoint) -> None:
