@@ -147,9 +147,9 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
         return found if isinstance(found, Response) else answer(found, endpoint.status)
 
     key = request.headers.get("idempotency-key", "")
-    if key and request.method == "POST":
+    if key and identity is not None and endpoint.login and request.method == "POST":
         content = _digest(request, call)
-        return await gateway.idempotency.once(identity.user if identity else "", key, content, run)
+        return await gateway.idempotency.once(identity.user, key, content, run)
     return await run()
 
 
