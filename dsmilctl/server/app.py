@@ -22,6 +22,7 @@ from dsmilctl.server.directory import Directory
 from dsmilctl.server.endpoint import PREFIX, Call, Endpoint
 from dsmilctl.server.envelope import answer, failure, unexpected
 from dsmilctl.server.gateway import Gateway
+from dsmilctl.server.idempotency import only_reads
 from dsmilctl.server.intake import read_body, read_query
 from dsmilctl.server.openapi import document
 from dsmilctl.server.push.websocket import websocket_route
@@ -147,7 +148,8 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
         return found if isinstance(found, Response) else answer(found, endpoint.status)
 
     key = request.headers.get("idempotency-key", "")
-    if key and identity is not None and endpoint.login and request.method == "POST":
+    kept = endpoint.login and request.method == "POST" and not only_reads(call.body)
+    if key and kept and identity is not None:
         content = _digest(request, call)
         return await gateway.idempotency.once(identity.user, key, content, run)
     return await run()

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
+
+from starlette.responses import Response
+
+from dsmilctl.clock import SYSTEM
 from dsmilctl.config.paths import Paths
-from tests.server.doors import PASSWORD, WHY, code, doors
+from dsmilctl.server.idempotency import MOST_KEYS, Idempotency
+from tests.server.doors import CRITICAL, OPERATIONS, PASSWORD, WHY, code, doors
 
 
 async def test_a_key_that_rejected_an_approval_does_not_approve_it(home: Paths) -> None:
@@ -32,3 +39,51 @@ async def test_the_tokens_of_a_login_are_given_to_nobody_again_whatever_the_key(
 
         assert {answer.status_code for answer in logins} == {200}
         assert len({answer.json()["refresh_token"] for answer in logins}) == 4
+
+
+async def test_reads_run_anew_and_take_no_place_in_the_memory_of_keys(home: Paths) -> None:
+    async with doors() as server:
+        read = {"operation_type": "READ", "operation_data": {"register": "TEMP"}}
+        bulk = {"operations": [read | {"device_id": CRITICAL}]}
+        key = {"idempotency-key": "one-read"}
+        asked = [(OPERATIONS.format(CRITICAL), read), ("/operations/bulk", bulk)] * 2
+
+        answers = [await server.ask("ada", "POST", path, body, **key) for path, body in asked]
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert not any("idempotent-replay" in answer.headers for answer in answers)
+
+
+async def _answered(size: int = 10) -> Response:
+    return Response(b"x" * size)
+
+
+async def test_no_number_of_keys_makes_the_server_forget_what_still_runs_or_another_user() -> None:
+    kept, end = Idempotency(SYSTEM), asyncio.Event()
+
+    async def slow() -> Response:
+        await end.wait()
+        return await _answered()
+
+    await kept.once("grace", "hers", b"", _answered)
+    running = asyncio.create_task(kept.once("ada", "slow", b"", slow))
+    await asyncio.sleep(0)
+    for number in range(MOST_KEYS + 5):
+        await kept.once("ada", f"key-{number}", b"", _answered)
+    again = asyncio.create_task(kept.once("ada", "slow", b"", _answered))
+    await asyncio.sleep(0)
+    end.set()
+
+    await running
+    assert (await again).headers["idempotent-replay"] == "true"
+    assert "idempotent-replay" in (await kept.once("grace", "hers", b"", _answered)).headers
+    assert "idempotent-replay" not in (await kept.once("ada", "key-1", b"", _answered)).headers
+
+
+async def test_large_answers_make_room_for_each_other_by_their_bytes() -> None:
+    kept = Idempotency(SYSTEM)
+    for number in range(20):
+        await kept.once("ada", f"key-{number}", b"", partial(_answered, 1 << 20))
+
+    assert "idempotent-replay" in (await kept.once("ada", "key-19", b"", _answered)).headers
+    assert "idempotent-replay" not in (await kept.once("ada", "key-0", b"", _answered)).headers
