@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import cache, partial
 
 import msgspec
@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from dsmilctl.errors import DSMILError, NotFound, PermissionDenied
+from dsmilctl.errors import AuthenticationError, DSMILError, NotFound, PermissionDenied, StateUnavailable
 from dsmilctl.model.identity import Identity
 from dsmilctl.server.directory import Directory
 from dsmilctl.server.endpoint import PREFIX, Call, Endpoint
@@ -119,9 +119,7 @@ async def _serve(gateway: Gateway, endpoint: Endpoint, request: Request) -> Resp
 
 async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, request_id: str) -> Response:
     token = bearer(request)
-    identity = None
-    if endpoint.login or token:
-        identity = gateway.access.authenticate(token, in_emergency=endpoint.emergency)
+    identity = _identity(gateway, endpoint, token)
     if identity is not None:
         request.state.identity = identity
         _require_clearance(identity, endpoint)
@@ -153,6 +151,15 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
         content = _digest(request, call)
         return await gateway.idempotency.once(identity.user, key, content, run)
     return await run()
+
+
+def _identity(gateway: Gateway, endpoint: Endpoint, token: str) -> Identity | None:
+    """Whose token it is; where nobody needs one, a token that is not good (any more) is as none."""
+    if endpoint.login:
+        return gateway.access.authenticate(token, in_emergency=endpoint.emergency)
+    with suppress(AuthenticationError, StateUnavailable):
+        return gateway.access.authenticate(token) if token else None
+    return None
 
 
 def _tell_refusal(gateway: Gateway, request: Request, error: DSMILError) -> None:

@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from dsmilctl.clock import SYSTEM
 from dsmilctl.config.paths import Paths
+from dsmilctl.server.assembly import ServerOptions
 from dsmilctl.server.idempotency import MOST_KEYS, Idempotency
-from tests.server.doors import CRITICAL, OPERATIONS, PASSWORD, WHY, code, doors
+from tests.server.doors import CHEAP, CRITICAL, OPERATIONS, PASSWORD, WHY, Wall, code, doors
 
 
 async def test_a_key_that_rejected_an_approval_does_not_approve_it(home: Paths) -> None:
@@ -87,3 +88,19 @@ async def test_large_answers_make_room_for_each_other_by_their_bytes() -> None:
 
     assert "idempotent-replay" in (await kept.once("ada", "key-19", b"", _answered)).headers
     assert "idempotent-replay" not in (await kept.once("ada", "key-0", b"", _answered)).headers
+
+
+async def test_a_stale_token_keeps_nobody_from_health_a_refresh_or_a_login(home: Paths) -> None:
+    clock = Wall()
+    async with doors(clock=clock, options=ServerOptions(password_cost=CHEAP, token_lifetime=60)) as server:
+        tokens = (await server.login("ada")).json()
+        clock.advance(120)
+        body = {"refresh_token": tokens["refresh_token"]}
+        login = {"username": "ada", "password": PASSWORD}
+
+        for token in (tokens["access_token"], "rubbish"):
+            health = await server.ask("", "GET", "/monitoring/health", token=token)
+            assert (health.status_code, "components" in health.json()) == (200, False)
+            assert (await server.ask("", "POST", "/auth/login", login, token=token)).status_code == 200
+        stale = tokens["access_token"]
+        assert (await server.ask("", "POST", "/auth/refresh", body, token=stale)).status_code == 200
