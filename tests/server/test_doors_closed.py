@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from pathlib import Path
 
 from starlette.responses import Response
 
@@ -11,7 +12,7 @@ from dsmilctl.clock import SYSTEM
 from dsmilctl.config.paths import Paths
 from dsmilctl.server.assembly import ServerOptions
 from dsmilctl.server.idempotency import MOST_KEYS, Idempotency
-from tests.server.doors import CHEAP, CRITICAL, OPERATIONS, PASSWORD, WHY, Wall, code, doors
+from tests.server.doors import CHEAP, CRITICAL, OPERATIONS, PASSWORD, WHY, Wall, code, doors, users_file
 
 
 async def test_a_key_that_rejected_an_approval_does_not_approve_it(home: Paths) -> None:
@@ -104,3 +105,18 @@ async def test_a_stale_token_keeps_nobody_from_health_a_refresh_or_a_login(home:
             assert (await server.ask("", "POST", "/auth/login", login, token=token)).status_code == 200
         stale = tokens["access_token"]
         assert (await server.ask("", "POST", "/auth/refresh", body, token=stale)).status_code == 200
+
+
+async def test_a_users_file_that_was_moved_away_stops_no_stop_and_ends_no_session(
+    home: Paths, tmp_path: Path
+) -> None:
+    file, aside = tmp_path / "users.json", tmp_path / "aside.json"
+    async with doors(users=users_file(tmp_path)) as server:
+        await server.token("ada")
+        file.rename(aside)
+
+        assert code(await server.ask("ada", "GET", "/auth/whoami")) == (503, "STATE_UNAVAILABLE")
+        stopped = await server.ask("ada", "POST", "/emergency/stop", {"justification": WHY})
+        assert stopped.status_code == 200
+        aside.rename(file)
+        assert (await server.ask("ada", "GET", "/auth/whoami")).status_code == 200

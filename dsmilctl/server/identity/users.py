@@ -79,8 +79,8 @@ def _keys(user: User) -> frozenset[str]:
 class Users:
     """The users of one server.  Without a file they live in memory: those of the simulator.
 
-    What another process writes into the file counts from the next question on; a file that cannot be read
-    lets nobody in.
+    What another process writes into the file counts from the next question on; a file that cannot be read,
+    or is gone, lets nobody in.
     """
 
     def __init__(self, path: Path | None = None, users: Mapping[str, User] | None = None) -> None:
@@ -174,9 +174,13 @@ class Users:
         if self._path is None:
             return
         mark = _mark(self._path)
-        if mark != self._mark:
-            self._users = _load(self._path) if mark else {}
-            self._mark = mark
+        if mark == self._mark:
+            return
+        if mark is None:  # it was there: whoever moved it away has disabled nobody
+            hint = "bring it back, or start the server anew"
+            raise ConfigError(f"{self._path} is gone", hint=hint, target=str(self._path))
+        self._users = _load(self._path)
+        self._mark = mark
 
     def by_service_token(self, token: str) -> User | None:
         """Whose service token it is."""
@@ -237,7 +241,10 @@ def _mark(path: Path) -> _Mark | None:
 def _load(path: Path) -> dict[str, User]:
     hint = "mend it, or begin anew with: dsmilctl user add"
     try:
-        users = msgspec.json.decode(read_private(path, LARGEST) or b"[]", type=list[User])
+        content = read_private(path, LARGEST)
+        if content is None:
+            raise ConfigError(f"{path} is gone", hint=hint, target=str(path))
+        users = msgspec.json.decode(content or b"[]", type=list[User])
         for user in users:
             check_user(user)
     except (msgspec.MsgspecError, UnicodeDecodeError, InvalidParameter) as error:
