@@ -6,13 +6,25 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
+import pyotp
 from starlette.responses import Response
 
-from dsmilctl.clock import SYSTEM
+from dsmilctl.clock import NANOSECONDS, SYSTEM
 from dsmilctl.config.paths import Paths
 from dsmilctl.server.assembly import ServerOptions
 from dsmilctl.server.idempotency import MOST_KEYS, Idempotency
-from tests.server.doors import CHEAP, CRITICAL, OPERATIONS, PASSWORD, WHY, Wall, code, doors, users_file
+from tests.server.doors import (
+    CHEAP,
+    CRITICAL,
+    OPERATIONS,
+    PASSWORD,
+    SECRET,
+    WHY,
+    Wall,
+    code,
+    doors,
+    users_file,
+)
 
 
 async def test_a_key_that_rejected_an_approval_does_not_approve_it(home: Paths) -> None:
@@ -120,3 +132,16 @@ async def test_a_users_file_that_was_moved_away_stops_no_stop_and_ends_no_sessio
         assert stopped.status_code == 200
         aside.rename(file)
         assert (await server.ask("ada", "GET", "/auth/whoami")).status_code == 200
+
+
+async def test_a_code_is_not_good_again_in_other_digits(home: Paths) -> None:
+    clock = Wall()
+    async with doors(clock=clock) as server:
+        now = pyotp.TOTP(SECRET).at(clock.now() // NANOSECONDS)
+        wide = now.translate({ord("0") + digit: chr(0xFF10 + digit) for digit in range(10)})
+
+        first = await server.login("careful", mfa_token=now)
+        again = await server.login("careful", mfa_token=wide)
+
+        assert first.status_code == 200
+        assert code(again) == (401, "AUTHENTICATION_FAILED")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 
 from dsmilctl.clock import NANOSECONDS, Clock
@@ -19,6 +20,8 @@ from dsmilctl.wire.auth import Session as SessionInfo
 
 LOGGER = logging.getLogger("dsmilctl.server.security")
 TOTP_WINDOW = 1
+TOTP_CODE = re.compile(r"[0-9]{6}")
+"""ASCII alone: pyotp takes other digits for the same (NFKC), and a code would be good twice."""
 Allowances = Callable[[Identity], tuple[int | None, int | None]]
 """Requests per minute and operations at once that an identity may have; None is any number."""
 
@@ -114,7 +117,9 @@ class AccessControl:
         now = self._clock.now() // NANOSECONDS
         self._used_codes = {key: at for key, at in self._used_codes.items() if at > now - 120}
         digits = code.strip()
-        right = pyotp.TOTP(user.totp).verify(digits, for_time=now, valid_window=TOTP_WINDOW)
+        right = TOTP_CODE.fullmatch(digits) and pyotp.TOTP(user.totp).verify(
+            digits, for_time=now, valid_window=TOTP_WINDOW
+        )
         if not right or (user.name, digits) in self._used_codes:
             raise AuthenticationError("wrong second factor")
         self._used_codes[user.name, digits] = now
