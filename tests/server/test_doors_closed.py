@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pyotp
+import pytest
 from starlette.responses import Response
 
 from dsmilctl.clock import NANOSECONDS, SYSTEM
@@ -23,6 +24,7 @@ from tests.server.doors import (
     Wall,
     code,
     doors,
+    hashed,
     users_file,
 )
 
@@ -145,3 +147,21 @@ async def test_a_code_is_not_good_again_in_other_digits(home: Paths) -> None:
 
         assert first.status_code == 200
         assert code(again) == (401, "AUTHENTICATION_FAILED")
+
+
+@pytest.mark.parametrize("changed", [{"password": "$argon2id$another"}, {"totp": SECRET}])
+async def test_another_password_or_second_factor_ends_the_sessions_of_before(
+    home: Paths, changed: dict[str, str]
+) -> None:
+    async with doors() as server:
+        first, second, other = [(await server.login(name)).json() for name in ("ada", "ada", "grace")]
+        server.users.change("ada", **changed)
+
+        me = await server.ask("", "GET", "/auth/whoami", token=first["access_token"])
+        refreshed = await server.ask("", "POST", "/auth/refresh", {"refresh_token": second["refresh_token"]})
+        hers = await server.ask("", "GET", "/auth/whoami", token=other["access_token"])
+
+        assert code(me) == code(refreshed) == (401, "AUTHENTICATION_FAILED")
+        assert hers.status_code == 200
+        server.users.change("ada", password=hashed(), totp="")
+        assert code(await server.ask("", "GET", "/auth/whoami", token=first["access_token"]))[0] == 401

@@ -127,10 +127,7 @@ class AccessControl:
     async def refresh(self, refresh_token: str, *, address: str) -> Tokens:
         """A new pair for a refresh token that was not used before."""
         session = self._sessions.redeem(refresh_token)
-        user = self.users.find(session.user)
-        if user is None or user.disabled:
-            self._sessions.end(session.session_id)
-            raise AuthenticationError("the account is disabled")
+        user = self._still(session, self.users.find(session.user))
         session.address = address
         return self._issue(user, session)
 
@@ -142,11 +139,18 @@ class AccessControl:
         claims = self._tokens.check(token)
         session = self._sessions.use(claims.session_id)
         look = self.users.last_known if in_emergency else self.users.find
-        user = look(session.user)
+        return self.identity(self._still(session, look(session.user)), session)
+
+    def _still(self, session: Session, user: User | None) -> User:
+        """Whose session it still is; ends that of a user who may not come in, or has other secrets now."""
         if user is None or user.disabled:
             self._sessions.end(session.session_id)
             raise AuthenticationError("the account is disabled")
-        return self.identity(user, session)
+        if user.secrets_digest != session.secrets_digest:
+            self._sessions.end(session.session_id)
+            message = "the password or the second factor was changed: the session has ended"
+            raise AuthenticationError(message, hint="log in: POST /api/v2/auth/login")
+        return user
 
     def identity(self, user: User, session: Session) -> Identity:
         """A user in a session, as the guard knows it."""

@@ -64,6 +64,11 @@ class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Fingerprints of what proves this user; two users with one in common are the same person."""
         return _keys(self)
 
+    @property
+    def secrets_digest(self) -> str:
+        """A digest of the passwords' hashes and the second factor: another one means other secrets."""
+        return _secrets_digest(self)
+
 
 @lru_cache(maxsize=4096)
 def _keys(user: User) -> frozenset[str]:
@@ -74,6 +79,12 @@ def _keys(user: User) -> frozenset[str]:
     said += [f"person {skeleton(user.person)}"] if user.person else []
     said += [f"person {skeleton(user.name)}"]
     return frozenset(hashlib.sha256(item.encode()).hexdigest() for item in said)
+
+
+@lru_cache(maxsize=4096)
+def _secrets_digest(user: User) -> str:
+    """Worked out once for a user as it is, like the keys."""
+    return hashlib.sha256(msgspec.json.encode([user.hashes, user.totp])).hexdigest()
 
 
 class Users:
