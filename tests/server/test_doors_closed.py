@@ -12,8 +12,10 @@ from starlette.responses import Response
 
 from dsmilctl.clock import NANOSECONDS, SYSTEM
 from dsmilctl.config.paths import Paths
+from dsmilctl.errors import InvalidParameter
 from dsmilctl.server.assembly import ServerOptions
 from dsmilctl.server.idempotency import MOST_KEYS, Idempotency
+from dsmilctl.server.identity.users import Users
 from tests.server.doors import (
     CHEAP,
     CRITICAL,
@@ -24,7 +26,9 @@ from tests.server.doors import (
     Wall,
     code,
     doors,
+    everybody,
     hashed,
+    somebody,
     users_file,
 )
 
@@ -165,3 +169,20 @@ async def test_another_password_or_second_factor_ends_the_sessions_of_before(
         assert hers.status_code == 200
         server.users.change("ada", password=hashed(), totp="")
         assert code(await server.ask("", "GET", "/auth/whoami", token=first["access_token"]))[0] == 401
+
+
+async def test_a_second_factor_that_is_too_short_is_not_set_and_answers_no_500(home: Paths) -> None:
+    weak, strong = "A" * 16, "A" * 24
+    people = everybody() | {"old": somebody("old", totp=weak)}
+    async with doors(users=Users(users=people)) as server:
+        for set_anew in (
+            lambda: server.users.add(somebody("new", totp=weak)),
+            lambda: server.users.put(somebody("ada", totp=weak)),
+            lambda: server.users.change("ada", totp=weak),
+        ):
+            with pytest.raises(InvalidParameter, match="112 bits"):
+                set_anew()
+        assert code(await server.login("old", mfa_token="123456")) == (401, "AUTHENTICATION_FAILED")
+        assert server.users.change("old", disabled=True).disabled
+        assert server.users.change("ada", totp=strong).totp == strong
+        pyotp.TOTP(strong)

@@ -117,9 +117,12 @@ class AccessControl:
         now = self._clock.now() // NANOSECONDS
         self._used_codes = {key: at for key, at in self._used_codes.items() if at > now - 120}
         digits = code.strip()
-        right = TOTP_CODE.fullmatch(digits) and pyotp.TOTP(user.totp).verify(
-            digits, for_time=now, valid_window=TOTP_WINDOW
-        )
+        try:
+            known = pyotp.TOTP(user.totp)
+        except ValueError as error:  # a secret that is too short, in a file of before
+            LOGGER.warning("the second factor of %s is no good: dsmilctl user totp makes another", user.name)
+            raise AuthenticationError("wrong second factor") from error
+        right = TOTP_CODE.fullmatch(digits) and known.verify(digits, for_time=now, valid_window=TOTP_WINDOW)
         if not right or (user.name, digits) in self._used_codes:
             raise AuthenticationError("wrong second factor")
         self._used_codes[user.name, digits] = now

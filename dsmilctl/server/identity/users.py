@@ -23,6 +23,9 @@ from dsmilctl.server.identity.passwords import token_digest
 LARGEST = 16 << 20
 """Bytes of a file of users."""
 
+SHORTEST_SECRET = 14
+"""Bytes of a second factor."""
+
 _Mark = tuple[int, int, int]
 """Inode, size and modification time of the file: another one means another content."""
 
@@ -131,6 +134,7 @@ class Users:
     def add(self, user: User) -> None:
         """Add a user; raises Conflict for a name or id that is taken, look-alikes included."""
         check_user(user)
+        _check_strength(user)
         with self._alone():
             for other in self._users.values():
                 if skeleton(user.name) == skeleton(other.name) or user.user_id == other.user_id:
@@ -141,6 +145,7 @@ class Users:
     def put(self, user: User) -> None:
         """Keep a user as it is now."""
         check_user(user)
+        _check_strength(user)
         with self._alone():
             self._put(user)
 
@@ -149,6 +154,8 @@ class Users:
         with self._alone():
             changed = msgspec.structs.replace(self.get(name), **fields)
             check_user(changed)
+            if "totp" in fields:
+                _check_strength(changed)
             self._put(changed)
         return changed
 
@@ -223,20 +230,29 @@ def check_user(user: User) -> None:
     if user.clearance not in Clearance.__members__:
         hint = nearest(user.clearance, Clearance.__members__) or f"levels: {', '.join(Clearance.__members__)}"
         raise InvalidParameter(f"no clearance {user.clearance!r}", hint=hint, target="clearance")
-    if user.totp:
-        _check_secret(user.totp)
+    if user.totp and _secret_length(user.totp) < 10:
+        raise InvalidParameter("a second factor is a base32 secret of at least 80 bits", target="totp")
 
 
-def _check_secret(secret: str) -> None:
+def _check_strength(user: User) -> None:
+    """Raise InvalidParameter for a new second factor that no code can be made of.
+
+    A file of before may have one: its user alone does not come in.  Source: NIST SP 800-63B-4, 3.1.4.1.
+    """
+    if user.totp and _secret_length(user.totp) < SHORTEST_SECRET:
+        message = f"a second factor is a base32 secret of at least {SHORTEST_SECRET * 8} bits"
+        raise InvalidParameter(message, hint=f"dsmilctl user totp {user.name}", target="totp")
+
+
+def _secret_length(secret: str) -> int:
+    """The bytes of a base32 secret; 0 for what is none."""
     import base64
     import binascii
 
     try:
-        length = len(base64.b32decode(secret + "=" * (-len(secret) % 8), casefold=True))
+        return len(base64.b32decode(secret + "=" * (-len(secret) % 8), casefold=True))
     except (binascii.Error, ValueError):
-        length = 0
-    if length < 10:
-        raise InvalidParameter("a second factor is a base32 secret of at least 80 bits", target="totp")
+        return 0
 
 
 def _mark(path: Path) -> _Mark | None:
