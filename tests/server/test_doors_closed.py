@@ -12,9 +12,10 @@ from starlette.responses import Response
 
 from dsmilctl.clock import NANOSECONDS, SYSTEM
 from dsmilctl.config.paths import Paths
-from dsmilctl.errors import InvalidParameter
+from dsmilctl.errors import ConfigError, InvalidParameter
 from dsmilctl.server.assembly import ServerOptions
 from dsmilctl.server.idempotency import MOST_KEYS, Idempotency
+from dsmilctl.server.identity.passwords import Hasher, hash_password
 from dsmilctl.server.identity.users import Users
 from tests.server.doors import (
     CHEAP,
@@ -186,3 +187,22 @@ async def test_a_second_factor_that_is_too_short_is_not_set_and_answers_no_500(h
         assert server.users.change("old", disabled=True).disabled
         assert server.users.change("ada", totp=strong).totp == strong
         pyotp.TOTP(strong)
+
+
+async def test_a_real_server_refuses_the_demo_passwords_and_serves_no_file_that_takes_them(
+    home: Paths, tmp_path: Path
+) -> None:
+    for password in ("dsmil_admin_2024", "secure_password", "monitor_password"):
+        with pytest.raises(InvalidParameter, match="everybody knows"):
+            hash_password(password)
+    users = users_file(tmp_path)
+    known = Hasher(CHEAP).hash("secure_password")
+    users.change("operator", password=hashed(), other_passwords=(known,))
+
+    with pytest.raises(ConfigError, match="'operator' has the password of the simulator's demo account"):
+        async with doors(users=users):
+            pass
+
+    users.change("operator", other_passwords=())
+    async with doors(users=users) as server:
+        assert (await server.login("operator")).status_code == 200

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dsmilctl.clock import NANOSECONDS, Clock
 from dsmilctl.errors import AuthenticationError, MfaRequired
 from dsmilctl.model.identity import Clearance, Identity
+from dsmilctl.server.demo_accounts import refuse_demo_accounts
 from dsmilctl.server.gateway import Limits
 from dsmilctl.server.identity.lockout import Lockout
 from dsmilctl.server.identity.passwords import Hasher
@@ -27,7 +28,10 @@ Allowances = Callable[[Identity], tuple[int | None, int | None]]
 
 
 class AccessControl:
-    """Who may come in.  Nothing that somebody knows is ever logged."""
+    """Who may come in.  Nothing that somebody knows is ever logged.
+
+    Raises ConfigError for a file of users that lets demo accounts in.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,8 @@ class AccessControl:
         self._allowances = allowances
         self._hasher = hasher or Hasher()
         self._used_codes: dict[tuple[str, str], float] = {}
+        if users.in_file:
+            refuse_demo_accounts(users, self._hasher)
 
     @property
     def failures(self) -> int:

@@ -106,6 +106,11 @@ class Users:
     def __len__(self) -> int:
         return len(self._users)
 
+    @property
+    def in_file(self) -> bool:
+        """Whether they are those of a real server."""
+        return self._path is not None
+
     def all(self) -> list[User]:
         """Every user, by name."""
         self._refresh()
