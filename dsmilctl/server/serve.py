@@ -44,7 +44,12 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_listening(listening: Listening) -> None:
-    """Raise UsageError for a server that would send passwords over a network in the clear."""
+    """Raise UsageError for a server without TLS whose words ask for it, or that others can listen to."""
+    if not listening.certificate:
+        for option, file in (("--tls-key", listening.key), ("--client-ca", listening.client_authority)):
+            if file:
+                message = f"{option} is good for nothing without --tls-cert: there would be no TLS"
+                raise UsageError(message, hint="--tls-cert FILE", target=option)
     if listening.certificate or listening.insecure or is_loopback(listening.host):
         return
     raise UsageError(

@@ -12,11 +12,12 @@ from starlette.responses import Response
 
 from dsmilctl.clock import NANOSECONDS, SYSTEM
 from dsmilctl.config.paths import Paths
-from dsmilctl.errors import ConfigError, InvalidParameter
+from dsmilctl.errors import ConfigError, InvalidParameter, UsageError
 from dsmilctl.server.assembly import ServerOptions
 from dsmilctl.server.idempotency import MOST_KEYS, Idempotency
 from dsmilctl.server.identity.passwords import Hasher, hash_password
 from dsmilctl.server.identity.users import Users
+from dsmilctl.server.serve import Listening, check_listening
 from tests.server.doors import (
     CHEAP,
     CRITICAL,
@@ -206,3 +207,15 @@ async def test_a_real_server_refuses_the_demo_passwords_and_serves_no_file_that_
     users.change("operator", other_passwords=())
     async with doors(users=users) as server:
         assert (await server.login("operator")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("listening", "option"),
+    [(Listening(key="key.pem"), "--tls-key"), (Listening(client_authority="ca.pem"), "--client-ca")],
+)
+def test_words_about_tls_without_a_certificate_are_refused_not_ignored(
+    listening: Listening, option: str
+) -> None:
+    with pytest.raises(UsageError, match=f"{option} .* without --tls-cert") as refused:
+        check_listening(listening)
+    assert refused.value.target == option
