@@ -12,12 +12,12 @@ from starlette.responses import Response
 
 from dsmilctl.clock import NANOSECONDS, SYSTEM
 from dsmilctl.config.paths import Paths
-from dsmilctl.errors import ConfigError, InvalidParameter, UsageError
+from dsmilctl.errors import ConfigError, Conflict, InvalidParameter, UsageError
 from dsmilctl.server.assembly import ServerOptions
 from dsmilctl.server.idempotency import MOST_KEYS, Idempotency
 from dsmilctl.server.identity.passwords import Hasher, hash_password
 from dsmilctl.server.identity.users import Users
-from dsmilctl.server.serve import Listening, check_listening
+from dsmilctl.server.serve import Listening, bind, check_listening
 from tests.server.doors import (
     CHEAP,
     CRITICAL,
@@ -219,3 +219,13 @@ def test_words_about_tls_without_a_certificate_are_refused_not_ignored(
     with pytest.raises(UsageError, match=f"{option} .* without --tls-cert") as refused:
         check_listening(listening)
     assert refused.value.target == option
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+def test_a_host_that_is_not_this_machine_is_the_wrong_host_not_a_port_that_is_taken(host: str) -> None:
+    with pytest.raises(UsageError, match="cannot listen on") as refused:
+        bind(Listening(host=host))
+    assert refused.value.target == "--host"
+
+    with bind(Listening()) as taken, pytest.raises(Conflict, match="in use"):
+        bind(Listening(port=taken.getsockname()[1]))
