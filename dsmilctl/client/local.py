@@ -89,7 +89,7 @@ class LocalClient(Client):
         self._places = places
         self._consents = consents
         self._variant = variant
-        self._reads = Reads(fleet, guard)
+        self.reads = Reads(fleet, guard)
         self._stops = LocalStops(fleet, guard, stop_control, identity.user)
         self._remembered: dict[DeviceId, DeviceStatus] | None = None
         self._opened = False
@@ -199,7 +199,7 @@ class LocalClient(Client):
         options: BulkOptions | None = None,
     ) -> list[Reading]:
         """Readings in the order of the devices; quarantined devices give denied readings."""
-        return await self._reads.read(devices, registers, span, options or BulkOptions())
+        return await self.reads.read(devices, registers, span, options or BulkOptions())
 
     async def change(self, request: Request) -> Operation:
         """Carry out one guarded change; raises whatever stood in the way before the device was told."""
@@ -286,7 +286,7 @@ class LocalClient(Client):
         changes_only: bool = False,
     ) -> AsyncGenerator[Batch | Gap, None]:
         """A batch per tick; a receiver that is too slow gets a Gap, and then everything again."""
-        return self._reads.stream(devices, registers, interval=interval, changes_only=changes_only)
+        return self.reads.stream(devices, registers, interval=interval, changes_only=changes_only)
 
     def events(self) -> AsyncGenerator[Event | Gap, None]:
         """What happens in this fleet from this call on."""
