@@ -143,7 +143,8 @@ def _read_answer(call: Call, device: Device, readings: Sequence[Reading], begun:
         error=readings[0].error if failed else "",
         error_code=readings[0].error_code if failed else "",
     )
-    call.gateway.reads.keep(answer)
+    if not device.quarantined:  # what an approval let one person see is nobody else's
+        call.gateway.reads.keep(answer)
     return answer
 
 
