@@ -229,3 +229,17 @@ def test_a_host_that_is_not_this_machine_is_the_wrong_host_not_a_port_that_is_ta
 
     with bind(Listening()) as taken, pytest.raises(Conflict, match="in use"):
         bind(Listening(port=taken.getsockname()[1]))
+
+
+@pytest.mark.parametrize("scope", ["SINGLE_DEVICE", "DEVICE_GROUP"])
+async def test_a_stop_takes_an_id_in_hex_and_still_names_what_is_none(home: Paths, scope: str) -> None:
+    async with doors() as server:
+        order = {"scope": scope, "justification": WHY}
+        wrong = await server.ask(
+            "ada", "POST", "/emergency/stop", order | {"target_devices": ["0xZZ", "0x9999"]}
+        )
+        stop = await server.ask("ada", "POST", "/emergency/stop", order | {"target_devices": ["0x8001"]})
+
+        assert code(wrong) == (422, "INVALID_PARAMETER")
+        assert stop.status_code == 200, stop.text
+        assert 0x8001 in stop.json()["confirmed"]
