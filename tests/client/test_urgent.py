@@ -11,12 +11,15 @@ import pytest_asyncio
 
 from dsmilctl.client.remote.breaker import CircuitBreakerConfig, CircuitState
 from dsmilctl.client.remote.client import DSMILClient
+from dsmilctl.client.remote.config import ClientConfig
+from dsmilctl.client.remote.fast_stop import stop_by_thread
 from dsmilctl.client.remote.keeping import LoginStore
 from dsmilctl.clock import SYSTEM
 from dsmilctl.config.paths import Paths
-from dsmilctl.errors import ProtocolError
+from dsmilctl.errors import NetworkError, OperationTimeout, ProtocolError
 from dsmilctl.wire.auth import ApiCapabilities, Tokens, UserContext
-from tests.client.bad_server import BadServer, answering, in_turn
+from dsmilctl.wire.emergency import StopRequest
+from tests.client.bad_server import BadServer, answering, dripping, in_turn, sending
 from tests.fixtures import home
 
 __all__ = ["home"]
@@ -84,3 +87,44 @@ async def test_a_stop_whose_token_is_over_is_renewed_past_the_circuit_and_beside
     asked = [request.split(b" ", 2)[1].rpartition(b"/")[2] for request in bad_server.requests]
     assert asked == [b"stop", b"refresh", b"stop"]
     assert b"Bearer access-new" in bad_server.requests[-1]
+
+
+async def test_a_stop_whose_connection_is_cut_is_sent_again_and_is_one_stop(bad_server: BadServer) -> None:
+    cut = sending(b"", close=True)
+    bad_server.behave = in_turn(cut, sending(b"HTTP/1.1 200", reset=True), STOP)
+    config = ClientConfig(base_url=bad_server.url)
+
+    stop = await stop_by_thread(config, "t", StopRequest(deadline_s=10.0), deadline=20.0)
+
+    assert stop.stop_id == "s1"
+    keys = {
+        line for head in bad_server.requests for line in head.split(b"\r\n") if b"Idempotency-Key" in line
+    }
+    assert len(bad_server.requests) == 3
+    assert len(keys) == 1
+
+
+async def test_a_stop_that_is_always_cut_off_is_a_network_error_when_its_time_is_over(
+    bad_server: BadServer,
+) -> None:
+    bad_server.behave = sending(b"", close=True)
+
+    with pytest.raises(NetworkError):
+        await stop_by_thread(
+            ClientConfig(base_url=bad_server.url), "t", StopRequest(deadline_s=0.5), deadline=20.0
+        )
+
+    assert len(bad_server.requests) > 1
+
+
+async def test_an_answer_to_a_stop_that_drips_ends_at_the_deadline_and_leaves_no_thread_behind(
+    bad_server: BadServer,
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+    bad_server.behave = dripping(head, b" ", 0.05)
+
+    with pytest.raises(OperationTimeout):
+        await stop_by_thread(ClientConfig(base_url=bad_server.url), "t", StopRequest(), deadline=0.5)
+
+    async with asyncio.timeout(10.0):
+        await asyncio.get_running_loop().shutdown_default_executor()  # as the end of a command waits for
