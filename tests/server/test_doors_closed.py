@@ -21,6 +21,7 @@ from dsmilctl.server.serve import Listening, bind, check_listening
 from tests.server.doors import (
     CHEAP,
     CRITICAL,
+    MEDIUM,
     OPERATIONS,
     PASSWORD,
     SECRET,
@@ -243,3 +244,15 @@ async def test_a_stop_takes_an_id_in_hex_and_still_names_what_is_none(home: Path
         assert code(wrong) == (422, "INVALID_PARAMETER")
         assert stop.status_code == 200, stop.text
         assert 0x8001 in stop.json()["confirmed"]
+
+
+async def test_a_device_that_a_bulk_names_twice_has_each_value_once(home: Paths) -> None:
+    async with doors() as server:
+        read = {"operation_type": "READ", "operation_data": {"registers": ["TEMP", "STATUS"]}}
+        items = [read | {"device_id": device} for device in (CRITICAL, MEDIUM, CRITICAL)]
+
+        answer = (await server.ask("ada", "POST", "/operations/bulk", {"operations": items})).json()
+
+        named = [[value["register"] for value in item["result"]["values"]] for item in answer["results"]]
+        assert named == [["TEMP", "STATUS"]] * 3
+        assert [item["device_id"] for item in answer["results"]] == [CRITICAL, MEDIUM, CRITICAL]

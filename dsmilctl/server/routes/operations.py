@@ -292,7 +292,8 @@ class _Bulk:
         registers = [name for name in names if name]
         options = BulkOptions(justification=self._wanted.justification)
         try:
-            readings = iter(await self._client.read(devices, registers, options=options))
+            once = list({device.device_id: device for device in devices}.values())
+            readings = iter(await self._client.read(once, registers, options=options))
         except DSMILError as error:
             for index in indexes:
                 self._results[index] = self._refused(self._wanted.operations[index], error)
