@@ -12,6 +12,7 @@ from dsmilctl.config.paths import Paths
 from dsmilctl.server.identity.users import User, Users
 from tests.server.doors import (
     CRITICAL,
+    LOW,
     MEDIUM,
     QUARANTINED,
     WHY,
@@ -202,6 +203,20 @@ async def test_an_approval_survives_the_server_but_not_another_policy(home: Path
     home.policy_file.write_text("version: 1\nshortest: 12\n")
     async with doors() as server:
         assert code(await server.write("ada", approval_id=other)) == (403, "APPROVAL_REQUIRED")
+
+
+@pytest.mark.parametrize("change", [{"disabled": True}, {"clearance": "CONFIDENTIAL"}, {"devices": (LOW,)}])
+async def test_an_approval_opens_nothing_when_its_approver_could_not_give_it_any_more(
+    home: Paths, change: dict[str, Any]
+) -> None:
+    async with doors(users=Users(users=everybody())) as server:
+        approval = await server.approved("ada", "grace")
+        server.users.change("grace", **change)
+
+        refused = await server.write("ada", approval_id=approval)
+
+        assert code(refused) == (403, "APPROVAL_REQUIRED")
+        assert "grace" in refused.json()["error"]["message"]
 
 
 async def test_an_approval_that_somebody_edits_opens_nothing(home: Paths) -> None:

@@ -175,6 +175,17 @@ class AccessControl:
             keys=user.keys,
         )
 
+    def standing(self, name: str) -> Identity | None:
+        """Who a user is apart from any session; None for one that is disabled or not there any more.
+
+        Raises StateUnavailable when the users cannot be read.
+        """
+        user = self.users.find(name)
+        if user is None or user.disabled:
+            return None
+        devices = None if user.devices is None else frozenset(user.devices)
+        return Identity(name, "", user.level, "server", devices, user_id=user.user_id, keys=user.keys)
+
     async def logout(self, identity: Identity, session_id: str) -> None:
         """End this session or another one of the same user."""
         self._sessions.end_own(identity.user, session_id or identity.session_id)
