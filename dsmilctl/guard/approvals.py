@@ -28,7 +28,7 @@ MOST_PENDING = 50
 KEPT = 30 * 86400 * NANOSECONDS
 """How long an approval that is over is kept for the lists."""
 URL = "/api/v2/approvals"
-_HINT = f"ask a second person: POST {URL}, or dsmilctl approval request"
+_HINT = "ask a second person: dsmilctl approval request"
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,7 +225,7 @@ class Approvals:
     def _find(self, approval_id: str) -> _Kept:
         kept = _read(self._path(approval_id))
         if kept is None or kept.approval.approval_id != approval_id:
-            raise NotFound(f"no approval {approval_id!r}", hint=f"GET {URL}", target=approval_id)
+            raise NotFound(f"no approval {approval_id!r}", hint="dsmilctl approval list", target=approval_id)
         return kept
 
     def _path(self, approval_id: str) -> Path:

@@ -48,7 +48,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
         if not approval:
             raise ApprovalRequired(
                 f"{what} needs the approval of a second person",
-                hint=f"ask for one: POST {URL}, or dsmilctl approval request",
+                hint="ask for one: dsmilctl approval request",
                 url=URL,
             )
 
