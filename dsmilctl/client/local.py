@@ -87,9 +87,9 @@ class LocalClient(Client):
         self._memory = memory
         self._installed = installed
         self._places = places
-        self._consents = consents
+        self.consents = consents
         self._variant = variant
-        self._reads = Reads(fleet, guard)
+        self.reads = Reads(fleet, guard)
         self._stops = LocalStops(fleet, guard, stop_control, identity.user)
         self._remembered: dict[DeviceId, DeviceStatus] | None = None
         self._opened = False
@@ -133,21 +133,21 @@ class LocalClient(Client):
         self, request: Request | None, *, justification: str, stop_id: str = ""
     ) -> Approval:
         """Ask a second person, where there is a server to ask through."""
-        if self._consents is None:
+        if self.consents is None:
             raise one_person()
-        return await self._consents.request(request, justification, stop_id)
+        return await self.consents.request(request, justification, stop_id)
 
     async def approvals(self, status: str = "") -> list[Approval]:
         """The approvals of this fleet that this identity may see, newest first."""
-        if self._consents is None:
+        if self.consents is None:
             raise one_person()
-        return await self._consents.all(status)
+        return await self.consents.all(status)
 
     async def decide_approval(self, approval_id: str, *, approve: bool, justification: str = "") -> Approval:
         """Approve or reject what somebody else asked for."""
-        if self._consents is None:
+        if self.consents is None:
             raise one_person()
-        return await self._consents.decide(approval_id, approve=approve, justification=justification)
+        return await self.consents.decide(approval_id, approve=approve, justification=justification)
 
     async def open(self) -> None:
         """Load the drivers; devices are reached when they are asked for."""
@@ -199,7 +199,7 @@ class LocalClient(Client):
         options: BulkOptions | None = None,
     ) -> list[Reading]:
         """Readings in the order of the devices; quarantined devices give denied readings."""
-        return await self._reads.read(devices, registers, span, options or BulkOptions())
+        return await self.reads.read(devices, registers, span, options or BulkOptions())
 
     async def change(self, request: Request) -> Operation:
         """Carry out one guarded change; raises whatever stood in the way before the device was told."""
@@ -286,7 +286,7 @@ class LocalClient(Client):
         changes_only: bool = False,
     ) -> AsyncGenerator[Batch | Gap, None]:
         """A batch per tick; a receiver that is too slow gets a Gap, and then everything again."""
-        return self._reads.stream(devices, registers, interval=interval, changes_only=changes_only)
+        return self.reads.stream(devices, registers, interval=interval, changes_only=changes_only)
 
     def events(self) -> AsyncGenerator[Event | Gap, None]:
         """What happens in this fleet from this call on."""

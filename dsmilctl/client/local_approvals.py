@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from dsmilctl.errors import DSMILError, InvalidParameter, nearest
 from dsmilctl.fleet.fleet import Fleet
@@ -12,7 +13,7 @@ from dsmilctl.guard.consent import Consent
 from dsmilctl.guard.evidence import Evidence
 from dsmilctl.model.approval import Approval, ApprovalStatus, Subject
 from dsmilctl.model.device import show_id
-from dsmilctl.model.identity import Clearance
+from dsmilctl.model.identity import Clearance, Identity
 from dsmilctl.model.operation import OperationType, Request
 
 
@@ -24,6 +25,10 @@ class Consents:
         self._checks = checks
         self._evidence = evidence
         self._consent = consent
+
+    def know_approvers(self, approver: Callable[[str], Identity | None]) -> None:
+        """Ask from now on who an approver is when an approval is used; None is nobody any more."""
+        self._consent.approvals.approver = approver
 
     async def request(self, request: Request | None, justification: str, stop_id: str) -> Approval:
         """Ask for a second person; raises what would refuse the operation even with one."""

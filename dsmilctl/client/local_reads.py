@@ -51,6 +51,18 @@ class Reads:
         await self._guard.admission.record_denied("device.read", denied)
         return self._in_order(targets, readings, denied)
 
+    async def require(self, devices: Sequence[Device]) -> None:
+        """Raise, and journal, what bars reads of any of these devices; nothing is read or counted."""
+        denied = await self.refused(devices)
+        if denied:
+            await self._guard.admission.record_denied("device.read", denied)
+            raise next(iter(denied.values()))
+
+    async def refused(self, devices: Sequence[Device]) -> dict[str, DSMILError]:
+        """What bars reads of these devices, by their shown ids; nothing is read, counted or journalled."""
+        _, denied = self._judge([(managed, ()) for managed in await self._fleet.managed_of(devices)])
+        return denied
+
     async def _targets(self, devices: Sequence[Device], registers: Sequence[str]) -> list[Target]:
         tables = registers_of(devices, registers)
         managed = await self._fleet.managed_of(devices)

@@ -39,8 +39,6 @@ from dsmilctl.guard.policy import Policy, load_policy
 from dsmilctl.guard.rates import Rates
 from dsmilctl.guard.settling import Settling
 from dsmilctl.guard.stop import StopControl, Unlatched
-from dsmilctl.model.device import DeviceId
-from dsmilctl.model.emergency import Stop
 from dsmilctl.model.identity import Identity
 
 __all__ = ["Opening", "Serving", "connect", "connect_context", "local_identity"]
@@ -212,7 +210,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             announce=announce,
             memory=shared.unlatched,
         )
-        checks = self.checks(identity, stop_control.holding, shared)
+        checks = self.checks(identity, stop_control, shared)
         if in_bulk:
             checks = checks.in_bulk()
         return LocalClient(
@@ -265,15 +263,18 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             disabled=self.installed.disabled,
         )
 
-    def checks(
-        self, identity: Identity, holding: Callable[[DeviceId], Stop | None], shared: _Shared
-    ) -> Checks:
+    def checks(self, identity: Identity, stop_control: StopControl, shared: _Shared) -> Checks:
         """The guard's checks under the policy of this context."""
         policy, problem = shared.policy()
         consent = None
         if shared.approvals is not None:
             epoch = hash_of(policy.without_rates())
-            consent = Consent(approvals=shared.approvals, fleet=self.context.fleet, epoch=epoch)
+            consent = Consent(
+                approvals=shared.approvals,
+                fleet=self.context.fleet,
+                epoch=epoch,
+                in_force=stop_control.in_force,
+            )
         return Checks(
             policy=policy,
             policy_problem=problem,
@@ -281,7 +282,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             context=self.context.name,
             read_only=self.read_only,
             rates=shared.rates,
-            holding=holding,
+            holding=stop_control.holding,
             consent=consent,
         )
 

@@ -6,7 +6,7 @@ Each lies in a sealed file of its own; one that cannot be read or that was chang
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -28,7 +28,7 @@ MOST_PENDING = 50
 KEPT = 30 * 86400 * NANOSECONDS
 """How long an approval that is over is kept for the lists."""
 URL = "/api/v2/approvals"
-_HINT = f"ask a second person: POST {URL}, or dsmilctl approval request"
+_HINT = "ask a second person: dsmilctl approval request"
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,12 @@ _decoder = msgspec.json.Decoder(_Kept)
 
 
 class Approvals:
-    """The approvals of one fleet.  `lifetime` is in seconds."""
+    """The approvals of one fleet.  `lifetime` is in seconds.
+
+    `approver` tells who somebody is now (None: nobody any more); whoever does not know leaves it out.
+    """
+
+    approver: Callable[[str], Identity | None] | None = None
 
     def __init__(self, folder: Path, clock: Clock = SYSTEM, *, lifetime: float = LIFETIME) -> None:
         self._folder = folder
@@ -150,7 +155,21 @@ class Approvals:
             _refuse(f"{approval_id} was given to {approval.requested_by}", approval_id)
         if approval.digest != digest_of(subject) or approval.digest != digest_of(approval.subject):
             _refuse(f"{approval_id} covers another operation, or one that was asked for earlier", approval_id)
+        self._require_standing(approval)
         return kept
+
+    def _require_standing(self, approval: Approval) -> None:
+        """Refuse what was approved by somebody who could not approve it any more."""
+        if self.approver is None:
+            return
+        approver, device_id = self.approver(approval.decided_by), approval.subject.device_id
+        if (
+            approver is None
+            or approver.clearance < Clearance[approval.level]
+            or (device_id is not None and not approver.may_see(device_id))
+        ):
+            why = f"{approval.decided_by}, who approved {approval.approval_id}, may not approve it any more"
+            _refuse(why, approval.approval_id)
 
     def _require_second_person(self, kept: _Kept, approver: Identity) -> None:
         approval = kept.approval
@@ -206,7 +225,7 @@ class Approvals:
     def _find(self, approval_id: str) -> _Kept:
         kept = _read(self._path(approval_id))
         if kept is None or kept.approval.approval_id != approval_id:
-            raise NotFound(f"no approval {approval_id!r}", hint=f"GET {URL}", target=approval_id)
+            raise NotFound(f"no approval {approval_id!r}", hint="dsmilctl approval list", target=approval_id)
         return kept
 
     def _path(self, approval_id: str) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 
 from dsmilctl.drivers.managed import Managed
@@ -9,6 +11,7 @@ from dsmilctl.errors import ApprovalRequired, InvalidParameter
 from dsmilctl.guard.approvals import URL, Approvals, hash_of
 from dsmilctl.guard.values import COMMANDS
 from dsmilctl.model.approval import Subject
+from dsmilctl.model.emergency import Stop
 from dsmilctl.model.identity import Identity
 from dsmilctl.model.operation import OperationType, Request
 from dsmilctl.model.register import find_register
@@ -18,11 +21,12 @@ RELEASE = "EMERGENCY_RELEASE"
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
-    """The approvals of one fleet under one policy, whose hash is `epoch`."""
+    """The approvals of one fleet under one policy, whose hash is `epoch`; `in_force` tells its stops."""
 
     approvals: Approvals
     fleet: str
     epoch: str
+    in_force: Callable[[], Sequence[Stop]]
 
     def check(self, identity: Identity, managed: Managed, request: Request) -> None:
         """Raise ApprovalRequired unless the approval that a request names covers exactly it."""
@@ -44,7 +48,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
         if not approval:
             raise ApprovalRequired(
                 f"{what} needs the approval of a second person",
-                hint=f"ask for one: POST {URL}, or dsmilctl approval request",
+                hint="ask for one: dsmilctl approval request",
                 url=URL,
             )
 
@@ -66,8 +70,11 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def release(self, stop_id: str) -> Subject:
-        """What an approval of a release is about."""
-        return Subject(fleet=self.fleet, operation_type=RELEASE, stop_id=stop_id, epoch=self.epoch)
+        """What an approval of a release is about: a stop, or all that are in force now, and no later one."""
+        stops = "" if stop_id else hash_of(sorted(stop.stop_id for stop in self.in_force()))
+        return Subject(
+            fleet=self.fleet, operation_type=RELEASE, stop_id=stop_id, definition=stops, epoch=self.epoch
+        )
 
 
 def _defined(managed: Managed, request: Request) -> tuple[str, str]:

@@ -24,7 +24,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """What an approval is about, down to the last bit: one operation on one device, or the end of a stop.
 
     `definition` is the hash of what the register or command was when it was asked for, `epoch` that of the
-    policy.  `device_id` is None for the release of a stop, whose id is `stop_id` (empty: all stops).
+    policy.  `device_id` is None for the release of a stop, whose id is `stop_id`; where that is empty,
+    `definition` is the hash of the ids of all stops that were in force.
     """
 
     fleet: str

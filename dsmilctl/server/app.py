@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import cache, partial
-from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -17,12 +16,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from dsmilctl.errors import DSMILError, NotFound, PermissionDenied
+from dsmilctl.errors import AuthenticationError, DSMILError, NotFound, PermissionDenied, StateUnavailable
 from dsmilctl.model.identity import Identity
 from dsmilctl.server.directory import Directory
 from dsmilctl.server.endpoint import PREFIX, Call, Endpoint
 from dsmilctl.server.envelope import answer, failure, unexpected
 from dsmilctl.server.gateway import Gateway
+from dsmilctl.server.idempotency import only_reads
 from dsmilctl.server.intake import read_body, read_query
 from dsmilctl.server.openapi import document
 from dsmilctl.server.push.websocket import websocket_route
@@ -119,9 +119,7 @@ async def _serve(gateway: Gateway, endpoint: Endpoint, request: Request) -> Resp
 
 async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, request_id: str) -> Response:
     token = bearer(request)
-    identity = None
-    if endpoint.login or token:
-        identity = gateway.access.authenticate(token, in_emergency=endpoint.emergency)
+    identity = _identity(gateway, endpoint, token)
     if identity is not None:
         request.state.identity = identity
         _require_clearance(identity, endpoint)
@@ -148,10 +146,20 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
         return found if isinstance(found, Response) else answer(found, endpoint.status)
 
     key = request.headers.get("idempotency-key", "")
-    if key and request.method == "POST":
-        content = f"{request.url.path}\n".encode() if endpoint.body is None else _digest(call)
-        return await gateway.idempotency.once(identity.user if identity else "", key, content, run)
+    kept = endpoint.login and request.method == "POST" and not only_reads(call.body)
+    if key and kept and identity is not None:
+        content = _digest(request, call)
+        return await gateway.idempotency.once(identity.user, key, content, run)
     return await run()
+
+
+def _identity(gateway: Gateway, endpoint: Endpoint, token: str) -> Identity | None:
+    """Whose token it is; where nobody needs one, a token that is not good (any more) is as none."""
+    if endpoint.login:
+        return gateway.access.authenticate(token, in_emergency=endpoint.emergency)
+    with suppress(AuthenticationError, StateUnavailable):
+        return gateway.access.authenticate(token) if token else None
+    return None
 
 
 def _tell_refusal(gateway: Gateway, request: Request, error: DSMILError) -> None:
@@ -161,9 +169,9 @@ def _tell_refusal(gateway: Gateway, request: Request, error: DSMILError) -> None
     gateway.push.refused(error, identity, address, f"{request.method} {request.url.path}")
 
 
-def _digest(call: Call) -> bytes:
-    path: Any = dict(call.path)
-    return msgspec.json.encode([path, call.body], order="deterministic")
+def _digest(request: Request, call: Call) -> bytes:
+    """What an Idempotency-Key stands for: the whole path, as its last word may be the verb, and the body."""
+    return msgspec.json.encode([request.url.path, call.body], order="deterministic")
 
 
 def _require_clearance(identity: Identity, endpoint: Endpoint) -> None:

@@ -44,5 +44,7 @@ def assemble(
         allowances=lambda identity: client.for_identity(identity).allowances,
         hasher=Hasher(chosen.password_cost),
     )
+    if client.consents is not None:
+        client.consents.know_approvers(access.standing)
     gateway = Gateway(client, access, limits=chosen.limits, clock=clock)
     return build_app(gateway), gateway

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dsmilctl.errors import ConfigError
 from dsmilctl.server.identity.passwords import Hasher
 from dsmilctl.server.identity.users import User, Users
 
@@ -27,6 +28,22 @@ ACCOUNTS = (
 
 Source: the DSMIL API, version 2, demo accounts; two have a second password, that of the SDK's programs.
 """
+
+PASSWORDS = frozenset(password for account in ACCOUNTS for password in account[2])
+
+
+def refuse_demo_accounts(users: Users, hasher: Hasher) -> None:
+    """Raise ConfigError when users of a real server may come in as the demo accounts do, which all know.
+
+    Only names of demo accounts are tried: each comparison takes a while.
+    """
+    for name, _, passwords, *_ in ACCOUNTS:
+        user = users.find(name)
+        if user is None or user.disabled:
+            continue
+        if any(hasher.fits(hashed, password) for hashed in user.hashes for password in passwords):
+            message = f"user {name!r} has the password of the simulator's demo account, which everybody knows"
+            raise ConfigError(message, hint=f"dsmilctl user passwd {name}", target="--users")
 
 
 def demo_users(hasher: Hasher | None = None) -> Users:

@@ -123,6 +123,7 @@ def lifecycle_status(status: DeviceStatus) -> LifecycleStatus:
         reason=status.reason,
         since=rfc3339(status.since) if status.since else "",
         last_seen=None if status.last_seen is None else rfc3339(status.last_seen),
+        error_code=status.error_code,
     )
 
 

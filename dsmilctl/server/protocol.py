@@ -31,6 +31,7 @@ class HttpProtocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _in_head = False
     _in_body = False
+    _upgraded = False
     _head_size = 0
     _discarded = 0
 
@@ -54,10 +55,8 @@ class HttpProtocol(HttpToolsProtocol):
                 self.send_400_response(f"a head may have {LARGEST_HEAD:,} bytes")
                 return
         super().data_received(data)
-        if self._in_head:
+        if self._in_head or self._waits_without_limit():
             self._due(HEAD_DEADLINE)
-        elif not self._answered_early():
-            self._met()
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -67,6 +66,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head of a request is there; raises ValueError, which the parser turns into a failure."""
         self._in_head, self._in_body = False, True
+        self._met()
         if sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD:
             raise ValueError("a head beyond the limit")
         super().on_headers_complete()
@@ -92,6 +92,7 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """The head was that of a WebSocket, which has deadlines of its own."""
         self._met()
+        self._upgraded = True
         super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
@@ -116,6 +117,11 @@ class HttpProtocol(HttpToolsProtocol):
     def _answered_early(self) -> bool:
         """Whether a request was answered whose body is still on its way."""
         return self._in_body and self.cycle is not None and self.cycle.response_complete
+
+    def _waits_without_limit(self) -> bool:
+        """Whether what came began no request, and ended the limit of an idle connection (empty lines)."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and not (self._in_body or self._upgraded or self.timeout_keep_alive_task)
 
     def _wait_for_next(self) -> None:
         self._met()

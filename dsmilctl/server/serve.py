@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Callable
@@ -44,7 +45,12 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_listening(listening: Listening) -> None:
-    """Raise UsageError for a server that would send passwords over a network in the clear."""
+    """Raise UsageError for a server without TLS whose words ask for it, or that others can listen to."""
+    if not listening.certificate:
+        for option, file in (("--tls-key", listening.key), ("--client-ca", listening.client_authority)):
+            if file:
+                message = f"{option} is good for nothing without --tls-cert: there would be no TLS"
+                raise UsageError(message, hint="--tls-cert FILE", target=option)
     if listening.certificate or listening.insecure or is_loopback(listening.host):
         return
     raise UsageError(
@@ -65,7 +71,7 @@ def is_loopback(host: str) -> bool:
 
 
 def bind(listening: Listening) -> socket.socket:
-    """The socket; raises Conflict where somebody else listens."""
+    """The socket; raises Conflict where somebody else listens, UsageError where nobody can."""
     family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
     # with its protocol named: asyncio turns Nagle's delay (40 ms an answer) off only then
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -75,13 +81,21 @@ def bind(listening: Listening) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        where = f"{listening.host}:{listening.port}"
-        raise Conflict(
-            f"{where}: {error.strerror}", hint="--port 0 takes a free one", target=where
-        ) from error
+        raise _cannot_listen(listening, error) from error
     sock.setblocking(False)
     keep_alive(sock)
     return sock
+
+
+def _cannot_listen(listening: Listening, error: OSError) -> Conflict | UsageError:
+    """What is wrong: the port is taken, or not for this user, or the host is none of this machine."""
+    where = f"{listening.host}:{listening.port}"
+    if error.errno == errno.EADDRINUSE:
+        return Conflict(f"{where}: {error.strerror}", hint="--port 0 takes a free one", target=where)
+    message = f"cannot listen on {where}: {error.strerror or error}"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return UsageError(message, hint="ports below 1024 are for root: --port 8443", target="--port")
+    return UsageError(message, hint="--host takes an address of this machine", target="--host")
 
 
 async def serve(app: Any, listening: Listening, ready: Callable[[str], None]) -> None:

@@ -8,6 +8,7 @@ from dsmilctl.model.identity import Identity
 from dsmilctl.wire.values import checked_id
 
 LIST = "GET /api/v2/devices"
+"""The hint, in the words of the API; the client puts them into its own (`dsmilctl.wire.words`)."""
 
 
 def no_device(wanted: DeviceId) -> DeviceNotFound:

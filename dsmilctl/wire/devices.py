@@ -95,10 +95,14 @@ class RegisterList(Answer, frozen=True, kw_only=True):
 
 
 class LifecycleStatus(Answer, frozen=True, kw_only=True):
-    """The lifecycle state of a device (`POST /devices/{id}/lifecycle/{verb}`, an extension)."""
+    """The lifecycle state of a device (`POST /devices/{id}/lifecycle/{verb}`, an extension).
+
+    `error_code` is that of the error that kept the device from going where it was ordered to.
+    """
 
     device_id: DeviceId
     state: str
     reason: str = ""
     since: str = ""
     last_seen: str | None = None
+    error_code: str = ""

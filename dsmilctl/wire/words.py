@@ -9,6 +9,10 @@ FIELDS = {
     "leave --if-value out": 'leave "if_value" out',
     "--offset": "offset",
     "leave --offset and --length out": 'leave "offset" and "length" out',
+    "dsmilctl device list": "GET /api/v2/devices",
+    "dsmilctl approval list": "GET /api/v2/approvals",
+    "ask for one: dsmilctl approval request": "ask for one: POST /api/v2/approvals",
+    "ask a second person: dsmilctl approval request": "ask a second person: POST /api/v2/approvals",
     "try again when that is done, or wait longer for it with --timeout": "try again when that is done",
 }
 """Targets and hints of the command, and those of the API."""

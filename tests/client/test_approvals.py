@@ -149,3 +149,39 @@ async def test_a_release_is_approved_where_the_policy_asks(home: Paths) -> None:
         await grace.approve(asked.approval_id, WHY)
 
         assert (await ada.release_emergency_stop(WHY, approval_id=asked.approval_id)).success
+
+
+async def test_whoever_types_commands_reads_commands_and_whoever_sends_requests_reads_requests(
+    home: Paths,
+) -> None:
+    async with doors() as server, await logged_in(server, "operator") as operator:
+        raw = [
+            await server.write("operator", CRITICAL),
+            await server.ask("operator", "GET", f"/devices/{0x8050}"),
+            await server.ask("operator", "POST", "/approvals/approval-none/approve", {"justification": WHY}),
+        ]
+        with pytest.raises(ApprovalRequired) as alone:
+            await operator.change(
+                Request(
+                    device_id=CRITICAL,
+                    type=OperationType.WRITE,
+                    register="CONFIG",
+                    value=5,
+                    justification=WHY,
+                )
+            )
+        with pytest.raises(PermissionDenied) as hidden:
+            await operator.get_device(0x8050)
+        with pytest.raises(NotFound) as missing:
+            await operator.decide_approval("approval-none", approve=True, justification=WHY)
+
+    assert [answer.json()["error"]["details"]["hint"] for answer in raw] == [
+        "ask for one: POST /api/v2/approvals",
+        "GET /api/v2/devices",
+        "GET /api/v2/approvals",
+    ]
+    assert [caught.value.hint for caught in (alone, hidden, missing)] == [
+        "ask for one: dsmilctl approval request",
+        "dsmilctl device list",
+        "dsmilctl approval list",
+    ]

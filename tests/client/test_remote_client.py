@@ -129,6 +129,18 @@ async def test_statuses_tell_state_reason_and_since(simulator: DeviceSimulator, 
     assert again.state is DeviceState.CONNECTED
 
 
+async def test_a_lifecycle_verb_that_is_refused_says_so_with_the_same_code_as_here(
+    client: DSMILClient, local: Client
+) -> None:
+    codes = []
+    for fleet in (client, local):
+        devices = await fleet.devices(parse_selector("0x8009"), quarantined=True)
+        [refused] = await fleet.lifecycle("connect", devices)
+        codes.append(refused.error_code)
+
+    assert codes == ["DEVICE_QUARANTINED", "DEVICE_QUARANTINED"]
+
+
 async def test_a_change_is_an_operation_and_a_refusal_the_same_error_as_here(
     client: DSMILClient, local: Client
 ) -> None:

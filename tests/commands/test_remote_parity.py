@@ -75,7 +75,7 @@ OF_THIS_MACHINE = {
 
 OTHER_WORDS = (
     (r"(is quarantined): .* needs the approval of a second person$", r"\1"),
-    (r"^ask for one: POST .* approval request$", "HINT"),
+    (r"^ask for one: dsmilctl approval request$", "HINT"),
     (r"^quarantined devices need an approval by two persons, which only a server can give$", "HINT"),
     (r"^a server keeps the bulks of each user while it runs$", "HINT"),
     (r"^the last \d+ bulks of a context are kept; .*$", "HINT"),

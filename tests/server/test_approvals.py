@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from dsmilctl.config.paths import Paths
 from dsmilctl.server.identity.users import User, Users
 from tests.server.doors import (
     CRITICAL,
+    LOW,
     MEDIUM,
     QUARANTINED,
     WHY,
@@ -203,6 +205,20 @@ async def test_an_approval_survives_the_server_but_not_another_policy(home: Path
         assert code(await server.write("ada", approval_id=other)) == (403, "APPROVAL_REQUIRED")
 
 
+@pytest.mark.parametrize("change", [{"disabled": True}, {"clearance": "CONFIDENTIAL"}, {"devices": (LOW,)}])
+async def test_an_approval_opens_nothing_when_its_approver_could_not_give_it_any_more(
+    home: Paths, change: dict[str, Any]
+) -> None:
+    async with doors(users=Users(users=everybody())) as server:
+        approval = await server.approved("ada", "grace")
+        server.users.change("grace", **change)
+
+        refused = await server.write("ada", approval_id=approval)
+
+        assert code(refused) == (403, "APPROVAL_REQUIRED")
+        assert "grace" in refused.json()["error"]["message"]
+
+
 async def test_an_approval_that_somebody_edits_opens_nothing(home: Paths) -> None:
     async with doors() as server:
         approval = (await server.wish()).json()["approval_id"]
@@ -245,19 +261,40 @@ async def test_a_request_that_could_never_be_carried_out_is_refused_at_once(home
 
 
 async def test_a_release_takes_a_second_person_only_where_the_policy_says_so(home: Paths) -> None:
-    async def stop_and_release(server: Doors, **fields: str) -> tuple[int, str]:
-        await server.ask("operator", "POST", "/emergency/stop", {"justification": "smoke"})
-        body = {"justification": WHY} | fields
-        answer = await server.ask("ada", "POST", "/emergency/release", body)
-        return (200, "") if answer.status_code == 200 else code(answer)
-
     async with doors() as server:
-        assert await stop_and_release(server) == (200, "")
+        await order_stop(server)
+        assert await release_all(server) == (200, "")
     home.policy_file.parent.mkdir(parents=True, exist_ok=True)
     home.policy_file.write_text("version: 1\napprove_release: true\n")
     async with doors() as server:
-        assert await stop_and_release(server) == (403, "APPROVAL_REQUIRED")
-        approval = await server.approved(
-            operation_type="EMERGENCY_RELEASE", device_id=None, operation_data={}
-        )
-        assert await stop_and_release(server, approval_id=approval) == (200, "")
+        await order_stop(server)
+        assert await release_all(server) == (403, "APPROVAL_REQUIRED")
+        approval = await server.approved(**RELEASE)
+        assert await release_all(server, approval_id=approval) == (200, "")
+
+
+async def test_an_approval_to_release_all_stops_covers_none_that_was_ordered_later(home: Paths) -> None:
+    home.policy_file.parent.mkdir(parents=True, exist_ok=True)
+    home.policy_file.write_text("version: 1\napprove_release: true\n")
+    async with doors() as server:
+        await order_stop(server)
+        early = await server.approved(**RELEASE)
+        await order_stop(server)
+
+        assert await release_all(server, approval_id=early) == (403, "APPROVAL_REQUIRED")
+        of_both = await server.approved(**RELEASE)
+        assert await release_all(server, approval_id=of_both) == (200, "")
+
+
+RELEASE: dict[str, Any] = {"operation_type": "EMERGENCY_RELEASE", "device_id": None, "operation_data": {}}
+
+
+async def order_stop(server: Doors) -> None:
+    """A stop of everything."""
+    await server.ask("operator", "POST", "/emergency/stop", {"justification": "smoke"})
+
+
+async def release_all(server: Doors, **fields: str) -> tuple[int, str]:
+    """What becomes of a release of all stops."""
+    answer = await server.ask("ada", "POST", "/emergency/release", {"justification": WHY} | fields)
+    return (200, "") if answer.status_code == 200 else code(answer)

@@ -25,12 +25,15 @@ from dsmilctl.wire.auth import Login, Refresh, Tokens
 
 T = TypeVar("T")
 PREFIX = "/api/v2"
+MOMENT = 1.0
+"""Seconds that an urgent renewal waits for somebody else who renews the same login."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """One call: where, with what, and how it may be treated.
 
-    `key` makes a POST safe to repeat; `login` sends the token; an `urgent` call passes an open circuit;
+    `key` makes a POST safe to repeat; `login` sends the token; an `urgent` call passes an open circuit, and
+    goes with the token there is: only one that the server calls expired is renewed first;
     `deadline` is the whole time in seconds, repetitions included; `device_id` is what errors speak of.
     """
 
@@ -136,42 +139,48 @@ class Api:
         """One try; a token that has run out is renewed once and the request repeated once."""
         if not ask.login:
             return await self._once(ask, ends, attempt, "")
-        token = await self.token(ends)
+        token = await self.token(ends, urgent=ask.urgent)
         try:
             return await self._once(ask, ends, attempt, token)
         except TokenExpired:
-            await self.renew(token, ends)
+            await self.renew(token, ends, urgent=ask.urgent)
             return await self._once(ask, ends, attempt, self.session.access_token)
 
-    async def token(self, ends: float | None = None) -> str:
-        """The access token: renewed when it is about to end, or had with the configured login."""
+    async def token(self, ends: float | None = None, *, urgent: bool = False) -> str:
+        """The access token: renewed when it is about to end, or had with the configured login.
+
+        An urgent call does not wait for a renewal of what is still good.
+        """
         until = self.clock.monotonic() + self.config.timeout if ends is None else ends
         session = self.session
         if not session.logged_in:
             async with session.renewing:
                 if not session.logged_in and (login := session.own_login()) is not None:
-                    await self.log_in(login, until)
+                    await self.log_in(login, until, urgent=urgent)
             if not session.logged_in and session.store is not None:
                 raise AuthenticationError(f"not logged in to {self.config.base_url}", hint=session.login_hint)
-        elif session.due:
+        elif session.due and not urgent:
             await self.renew(session.access_token, until)
         return session.access_token
 
-    async def renew(self, spent: str, ends: float) -> None:
-        """Have a new pair of tokens instead of `spent`; whoever comes second finds it done."""
+    async def renew(self, spent: str, ends: float, *, urgent: bool = False) -> None:
+        """Have a new pair of tokens instead of `spent`; whoever comes second finds it done.
+
+        An urgent renewal passes an open circuit, and does not wait long for others that renew.
+        """
         session = self.session
-        async with session.alone(ends):
+        async with session.alone(ends, patience=MOMENT if urgent else None):
             if session.access_token != spent:
                 return
             if not session.refresh_token:
                 session.forget()
                 if (login := session.own_login()) is None:
                     raise TokenExpired("the login is over", hint=session.login_hint)
-                await self.log_in(login, ends)
+                await self.log_in(login, ends, urgent=urgent)
                 return
             try:
                 body = msgspec.json.encode(Refresh(refresh_token=session.refresh_token))
-                session.adopt(await self._tokens("/auth/refresh", body, ends))
+                session.adopt(await self._tokens("/auth/refresh", body, ends, urgent=urgent))
                 self.logs.secured(
                     "refresh", user=session.user.username if session.user else "", outcome="SUCCESS"
                 )
@@ -180,13 +189,13 @@ class Api:
                 if (login := session.own_login()) is None:
                     error.hint = session.login_hint
                     raise
-                await self.log_in(login, ends)
+                await self.log_in(login, ends, urgent=urgent)
 
-    async def log_in(self, login: Login, ends: float | None = None) -> Tokens:
+    async def log_in(self, login: Login, ends: float | None = None, *, urgent: bool = False) -> Tokens:
         """Log in and go on as that user; raises what the server says."""
         until = self.clock.monotonic() + self.config.timeout if ends is None else ends
         try:
-            tokens = await self._tokens("/auth/login", msgspec.json.encode(login), until)
+            tokens = await self._tokens("/auth/login", msgspec.json.encode(login), until, urgent=urgent)
         except AuthenticationError as error:
             self.session.refused = error
             self.logs.secured("login_failed", user=login.username, error_code=error.code, outcome="DENIED")
@@ -195,13 +204,14 @@ class Api:
         self.logs.secured("login", user=tokens.user_context.username, outcome="SUCCESS")
         return tokens
 
-    async def _tokens(self, path: str, content: bytes, ends: float) -> Tokens:
+    async def _tokens(self, path: str, content: bytes, ends: float, *, urgent: bool) -> Tokens:
         ask = Ask(
             method="POST",
             path=self.prefix + path,
             content=content,
             key=os.urandom(16).hex(),
             login=False,
+            urgent=urgent,
             deadline=max(0.001, ends - self.clock.monotonic()),
         )
         return decoded(await self.ask(ask), Tokens)

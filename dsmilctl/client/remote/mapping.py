@@ -94,6 +94,7 @@ def lifecycle_of(status: LifecycleStatus) -> DeviceStatus:
         reason=status.reason,
         since=nanoseconds(status.since),
         last_seen=None if status.last_seen is None else nanoseconds(status.last_seen),
+        error_code=status.error_code,
     )
 
 

@@ -253,7 +253,8 @@ class RemoteClient(Connected, Client):
             try:
                 return await stop_by_thread(self.config, token, wanted, deadline=patience)
             except AuthenticationError:
-                await self._api.renew(token, self.clock.monotonic() + patience)  # and then the long way
+                until = self.clock.monotonic() + patience
+                await self._api.renew(token, until, urgent=True)  # and then the long way
         info = await self._api.post("/emergency/stop", StopInfo, wanted, urgent=True, deadline=patience)
         return stop_of(info)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -73,20 +73,22 @@ class Session:
         self._renew_at = self._clock.monotonic() + left - min(MARGIN, max(0.0, left) / 2)
 
     @asynccontextmanager
-    async def alone(self, ends: float) -> AsyncIterator[None]:
+    async def alone(self, ends: float, *, patience: float | None = None) -> AsyncIterator[None]:
         """Renew as the only one, in this process and beside others that keep the same login.
 
-        What another process has renewed meanwhile is taken over.
+        What another process has renewed meanwhile is taken over.  After `patience` seconds of waiting for
+        others it goes on beside them.
         """
-        async with self.renewing:
-            if self.store is None:
-                yield
-                return
-            async with self.store.alone(ends):
-                kept = self.store.load()
-                if kept is not None and self.user is not None and kept.user.user_id == self.user.user_id:
-                    self.resume(kept)
-                yield
+        async with AsyncExitStack() as stack:
+            with suppress(TimeoutError):  # of somebody with little patience
+                async with asyncio.timeout(patience):
+                    await stack.enter_async_context(self.renewing)
+                    if self.store is not None:
+                        await stack.enter_async_context(self.store.alone(ends))
+            kept = None if self.store is None else self.store.load()
+            if kept is not None and self.user is not None and kept.user.user_id == self.user.user_id:
+                self.resume(kept)
+            yield
 
     def over(self) -> None:
         """Be nobody, as the server has ended the session; nobody else need try its tokens."""

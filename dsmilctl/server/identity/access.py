@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 
 from dsmilctl.clock import NANOSECONDS, Clock
 from dsmilctl.errors import AuthenticationError, MfaRequired
 from dsmilctl.model.identity import Clearance, Identity
+from dsmilctl.server.demo_accounts import refuse_demo_accounts
 from dsmilctl.server.gateway import Limits
 from dsmilctl.server.identity.lockout import Lockout
 from dsmilctl.server.identity.passwords import Hasher
@@ -19,12 +21,17 @@ from dsmilctl.wire.auth import Session as SessionInfo
 
 LOGGER = logging.getLogger("dsmilctl.server.security")
 TOTP_WINDOW = 1
+TOTP_CODE = re.compile(r"[0-9]{6}")
+"""ASCII alone: pyotp takes other digits for the same (NFKC), and a code would be good twice."""
 Allowances = Callable[[Identity], tuple[int | None, int | None]]
 """Requests per minute and operations at once that an identity may have; None is any number."""
 
 
 class AccessControl:
-    """Who may come in.  Nothing that somebody knows is ever logged."""
+    """Who may come in.  Nothing that somebody knows is ever logged.
+
+    Raises ConfigError for a file of users that lets demo accounts in.
+    """
 
     def __init__(
         self,
@@ -47,6 +54,8 @@ class AccessControl:
         self._allowances = allowances
         self._hasher = hasher or Hasher()
         self._used_codes: dict[tuple[str, str], float] = {}
+        if users.in_file:
+            refuse_demo_accounts(users, self._hasher)
 
     @property
     def failures(self) -> int:
@@ -114,7 +123,12 @@ class AccessControl:
         now = self._clock.now() // NANOSECONDS
         self._used_codes = {key: at for key, at in self._used_codes.items() if at > now - 120}
         digits = code.strip()
-        right = pyotp.TOTP(user.totp).verify(digits, for_time=now, valid_window=TOTP_WINDOW)
+        try:
+            known = pyotp.TOTP(user.totp)
+        except ValueError as error:  # a secret that is too short, in a file of before
+            LOGGER.warning("the second factor of %s is no good: dsmilctl user totp makes another", user.name)
+            raise AuthenticationError("wrong second factor") from error
+        right = TOTP_CODE.fullmatch(digits) and known.verify(digits, for_time=now, valid_window=TOTP_WINDOW)
         if not right or (user.name, digits) in self._used_codes:
             raise AuthenticationError("wrong second factor")
         self._used_codes[user.name, digits] = now
@@ -122,10 +136,7 @@ class AccessControl:
     async def refresh(self, refresh_token: str, *, address: str) -> Tokens:
         """A new pair for a refresh token that was not used before."""
         session = self._sessions.redeem(refresh_token)
-        user = self.users.find(session.user)
-        if user is None or user.disabled:
-            self._sessions.end(session.session_id)
-            raise AuthenticationError("the account is disabled")
+        user = self._still(session, self.users.find(session.user))
         session.address = address
         return self._issue(user, session)
 
@@ -137,11 +148,18 @@ class AccessControl:
         claims = self._tokens.check(token)
         session = self._sessions.use(claims.session_id)
         look = self.users.last_known if in_emergency else self.users.find
-        user = look(session.user)
+        return self.identity(self._still(session, look(session.user)), session)
+
+    def _still(self, session: Session, user: User | None) -> User:
+        """Whose session it still is; ends that of a user who may not come in, or has other secrets now."""
         if user is None or user.disabled:
             self._sessions.end(session.session_id)
             raise AuthenticationError("the account is disabled")
-        return self.identity(user, session)
+        if user.secrets_digest != session.secrets_digest:
+            self._sessions.end(session.session_id)
+            message = "the password or the second factor was changed: the session has ended"
+            raise AuthenticationError(message, hint="log in: POST /api/v2/auth/login")
+        return user
 
     def identity(self, user: User, session: Session) -> Identity:
         """A user in a session, as the guard knows it."""
@@ -156,6 +174,17 @@ class AccessControl:
             compartments=user.compartments,
             keys=user.keys,
         )
+
+    def standing(self, name: str) -> Identity | None:
+        """Who a user is apart from any session; None for one that is disabled or not there any more.
+
+        Raises StateUnavailable when the users cannot be read.
+        """
+        user = self.users.find(name)
+        if user is None or user.disabled:
+            return None
+        devices = None if user.devices is None else frozenset(user.devices)
+        return Identity(name, "", user.level, "server", devices, user_id=user.user_id, keys=user.keys)
 
     async def logout(self, identity: Identity, session_id: str) -> None:
         """End this session or another one of the same user."""

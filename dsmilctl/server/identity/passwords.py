@@ -55,11 +55,12 @@ class Hasher:
             return False
         if not hashes:
             self._nobody = self._nobody or self._hasher.hash(secrets.token_bytes(16))
-            self._is(self._nobody, password)
+            self.fits(self._nobody, password)
             return False
-        return any([self._is(hashed, password) for hashed in hashes])
+        return any([self.fits(hashed, password) for hashed in hashes])
 
-    def _is(self, hashed: str, password: str) -> bool:
+    def fits(self, hashed: str, password: str) -> bool:
+        """Whether the hash is that of the password; it takes its time, and no place among those at once."""
         from argon2.exceptions import InvalidHashError, VerificationError
 
         try:
@@ -69,7 +70,15 @@ class Hasher:
 
 
 def hash_password(password: str) -> str:
-    """The argon2id hash of a password; raises InvalidParameter for one that is too short or too long."""
+    """The argon2id hash of a password of a real server's user.
+
+    Raises InvalidParameter for one that is too short or too long, or of the demo accounts: all know it.
+    """
+    from dsmilctl.server.demo_accounts import PASSWORDS  # which are made with the hashes of here
+
+    if password in PASSWORDS:
+        message = "this is the password of a demo account of the simulator, which everybody knows"
+        raise InvalidParameter(message, hint="choose another one", target="password")
     return Hasher().hash(password)
 
 

@@ -28,12 +28,13 @@ class Session:
 
     __slots__ = (
         "address", "began", "client_type", "client_version", "created_at", "last_activity", "last_used",
-        "refresh_digest", "session_id", "spent", "user",
+        "refresh_digest", "secrets_digest", "session_id", "spent", "user",
     )  # fmt: skip
 
     def __init__(self, user: User, client_type: str, client_version: str, address: str, clock: Clock) -> None:
         self.session_id = f"session-{secrets.token_hex(12)}"
         self.user = user.name
+        self.secrets_digest = user.secrets_digest
         self.client_type = client_type
         self.client_version = client_version
         self.address = address

@@ -23,6 +23,9 @@ from dsmilctl.server.identity.passwords import token_digest
 LARGEST = 16 << 20
 """Bytes of a file of users."""
 
+SHORTEST_SECRET = 14
+"""Bytes of a second factor."""
+
 _Mark = tuple[int, int, int]
 """Inode, size and modification time of the file: another one means another content."""
 
@@ -64,6 +67,11 @@ class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Fingerprints of what proves this user; two users with one in common are the same person."""
         return _keys(self)
 
+    @property
+    def secrets_digest(self) -> str:
+        """A digest of the passwords' hashes and the second factor: another one means other secrets."""
+        return _secrets_digest(self)
+
 
 @lru_cache(maxsize=4096)
 def _keys(user: User) -> frozenset[str]:
@@ -76,11 +84,17 @@ def _keys(user: User) -> frozenset[str]:
     return frozenset(hashlib.sha256(item.encode()).hexdigest() for item in said)
 
 
+@lru_cache(maxsize=4096)
+def _secrets_digest(user: User) -> str:
+    """Worked out once for a user as it is, like the keys."""
+    return hashlib.sha256(msgspec.json.encode([user.hashes, user.totp])).hexdigest()
+
+
 class Users:
     """The users of one server.  Without a file they live in memory: those of the simulator.
 
-    What another process writes into the file counts from the next question on; a file that cannot be read
-    lets nobody in.
+    What another process writes into the file counts from the next question on; a file that cannot be read,
+    or is gone, lets nobody in.
     """
 
     def __init__(self, path: Path | None = None, users: Mapping[str, User] | None = None) -> None:
@@ -91,6 +105,11 @@ class Users:
 
     def __len__(self) -> int:
         return len(self._users)
+
+    @property
+    def in_file(self) -> bool:
+        """Whether they are those of a real server."""
+        return self._path is not None
 
     def all(self) -> list[User]:
         """Every user, by name."""
@@ -120,6 +139,7 @@ class Users:
     def add(self, user: User) -> None:
         """Add a user; raises Conflict for a name or id that is taken, look-alikes included."""
         check_user(user)
+        _check_strength(user)
         with self._alone():
             for other in self._users.values():
                 if skeleton(user.name) == skeleton(other.name) or user.user_id == other.user_id:
@@ -130,6 +150,7 @@ class Users:
     def put(self, user: User) -> None:
         """Keep a user as it is now."""
         check_user(user)
+        _check_strength(user)
         with self._alone():
             self._put(user)
 
@@ -138,6 +159,8 @@ class Users:
         with self._alone():
             changed = msgspec.structs.replace(self.get(name), **fields)
             check_user(changed)
+            if "totp" in fields:
+                _check_strength(changed)
             self._put(changed)
         return changed
 
@@ -174,9 +197,13 @@ class Users:
         if self._path is None:
             return
         mark = _mark(self._path)
-        if mark != self._mark:
-            self._users = _load(self._path) if mark else {}
-            self._mark = mark
+        if mark == self._mark:
+            return
+        if mark is None:  # it was there: whoever moved it away has disabled nobody
+            hint = "bring it back, or start the server anew"
+            raise ConfigError(f"{self._path} is gone", hint=hint, target=str(self._path))
+        self._users = _load(self._path)
+        self._mark = mark
 
     def by_service_token(self, token: str) -> User | None:
         """Whose service token it is."""
@@ -208,20 +235,29 @@ def check_user(user: User) -> None:
     if user.clearance not in Clearance.__members__:
         hint = nearest(user.clearance, Clearance.__members__) or f"levels: {', '.join(Clearance.__members__)}"
         raise InvalidParameter(f"no clearance {user.clearance!r}", hint=hint, target="clearance")
-    if user.totp:
-        _check_secret(user.totp)
+    if user.totp and _secret_length(user.totp) < 10:
+        raise InvalidParameter("a second factor is a base32 secret of at least 80 bits", target="totp")
 
 
-def _check_secret(secret: str) -> None:
+def _check_strength(user: User) -> None:
+    """Raise InvalidParameter for a new second factor that no code can be made of.
+
+    A file of before may have one: its user alone does not come in.  Source: NIST SP 800-63B-4, 3.1.4.1.
+    """
+    if user.totp and _secret_length(user.totp) < SHORTEST_SECRET:
+        message = f"a second factor is a base32 secret of at least {SHORTEST_SECRET * 8} bits"
+        raise InvalidParameter(message, hint=f"dsmilctl user totp {user.name}", target="totp")
+
+
+def _secret_length(secret: str) -> int:
+    """The bytes of a base32 secret; 0 for what is none."""
     import base64
     import binascii
 
     try:
-        length = len(base64.b32decode(secret + "=" * (-len(secret) % 8), casefold=True))
+        return len(base64.b32decode(secret + "=" * (-len(secret) % 8), casefold=True))
     except (binascii.Error, ValueError):
-        length = 0
-    if length < 10:
-        raise InvalidParameter("a second factor is a base32 secret of at least 80 bits", target="totp")
+        return 0
 
 
 def _mark(path: Path) -> _Mark | None:
@@ -237,7 +273,10 @@ def _mark(path: Path) -> _Mark | None:
 def _load(path: Path) -> dict[str, User]:
     hint = "mend it, or begin anew with: dsmilctl user add"
     try:
-        users = msgspec.json.decode(read_private(path, LARGEST) or b"[]", type=list[User])
+        content = read_private(path, LARGEST)
+        if content is None:
+            raise ConfigError(f"{path} is gone", hint=hint, target=str(path))
+        users = msgspec.json.decode(content or b"[]", type=list[User])
         for user in users:
             check_user(user)
     except (msgspec.MsgspecError, UnicodeDecodeError, InvalidParameter) as error:

@@ -29,6 +29,7 @@ from dsmilctl.wire.messages import (
     Subscribe,
     Unsubscribe,
 )
+from dsmilctl.wire.words import in_fields
 
 LOGGER = logging.getLogger("dsmilctl.server")
 SEND_DEADLINE = 30.0
@@ -297,7 +298,7 @@ def decoded(content: Any, kind: Any) -> Any:
 
 def problem(error: DSMILError) -> dict[str, Any]:
     """An error as the data of an ERROR message."""
-    details = {"hint": error.hint, "target": error.target}
+    details = {"hint": in_fields(error.hint), "target": in_fields(error.target)}
     return {
         "code": error.code,
         "message": error.message,

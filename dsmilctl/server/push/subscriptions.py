@@ -114,8 +114,9 @@ async def devices_for(
 ) -> list[Device]:
     """The devices of a stream: of all of a fleet those that the client's identity may see.
 
-    Raises DeviceNotFound, and PermissionDenied for one that is kept from the identity.  An attempt at a
-    quarantined device is put before the guard, which refuses and journals it.
+    Raises DeviceNotFound, and PermissionDenied for one that is kept from the identity or that the policy
+    lets nobody of its clearance read.  An attempt at a quarantined device is put before the guard, which
+    refuses and journals it.
     """
     everything = await fleet.devices(EVERYTHING, quarantined=True)
     there = {device.device_id for device in everything}
@@ -123,10 +124,12 @@ async def devices_for(
         require_visible(client.identity, device_id)
     known = [device for device in everything if client.identity.may_see(device.device_id)]
     try:
-        return chosen_devices(known, ids, risks)
+        chosen = chosen_devices(known, ids, risks)
     except DeviceQuarantined:
         await client.read([device for device in known if device.quarantined and device.device_id in ids])
         raise
+    await client.reads.require(chosen)
+    return chosen
 
 
 def chosen_registers(devices: Sequence[Device], names: Sequence[str]) -> tuple[str, ...]:

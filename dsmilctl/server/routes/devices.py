@@ -179,7 +179,7 @@ async def history(call: Call) -> History:
         )
         for record in ended
     ]
-    if query.operation_type in (None, "READ"):
+    if query.operation_type in (None, "READ") and not await call.client.reads.refused([device]):
         reads = call.gateway.reads.of(device.device_id, since, until)
         operations = reads + operations  # of the same millisecond: a change takes longer than that
         operations.sort(key=lambda operation: operation.timestamp, reverse=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Annotated
 
 import msgspec
 
 from dsmilctl.errors import InvalidParameter
-from dsmilctl.model.device import Device, show_id
+from dsmilctl.model.device import Device, DeviceId, show_id
 from dsmilctl.model.emergency import Stop
 from dsmilctl.model.identity import Clearance
 from dsmilctl.model.selector import EVERYTHING, Selector
@@ -17,6 +17,7 @@ from dsmilctl.server.presenting import group_and_index, stop_info
 from dsmilctl.server.visible import LIST
 from dsmilctl.wire.base import Pagination
 from dsmilctl.wire.emergency import EmergencyStatus, Release, Released, StopHistory, StopInfo, StopRequest
+from dsmilctl.wire.values import device_id_of
 
 DEADLINE = 2.0
 SHORTEST_DEADLINE, LONGEST_DEADLINE = 0.1, 60.0
@@ -45,11 +46,21 @@ async def _stopped(call: Call, wanted: StopRequest, reason: str) -> Stop:
     """The stop: ids that are numbers are latched before anybody is asked which devices there are."""
     deadline = min(max(wanted.deadline_s or DEADLINE, SHORTEST_DEADLINE), LONGEST_DEADLINE)
     scope = wanted.selector or wanted.scope
-    ids = tuple(wanted.target_devices)
+    ids = tuple(_meant(item) for item in wanted.target_devices)
+    wanted = msgspec.structs.replace(wanted, target_devices=list(ids))
     if wanted.scope == "SINGLE_DEVICE" and ids and all(isinstance(item, int) for item in ids):
         return await call.client.stop_selected(Selector(scope, ids=ids), reason=reason, deadline=deadline)
     targets = await _targets(call, wanted)
     return await call.client.stop(targets, reason=reason, deadline=deadline, scope=scope)
+
+
+def _meant(given: DeviceId) -> DeviceId:
+    """The number that a text is, as in a path; every other text is a name."""
+    if isinstance(given, str):
+        with suppress(InvalidParameter):  # what is no number may still be a name
+            found = device_id_of(given)
+            return found if isinstance(found, int) else given
+    return given
 
 
 async def _targets(call: Call, wanted: StopRequest) -> list[Device] | None:
