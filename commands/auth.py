@@ -15,7 +15,7 @@ from dsmilctl.commands.runner import Result, run
 from dsmilctl.config.contexts import find_context
 from dsmilctl.errors import AuthenticationError, ConfigError, DSMILError, MfaRequired, UsageError
 from dsmilctl.model.device import show_id
-from dsmilctl.tables import Column
+from dsmilctl.tables import Column, plain
 
 if TYPE_CHECKING:
     from dsmilctl.client.remote.client import DSMILClient
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from dsmilctl.client.remote.results import AuthResult
 
 app = Noun("auth")
+LOGIN_COLUMNS = (
+    Column(
+        "authorized_devices",
+        text=lambda row: "all" if row["authorized_devices"] is None else plain(row["authorized_devices"]),
+    ),
+)
+"""How a login is shown to people; a document has null for all devices."""
+
 SESSION_COLUMNS = (
     Column("current", "", text=lambda row: "*" if row["current"] else ""),
     Column("session_id"),
@@ -57,11 +65,11 @@ def login(
     store = _store()
     credentials = credentials_of(user, password_stdin, mfa, cert, service_token_file)
     try:
-        run(log_in, (credentials, store), schema="auth.login/1")
+        run(log_in, (credentials, store), schema="auth.login/1", columns=LOGIN_COLUMNS)
     except MfaRequired:
         if credentials.code:
             raise
-        run(log_in, (credentials.with_code(), store), schema="auth.login/1")
+        run(log_in, (credentials.with_code(), store), schema="auth.login/1", columns=LOGIN_COLUMNS)
 
 
 async def log_in(client: Client, options: tuple[Credentials, LoginStore]) -> dict[str, Any]:
@@ -133,7 +141,7 @@ def status() -> None:
 
     Example: dsmilctl -C plant auth status -o json
     """
-    run(show_status, None, schema="auth.status/1")
+    run(show_status, None, schema="auth.status/1", columns=LOGIN_COLUMNS)
 
 
 async def show_status(client: Client, options: None) -> dict[str, Any]:
@@ -154,7 +162,7 @@ def whoami() -> None:
 
     Example: dsmilctl -C plant auth whoami
     """
-    run(show_whoami, None, schema="auth.whoami/1")
+    run(show_whoami, None, schema="auth.whoami/1", columns=LOGIN_COLUMNS)
 
 
 async def show_whoami(client: Client, options: None) -> dict[str, Any]:
@@ -180,7 +188,7 @@ def refresh() -> None:
 
     Example: dsmilctl -C plant auth refresh
     """
-    run(renew, _store(), schema="auth.refresh/1")
+    run(renew, _store(), schema="auth.refresh/1", columns=LOGIN_COLUMNS)
 
 
 async def renew(client: Client, store: LoginStore) -> dict[str, Any]:
