@@ -94,14 +94,14 @@ def large_fleet(folder: Path, gh: float) -> Iterable[Row]:
     try:
         shown = terminal.wait_for("°C", 60.0)
         yield Row("dashboard: readings of 10,000 on the screen after", (shown - terminal.begun), "s")
-        time.sleep(15.0)
+        time.sleep(15.0)  # until the first sparklines are drawn: what is measured is the rest of the days
         share, rate = watch(terminal, WATCHED)
         yield Row("dashboard: 10,000 devices, processor", share * 100, "%", 5)
         yield Row("dashboard: 10,000 devices, written", rate / 1000, "kB/s", 10)
         typed = []
         for number in range(KEYS):
             typed.append(terminal.type("j" if number % 20 < 15 else "k"))
-            time.sleep(0.173)
+            time.sleep(0.173)  # out of step with every interval of the dashboard
         yield Row("dashboard: 10,000 devices, memory", terminal.resident_bytes() / 1e6, "MB", 120)
         terminal.type("q")
         terminal.wait()
@@ -118,7 +118,7 @@ def live_chart(folder: Path) -> Iterable[Row]:
     terminal = start(folder, 84, log)
     try:
         terminal.wait_for("°C", 30.0)
-        time.sleep(5.0)
+        time.sleep(5.0)  # until the first pictures are drawn
         held = terminal.resident_bytes()
         share, rate = watch(terminal, WATCHED)
         yield Row("dashboard: 84 devices at 20 Hz, processor", share * 100, "%", 5)
@@ -128,7 +128,7 @@ def live_chart(folder: Path) -> Iterable[Row]:
         terminal.wait_for("per second", 30.0)
         terminal.type("]]]")
         terminal.wait_for("20 per second", 30.0)
-        time.sleep(5.0)
+        time.sleep(5.0)  # until the chart has its pace
         begun = time.monotonic()
         share, rate = watch(terminal, WATCHED)
         ended = time.monotonic()
@@ -145,7 +145,7 @@ def live_chart(folder: Path) -> Iterable[Row]:
 def watch(terminal: PseudoTerminal, seconds: float) -> tuple[float, float]:
     """The share of one core and the bytes per second, over some seconds."""
     begun, used, written = time.monotonic(), terminal.processor_seconds(), terminal.count()
-    time.sleep(seconds)
+    time.sleep(seconds)  # the stretch that is measured
     elapsed = time.monotonic() - begun
     return (terminal.processor_seconds() - used) / elapsed, (terminal.count() - written) / elapsed
 

@@ -68,7 +68,7 @@ class PseudoTerminal:
                 seen = seen[-4096:] + data
                 if wanted in seen:
                     return at
-            time.sleep(0.005)
+            time.sleep(0.005)  # another thread reads what is written, with its time
         raise TimeoutError(f"{text!r} was not written within {patience:g} s: {self.output[-600:]!r}")
 
     def resize(self, columns: int, rows: int) -> None:
@@ -108,7 +108,7 @@ class PseudoTerminal:
             elif time.monotonic() > until:
                 raise TimeoutError(f"still running after {patience:g} s: {self.output[-600:]!r}")
             else:
-                time.sleep(0.01)
+                time.sleep(0.01)  # there is no wait with a deadline for a process that was forked
         return self._status
 
     def close(self) -> None:

@@ -25,6 +25,7 @@ from dsmilctl.config.contexts import (
     remove_context,
     use_context,
 )
+from dsmilctl.config.contexts_url import wrong_url
 from dsmilctl.errors import DSMILError, InvalidParameter, UsageError
 from dsmilctl.tables import Column
 
@@ -138,6 +139,9 @@ def add(
     """
     if sum(map(bool, (url, fleet, driver))) != 1:
         raise UsageError("a context talks to one thing", hint="--url URL, --fleet FILE or --driver NAME")
+    if url and (wrong := wrong_url(url, insecure)):
+        message, hint = wrong
+        raise UsageError(f"--url: {message}", hint=hint, target="--url")
     if not url and (ca or cert or insecure):
         raise UsageError("--ca, --cert and --insecure belong to a server", hint="--url https://host:8443")
     if option and not driver:

@@ -217,15 +217,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             context=ContextInfo(self.context.name, self.context.kind, self.context.target, self.read_only),
             identity=identity,
             fleet=fleet,
-            guard=Guard(
-                checks=checks,
-                lifecycle=fleet.lifecycle,
-                evidence=evidence,
-                holds=shared.holds,
-                in_force=stop_control.in_force,
-                clock=self.clock,
-                deadline=self.timeout,
-            ),
+            guard=self.guard(checks, evidence, stop_control, shared),
             settling=Settling(fleet.lifecycle, evidence, stop_control.in_force, self.timeout),
             stop_control=stop_control,
             latch=shared.latch,
@@ -237,6 +229,18 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             places=shared.places,
             consents=Consents(fleet, checks, evidence, checks.consent) if checks.consent else None,
             variant=variant,
+        )
+
+    def guard(self, checks: Checks, evidence: Evidence, stop_control: StopControl, shared: _Shared) -> Guard:
+        """What stands before every change of an identity."""
+        return Guard(
+            checks=checks,
+            lifecycle=shared.fleet.lifecycle,
+            evidence=evidence,
+            holds=shared.holds,
+            in_force=stop_control.in_force,
+            clock=self.clock,
+            deadline=self.timeout,
         )
 
     def fleet(self) -> Fleet:

@@ -102,6 +102,14 @@ async def serve(app: Any, listening: Listening, ready: Callable[[str], None]) ->
     """Serve until the task is cancelled; `ready` is told the URL when connections are taken."""
     check_listening(listening)
     config = _config(app, listening)
+    # Here, and not when uvicorn begins: a driver that cannot be opened is told as what it is.
+    async with app.state.gateway.client:
+        await _serve(app, listening, config, ready)
+
+
+async def _serve(
+    app: Any, listening: Listening, config: uvicorn.Config, ready: Callable[[str], None]
+) -> None:
     sock = bind(listening)
     host, port = sock.getsockname()[:2]
     url = f"{listening.scheme}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -119,6 +119,8 @@ VALUES = [
     Wrong("-C sim device activate 0x8030 --approval X --yes", "no approvals", "leave --approval out"),
     Wrong("context add 'a b' --driver sim", "cannot be the name of a context", "letters, digits"),
     Wrong("context add sim --driver sim", "there is a context 'sim' already", "take another name"),
+    Wrong("context add plant --url 127.0.0.1:1", "--url: '127.0.0.1:1' is no address", "https://host:8443"),
+    Wrong("sim serve --port 0 --fault nonsense", "no fault 'nonsense'", "a fault is silent:SEL"),
     Wrong("context add big --driver sim --option devices", "is not KEY=VALUE", "--option devices=10000"),
     Wrong("context add big --driver sim --option devises=3", "unknown field `devises`", "options of sim"),
     Wrong("context remove sim", "is built in", ""),

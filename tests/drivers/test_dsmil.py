@@ -174,6 +174,24 @@ async def test_safe_states_are_one_stop_there_of_those_devices_alone(far: Device
         await driver.write(devices[0x803E], CONFIG, 5)
 
 
+async def test_a_stop_waits_for_no_renewal_of_a_login_that_is_still_good() -> None:
+    async with DeviceSimulator(token_lifetime=60) as far, reaching(far) as (driver, devices):
+        api = await driver.conversation.ready(urgent=True)
+        api.session.adopt(
+            msgspec.structs.replace(await _renewed(far, api.session.refresh_token), expires_in=0)
+        )
+        assert api.session.due
+        before = len(far.requests)
+
+        assert await driver.safe_many([devices[LOW]]) == [True]
+
+        assert far.requests[before:] == [STOP]
+
+
+async def _renewed(far: DeviceSimulator, refresh_token: str) -> Any:
+    return await far.gateway.access.refresh(refresh_token, address="127.0.0.1")
+
+
 async def test_orders_of_the_same_moment_are_one_stop_however_often_they_are_repeated(
     far: DeviceSimulator,
 ) -> None:

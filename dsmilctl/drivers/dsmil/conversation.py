@@ -44,12 +44,13 @@ class Conversation:
         self._refused_at = 0.0
         self._beginning: asyncio.Task[None] | None = None
 
-    async def call(self, ask: Callable[[Api], Awaitable[T]]) -> T:
+    async def call(self, ask: Callable[[Api], Awaitable[T]], *, urgent: bool = False) -> T:
         """What the server answers; an ended session logs in anew and asks once more.
 
+        What is `urgent` waits for no renewal of a token that is still good.
         Raises the typed error; a refused login is not repeated, for that would lock the account.
         """
-        api = await self.ready()
+        api = await self.ready(urgent=urgent)
         token = api.session.access_token
         try:
             return await ask(api)
@@ -58,13 +59,13 @@ class Conversation:
                 raise
             if api.session.access_token == token:
                 api.session.forget()
-        return await ask(await self.ready())
+        return await ask(await self.ready(urgent=urgent))
 
-    async def ready(self) -> Api:
+    async def ready(self, *, urgent: bool = False) -> Api:
         """The calls, logged in; raises AuthenticationError, ConfigError, NetworkError or OperationTimeout."""
         api = self._made()
         if api.session.logged_in:
-            await api.token()  # which may be due to be renewed
+            await api.token(urgent=urgent)  # which may be due to be renewed
             return api
         if self._beginning is None:
             self._beginning = asyncio.get_running_loop().create_task(self._begin(api))

@@ -83,7 +83,7 @@ class Stops:
         async def post(api: Api) -> StopInfo:
             return await api.post("/emergency/stop", StopInfo, wanted, urgent=True, deadline=LONGEST)
 
-        stop = stop_of(await self._conversation.call(post))
+        stop = stop_of(await self._conversation.call(post, urgent=True))
         return {item.device_id: item for item in stop.confirmations}
 
     @staticmethod
