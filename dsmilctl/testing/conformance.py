@@ -264,7 +264,7 @@ class DriverConformance:
                 await require_readable(subject, device)
 
         if not implements(self.driver_class, "reset"):
-            pytest.skip("this driver resets nothing")
+            pytest.skip("this driver does not reset")
         stand.tell(story)
 
     def test_the_safe_state_is_reached_from_anywhere_and_stays(self, stand: Stand) -> None:
