@@ -9,7 +9,6 @@ LOCAL = "contexts here reach their devices with a driver: dsmilctl context add N
 WORDS = {
     "auth": "local contexts know you by the user of this machine",
     "user": "local contexts know you by the user of this machine",
-    "record": "dsmilctl stream devices -o ndjson > FILE keeps readings",
     "backup": "dsmilctl config path shows what to copy",
     "analyze": "dsmilctl stream devices -o csv > FILE makes what other programs read",
     "fleet": LOCAL,

@@ -1,0 +1,10 @@
+"""`dsmilctl record`: keep what a fleet does, look into it, take it along, prove it."""
+
+from __future__ import annotations
+
+from dsmilctl.commands.nouns import Noun
+from dsmilctl.commands.record import listing, running
+
+app = Noun("record")
+for part in (running, listing):
+    app.verbs |= part.app.verbs
