@@ -11,6 +11,8 @@ from dsmilctl.archive.database import connect, prepare
 from dsmilctl.archive.lock import RecorderLock
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import Recording
+from dsmilctl.archive.sealing import Sealer, seal_rest
+from dsmilctl.archive.segments import clear_leftovers
 from dsmilctl.archive.writer import INTERVAL, Writer
 from dsmilctl.clock import SYSTEM, Clock
 
@@ -30,6 +32,7 @@ class Store:
         self._interval = interval
         self._clock = clock
         self._lock = RecorderLock(places.lock)
+        self._sealer: Sealer | None = None
 
     def __enter__(self) -> Store:
         self._lock.take()
@@ -57,10 +60,16 @@ class Store:
             connection.close()
         writer = Writer(self.places, recording.recording_id, interval=self._interval, clock=self._clock)
         writer.start()
+        self._sealer = Sealer(self.places, writer)
+        self._sealer.start()
         return writer
 
     def end(self, writer: Writer, status: str, notes: str = "") -> None:
-        """Write what is left, and how the recording ended."""
+        """Write what is left, seal it, and note how the recording ended."""
+        sealer, self._sealer = self._sealer, None
+        if sealer is not None:
+            sealer.close()
+        seal_rest(self.places, writer)
         writer.close()
         connection = connect(self.places.database)
         try:
@@ -71,9 +80,10 @@ class Store:
     def _abort_the_unfinished(self) -> list[str]:
         connection = connect(self.places.database)
         try:
+            clear_leftovers(self.places, connection)
             left = [item for item in recordings.recordings(connection) if item.status == "running"]
             for item in left:
-                LOGGER.warning("recording %s was not ended: it is marked aborted", item.recording_id)
+                LOGGER.info("recording %s was not ended: it is marked aborted", item.recording_id)
                 recordings.finish(connection, item.recording_id, "aborted", _last_sign(connection, item), "")
             return [item.recording_id for item in left]
         finally:
