@@ -92,19 +92,22 @@ class ArrowSink:
 
 
 class LinesSink:
-    """Lines of JSON: the description, then a reading each."""
+    """Lines of JSON: the description, a reading each, and how many there were, so that a cut file shows."""
 
     def __init__(self, file: IO[bytes], schema: pa.Schema, description: Description) -> None:
         del schema  # each line names its fields
         self._file = file
+        self._count = 0
         file.write(msgspec.json.encode(description) + b"\n")
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add lines."""
+        self._count += batch.num_rows
         self._file.write(b"".join(line + b"\n" for line in documents(batch)))
 
     def close(self) -> None:
-        """Nothing stands behind the last line."""
+        """Say how many readings there were."""
+        self._file.write(b'{"end":%d}\n' % self._count)
 
 
 class JsonSink:

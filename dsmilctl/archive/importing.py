@@ -53,7 +53,7 @@ def read_file(path: Path, format: str) -> Imported:
     return description, _checked(path, format, batches)
 
 
-_MISFITS = (pa.ArrowException, msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, ValueError)
+_MISFITS = (pa.ArrowException, msgspec.MsgspecError, AttributeError, KeyError, TypeError, ValueError)
 
 
 def _misfit(path: Path, format: str, error: Exception) -> InvalidParameter:
@@ -96,19 +96,29 @@ def _read_csv(path: Path) -> Imported:
     reader = csv.open_csv(
         path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=options
     )
+    if missing := set(COLUMNS) - set(reader.schema.names):
+        raise ValueError(f"it has no column {sorted(missing)[0]}")
     return None, (_plain(batch) for batch in reader)
 
 
 def _read_lines(path: Path) -> Imported:
-    file = path.open("rb")
-    description = msgspec.json.decode(file.readline(), type=Description)
+    with path.open("rb") as file:
+        description = msgspec.json.decode(file.readline(), type=Description)
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        with file:
-            while lines := file.readlines(LINES * 100):
-                yield _rows([msgspec.json.decode(line) for line in lines])
+    return description, _batches_of_lines(path)
 
-    return description, batches()
+
+def _batches_of_lines(path: Path) -> Iterator[pa.RecordBatch]:
+    count, end = 0, None
+    with path.open("rb") as file:
+        file.readline()
+        while lines := file.readlines(LINES * 100):
+            rows = [msgspec.json.decode(line) for line in lines]
+            end = rows.pop()["end"] if "end" in rows[-1] else None
+            count += len(rows)
+            yield _rows(rows)
+    if end != count:
+        raise ValueError("its end is missing")
 
 
 class _Document(Description, frozen=True, kw_only=True):

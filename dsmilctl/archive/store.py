@@ -12,7 +12,7 @@ from dsmilctl.archive.lock import RecorderLock
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import Recording
 from dsmilctl.archive.sealing import Sealer, seal_rest
-from dsmilctl.archive.segments import clear_leftovers
+from dsmilctl.archive.segments import LARGEST, clear_leftovers
 from dsmilctl.archive.writer import INTERVAL, Writer
 from dsmilctl.clock import SYSTEM, Clock
 
@@ -23,13 +23,17 @@ class Store:
     """One recorder's hold on an archive; use it as a context manager.
 
     Entering takes the lock (raises Conflict while another recorder has it), brings the schema up to date and
-    marks recordings `aborted` whose recorder ended without a word.
+    marks recordings `aborted` whose recorder ended without a word.  Readings are committed every `interval`
+    seconds, and sealed whenever there are `least` of them.
     """
 
-    def __init__(self, places: Places, *, interval: float = INTERVAL, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self, places: Places, *, interval: float = INTERVAL, least: int = LARGEST, clock: Clock = SYSTEM
+    ) -> None:
         self.places = places
         self.aborted: list[str] = []
         self._interval = interval
+        self._least = least
         self._clock = clock
         self._lock = RecorderLock(places.lock)
         self._sealer: Sealer | None = None
@@ -60,7 +64,7 @@ class Store:
             connection.close()
         writer = Writer(self.places, recording.recording_id, interval=self._interval, clock=self._clock)
         writer.start()
-        self._sealer = Sealer(self.places, writer)
+        self._sealer = Sealer(self.places, writer, self._least)
         self._sealer.start()
         return writer
 
