@@ -102,8 +102,8 @@ def text_of(value: str) -> str:
 
 
 def _qualities(qualities: list[Quality]) -> pa.Array:
-    if len(set(qualities)) == 1:
-        return pa.repeat(pa.scalar(QUALITIES[qualities[0]], pa.int8()), len(qualities))
+    if qualities.count(Quality.GOOD) == len(qualities):
+        return pa.repeat(pa.scalar(QUALITIES[Quality.GOOD], pa.int8()), len(qualities))
     return pa.array(list(map(QUALITIES.__getitem__, qualities)), pa.int8())
 
 

@@ -53,7 +53,8 @@ def _findings(places: Places, backups: Path, connection: sqlite3.Connection) -> 
 
 def _counts(connection: sqlite3.Connection) -> dict[str, int]:
     try:
-        segments, sealed = connection.execute("SELECT count(*), total(readings) FROM segments").fetchone()
+        query = "SELECT count(*), total(readings) FROM segments WHERE tier = 'raw'"
+        segments, sealed = connection.execute(query).fetchone()
         chunks, hot = connection.execute("SELECT count(*), total(readings) FROM chunks").fetchone()
     except sqlite3.Error:
         return {}

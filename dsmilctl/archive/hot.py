@@ -64,9 +64,11 @@ def table_of(connection: sqlite3.Connection, found: Iterable[Chunk]) -> pa.Table
 
     Raises CheckFailed, which names the chunk, for one that is damaged.
     """
+    batches = [(chunk, _batch(chunk)) for chunk in found]
+    if not batches:
+        return TABLE.empty_table()
     names = _series(connection)
-    parts = [_part(chunk, _batch(chunk), names) for chunk in found]
-    return pa.Table.from_batches(parts, TABLE) if parts else TABLE.empty_table()
+    return pa.Table.from_batches([_part(chunk, batch, names) for chunk, batch in batches], TABLE)
 
 
 def ordered_table_of(connection: sqlite3.Connection, found: Iterable[Chunk]) -> pa.Table:

@@ -13,14 +13,14 @@ import pyarrow.compute as pc
 
 from dsmilctl.archive import recording as recordings
 from dsmilctl.archive.blocks import GENESIS
-from dsmilctl.archive.closing import file_digest
 from dsmilctl.archive.database import connect
 from dsmilctl.archive.description import restore_rows
 from dsmilctl.archive.hot import TABLE
 from dsmilctl.archive.importing import as_recording, read_file
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import Recording
-from dsmilctl.archive.segments import LARGEST, SEGMENT_ROW, write_parquet
+from dsmilctl.archive.rollup import SEALED, tier_file
+from dsmilctl.archive.segments import LARGEST, SEGMENT_ROW, Origin, write_segment
 from dsmilctl.clock import SYSTEM, Clock
 
 SERIES = "INSERT OR IGNORE INTO series (device, register, unit) VALUES (?, ?, ?)"
@@ -53,10 +53,11 @@ def take_in(
         if description is not None:
             restore_rows(connection, recording.recording_id, description)
         count = 0
-        for table in _stretches(batches):
+        for number, table in enumerate(_stretches(batches), 1):
             count += table.num_rows
-            written.append(_path(places, recording, len(written) + 1))
-            connection.execute(SEGMENT_ROW, _sealed(written[-1], recording, table, clock))
+            name = f"{recording.recording_id}-import-{number:06d}.parquet"
+            written += [places.segment(name), places.segment(tier_file(name, SEALED))]
+            connection.executemany(SEGMENT_ROW, _sealed(places, name, recording, table, clock))
             _name_series(connection, table)
             progress(count)
         connection.execute("COMMIT")
@@ -83,21 +84,15 @@ def _stretches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(gathered)
 
 
-def _path(places: Places, recording: Recording, number: int) -> Path:
-    places.segments.mkdir(mode=0o700, exist_ok=True)
-    return places.segment(f"{recording.recording_id}-import-{number:06d}.parquet")
-
-
-def _sealed(path: Path, recording: Recording, table: pa.Table, clock: Clock) -> tuple[Any, ...]:
-    """Write one segment; the row that names it."""
+def _sealed(
+    places: Places, name: str, recording: Recording, table: pa.Table, clock: Clock
+) -> list[tuple[Any, ...]]:
+    """Write one segment; the rows that name its files."""
     words = pa.array([recording.recording_id] * table.num_rows, pa.string())
     full = table.append_column("recording", words).select(TABLE.names).cast(TABLE)
-    write_parquet(path, full)
     times = pc.min_max(full.column("time").cast(pa.int64())).as_py()
-    return (
-        recording.recording_id, path.name, "raw", file_digest(path), path.stat().st_size, table.num_rows,
-        times["min"], times["max"], 0, 0, GENESIS, clock.now(),
-    )  # fmt: skip
+    origin = Origin(recording.recording_id, times["min"], times["max"], 0, 0, GENESIS)
+    return write_segment(places, name, full, origin, clock)
 
 
 def _name_series(connection: sqlite3.Connection, table: pa.Table) -> None:

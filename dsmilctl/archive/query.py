@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
+from dsmilctl.archive.asking import (
+    Wanted,
+    aggregated,
+    aggregated_stretches,
+    files_of,
+    names_in,
+    overlapping,
+    plain,
+    quoted,
+    require_aggregate,
+    sources,
+)
 from dsmilctl.archive.database import connect
 from dsmilctl.archive.description import Description, describe
 from dsmilctl.archive.hot import chunks, table_of
@@ -20,17 +32,6 @@ from dsmilctl.errors import InvalidParameter, nearest
 from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus, Risk, show_id
 from dsmilctl.model.selector import parse_selector, select
 
-AGGREGATES = {
-    "mean": "avg(value)",
-    "min": "min(value)",
-    "max": "max(value)",
-    "sum": "sum(value)",
-    "count": "count(value)",
-    "first": "arg_min(value, time)",
-    "last": "arg_max(value, time)",
-    "stddev": "stddev_samp(value)",
-    "median": "median(value)",
-}
 TABLES = (
     "test_sessions", "token_definitions", "device_definitions", "token_tests", "system_metrics",
     "thermal_readings", "kernel_messages", "dsmil_responses", "token_correlations", "discovery_log", "series",
@@ -42,21 +43,7 @@ TABLES = (
 VIEW = "CREATE OR REPLACE VIEW readings AS SELECT *, latency_us / 1000.0 AS latency_ms FROM ({sources})"
 BATCH = 65_536
 
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which readings: of which devices and registers, of which recording, when (nanoseconds UTC, inclusive).
-
-    With `every` (nanoseconds) one row for each register and stretch of time, computed by `aggregate`.
-    """
-
-    selector: str = ""
-    registers: tuple[str, ...] = ()
-    recording: str = ""
-    since: int | None = None
-    until: int | None = None
-    every: int = 0
-    aggregate: str = "mean"
-    limit: int = 0
+__all__ = ["Query", "Wanted"]
 
 
 class Query:
@@ -72,6 +59,7 @@ class Query:
         self._store = connect(self._places.database, read_only=True)
         self._store.execute("BEGIN")
         self._duck = duckdb.connect(":memory:")
+        self._duck.execute("SET parquet_metadata_cache = true")  # segments never change
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -90,13 +78,18 @@ class Query:
         Raises InvalidParameter, NotFound and DeviceNotFound for what there is not, CheckFailed for hot
         readings that are damaged.
         """
+        require_aggregate(wanted.aggregate)
         recording = find(self._store, wanted.recording).recording_id if wanted.recording else ""
-        condition, values = self._condition(wanted, recording)
-        self._make_view(wanted.since, wanted.until, recording)
-        query = _aggregated(wanted, condition) if wanted.every else _plain(condition, ordered)
-        if wanted.limit:
-            query += f" LIMIT {wanted.limit:d}"
-        return self._run(query, values)
+        condition = self._condition(wanted, recording)
+        found = sources(self._store, wanted, recording)
+        self._make_view(found.raw, *overlapping(wanted.since, wanted.until, recording))
+        if wanted.fits_stretches:
+            query = aggregated_stretches(wanted, condition, self._paths(found.stretches))
+        elif wanted.every:
+            query = aggregated(wanted, condition)
+        else:
+            query = plain(condition, ordered=ordered)
+        return self._run(f"{query} LIMIT {wanted.limit:d}" if wanted.limit else query)
 
     def sql(self, query: str) -> pa.RecordBatchReader:
         """Rows of one SELECT over `readings` and TABLES; nothing else can be read, and nothing written.
@@ -112,66 +105,72 @@ class Query:
         for table in TABLES:
             if re.search(rf"\b{table}\b", query, re.IGNORECASE):
                 self._duck.register(table, _rows_of(self._store, table))
-        files = self._make_view(None, None, "") if re.search(r"\breadings\b", query, re.IGNORECASE) else []
-        self._duck.execute(f"SET allowed_paths = [{', '.join(map(_quoted, files))}]")
+        files = self._all_files() if re.search(r"\breadings\b", query, re.IGNORECASE) else []
+        self._duck.execute(f"SET allowed_paths = [{', '.join(map(quoted, files))}]")
         self._duck.execute("SET enable_external_access = false")
         self._duck.execute("SET lock_configuration = true")
-        return self._run(query, [])
+        return self._run(query)
 
-    def _run(self, query: str, values: Sequence[Any]) -> pa.RecordBatchReader:
+    def _run(self, query: str) -> pa.RecordBatchReader:
         try:
-            return self._duck.sql(query, params=list(values)).to_arrow_reader(BATCH)
+            return self._duck.sql(query).to_arrow_reader(BATCH)
         except duckdb.Error as error:
             raise _wrong(error) from None
 
-    def _make_view(self, since: int | None, until: int | None, recording: str) -> list[str]:
-        """Make `readings` of the segments and chunks that can hold what is wanted; the files it reads."""
-        condition, values = _overlapping(since, until, recording)
-        rows = self._store.execute(f"SELECT file FROM segments WHERE tier = 'raw' AND {condition}", values)
-        files = [str(self._places.segment(name)) for (name,) in rows]
-        self._duck.register("hot", table_of(self._store, chunks(self._store, condition, values)))
-        sources = "FROM hot"
-        if files:
-            sources = f"FROM read_parquet([{', '.join(map(_quoted, files))}]) UNION ALL BY NAME FROM hot"
-        self._duck.execute(VIEW.format(sources=sources))
-        return files
+    def _all_files(self) -> list[str]:
+        """Make `readings` of everything; the files that it reads."""
+        names = [row[0] for row in self._store.execute("SELECT file FROM segments WHERE tier = 'raw'")]
+        self._make_view(names, "true", [])
+        return self._paths(names)
 
-    def _condition(self, wanted: Wanted, recording: str) -> tuple[str, list[Any]]:
-        parts, values = ["true"], list[Any]()
-        if wanted.selector:
-            names = self._devices(wanted.selector)
-            parts.append("device IN (SELECT unnest(?))")
-            values.append(names)
+    def _paths(self, names: Sequence[str]) -> list[str]:
+        return [str(self._places.segment(name)) for name in names]
+
+    def _make_view(self, names: Sequence[str], condition: str, values: Sequence[Any]) -> None:
+        """Make `readings` of segments and of the chunks that fit a condition."""
+        hot = table_of(self._store, chunks(self._store, condition, values))
+        self._duck.register("hot", hot)
+        parts = [f"FROM {files_of(self._paths(names))}"] if names else []
+        if hot.num_rows or not names:
+            parts.append("FROM hot")
+        self._duck.execute(VIEW.format(sources=" UNION ALL BY NAME ".join(parts)))
+
+    def _condition(self, wanted: Wanted, recording: str) -> str:
+        parts = ["true"]
+        if wanted.selector and wanted.selector != "@all":
+            parts.append(names_in("device", self._devices(wanted.selector)))
         if wanted.registers:
-            parts.append("lower(register) IN (SELECT lower(unnest(?)))")
-            values.append(list(self._registers(wanted.registers)))
+            parts.append(names_in("register", self._registers(wanted.registers)))
         if recording:
-            parts.append("recording = ?")
-            values.append(recording)
+            parts.append(names_in("recording", [recording]))
         for moment, sign in ((wanted.since, ">="), (wanted.until, "<=")):
             if moment is not None:
                 parts.append(f"time {sign} make_timestamp_ns({moment:d})")
-        return " AND ".join(parts), values
+        return " AND ".join(parts)
 
     def _devices(self, selector: str) -> list[str]:
         """The devices with readings that a selector names; groups and risks are those of the 84."""
-        known = {row[0]: row[1:] for row in self._store.execute(
-            "SELECT hex_id, device_name, device_group, risk_level FROM device_definitions"
-        )}  # fmt: skip
-        rows = self._store.execute("SELECT DISTINCT device FROM series ORDER BY device")
-        devices = [_device(name, known.get(name)) for (name,) in rows]
-        return [
-            show_id(item.device_id)
-            for item in select(parse_selector(selector), devices, _status, quarantined=True)
-        ]
+        found = select(parse_selector(selector), self._known_devices, _status, quarantined=True)
+        return [show_id(device.device_id) for device in found]
 
-    def _registers(self, wanted: Sequence[str]) -> Sequence[str]:
-        known = {row[0].casefold(): row[0] for row in self._store.execute("SELECT register FROM series")}
+    @cached_property
+    def _known_devices(self) -> list[Device]:
+        rows = self._store.execute(
+            "SELECT hex_id, device_name, device_group, risk_level FROM device_definitions"
+        )
+        known = {row[0]: row[1:] for row in rows}
+        names = self._store.execute("SELECT DISTINCT device FROM series ORDER BY device")
+        return [_device(name, known.get(name)) for (name,) in names]
+
+    def _registers(self, wanted: Sequence[str]) -> list[str]:
+        """The registers of those names, in any case."""
+        known = [row[0] for row in self._store.execute("SELECT DISTINCT register FROM series")]
         for name in wanted:
-            if name.casefold() not in known:
-                hint = nearest(name, known.values()) or f"registers: {', '.join(list(known.values())[:12])}"
+            if name.casefold() not in map(str.casefold, known):
+                hint = nearest(name, known) or f"registers: {', '.join(known[:12])}"
                 raise InvalidParameter(f"no register {name!r} in this archive", hint=hint, target=name)
-        return wanted
+        folded = {name.casefold() for name in wanted}
+        return [name for name in known if name.casefold() in folded]
 
 
 def _device(name: str, known: tuple[Any, ...] | None) -> Device:
@@ -186,46 +185,12 @@ def _status(device_id: DeviceId) -> DeviceStatus:
     return DeviceStatus(device_id, DeviceState.UNKNOWN)
 
 
-def _overlapping(since: int | None, until: int | None, recording: str) -> tuple[str, list[Any]]:
-    """The condition of a segment or chunk that can hold readings of that time and recording."""
-    parts, values = ["true"], list[Any]()
-    bounds = (
-        (since, "last_timestamp >= ?"),
-        (until, "first_timestamp <= ?"),
-        (recording or None, "session_id = ?"),
-    )
-    for value, part in bounds:
-        if value is not None:
-            parts.append(part)
-            values.append(value)
-    return " AND ".join(parts), values
-
-
-def _plain(condition: str, ordered: bool) -> str:
-    order = " ORDER BY device, register, time, sequence" if ordered else ""
-    return f"SELECT * FROM readings WHERE {condition}{order}"
-
-
-def _aggregated(wanted: Wanted, condition: str) -> str:
-    if wanted.aggregate not in AGGREGATES:
-        hint = nearest(wanted.aggregate, AGGREGATES) or f"one of {', '.join(AGGREGATES)}"
-        raise InvalidParameter(f"no aggregate {wanted.aggregate!r}", hint=hint, target="--agg")
-    every = wanted.every
-    return f"""SELECT device, register, make_timestamp_ns(epoch_ns(time) // {every:d} * {every:d}) AS time,
-        {AGGREGATES[wanted.aggregate]} AS value, count(value) AS readings, any_value(unit) AS unit
-      FROM readings WHERE {condition} AND quality != 'bad' GROUP BY ALL ORDER BY ALL"""
-
-
 def _rows_of(store: sqlite3.Connection, table: str) -> pa.Table:
     found = store.execute(f"SELECT * FROM {table}")
     names = [column[0] for column in found.description]
     rows = found.fetchall()
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     return pa.table({name: pa.array(column) for name, column in zip(names, columns, strict=True)})
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _tables_hint() -> str:

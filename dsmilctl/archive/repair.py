@@ -85,7 +85,9 @@ def _set_chunk_aside(places: Places, connection: sqlite3.Connection, number: int
 def _set_segment_aside(places: Places, connection: sqlite3.Connection, name: str) -> str:
     path = places.segment(name)
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute(f"{GAP} FROM segments WHERE file = ?", (f"segment {name} was damaged", name))
+    connection.execute(
+        f"{GAP} FROM segments WHERE file = ? AND tier = 'raw'", (f"segment {name} was damaged", name)
+    )
     noted = connection.execute("DELETE FROM segments WHERE file = ?", (name,)).rowcount
     connection.execute("COMMIT")
     if not path.exists():

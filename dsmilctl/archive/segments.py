@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,13 +18,14 @@ from dsmilctl.archive.closing import file_digest, sync_folder
 from dsmilctl.archive.database import connect
 from dsmilctl.archive.hot import Chunk, chunks, ordered_table_of
 from dsmilctl.archive.places import Places
+from dsmilctl.archive.rollup import SEALED, roll_up, tier_file
 from dsmilctl.clock import SYSTEM, Clock
 
 LOGGER = logging.getLogger("dsmilctl.archive.segments")
 LARGEST = 1_000_000
 """Readings of one segment, about."""
 
-ROWS = 131_072
+ROWS = 65_536
 """Readings of one row group: what a query of one series has to read at the least."""
 
 PLAIN = ("value",)
@@ -42,10 +44,12 @@ def write_parquet(path: Path, table: pa.Table) -> None:
     A column of values is written as a dictionary where that is smaller: measurements come in steps.
     """
     temporary = path.with_name(f".{path.name}.tmp")
+    deltas = [name for name in DELTAS if name in table.column_names]
+    words = [name for name in (*WORDS, *PLAIN) if name in table.column_names]
     try:
         pq.write_table(
             table, temporary, compression="zstd", compression_level=3, row_group_size=ROWS,
-            use_dictionary=[*WORDS, *PLAIN], column_encoding=dict.fromkeys(DELTAS, "DELTA_BINARY_PACKED"),
+            use_dictionary=words, column_encoding=dict.fromkeys(deltas, "DELTA_BINARY_PACKED"),
             write_page_checksum=True, data_page_version="2.0", write_statistics=True, store_schema=True,
         )  # fmt: skip
         with temporary.open("rb") as file:
@@ -80,15 +84,15 @@ def seal_next(
         table = ordered_table_of(connection, found)
     finally:
         connection.close()
-    row = _write(places, found, table, clock)
+    rows = _write(places, found, table, clock)
 
     def replace(database: sqlite3.Connection) -> None:
-        database.execute(SEGMENT_ROW, row)
+        database.executemany(SEGMENT_ROW, rows)
         span = (recording_id, found[0].link.chunk_id, found[-1].link.chunk_id)
         database.execute("DELETE FROM chunks WHERE session_id = ? AND chunk_id BETWEEN ? AND ?", span)
 
     commit(replace).result()
-    LOGGER.info("%d readings sealed into %s", table.num_rows, row[1])
+    LOGGER.info("%d readings sealed into %s", table.num_rows, rows[0][1])
     return int(table.num_rows)
 
 
@@ -111,17 +115,47 @@ def _next_chunks(connection: sqlite3.Connection, recording_id: str) -> list[Chun
     return found
 
 
-def _write(places: Places, found: list[Chunk], table: pa.Table, clock: Clock) -> tuple[Any, ...]:
-    """Write the file; the row that names it."""
+def _write(places: Places, found: list[Chunk], table: pa.Table, clock: Clock) -> list[tuple[Any, ...]]:
+    """Write readings and their stretches; the rows that name the two files."""
     first, last = found[0].link, found[-1].link
-    places.segments.mkdir(mode=0o700, exist_ok=True)
     name = f"{first.session_id}-{first.chunk_id:08d}-{last.chunk_id:08d}.parquet"
+    times = (min(c.link.first_timestamp for c in found), max(c.link.last_timestamp for c in found))
+    origin = Origin(first.session_id, *times, first.chunk_id, last.chunk_id, found[-1].digest)
+    return write_segment(places, name, table, origin, clock)
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where the readings of a segment come from: recording, time, and chunks with the last one's digest."""
+
+    session_id: str
+    first_timestamp: int
+    last_timestamp: int
+    first_chunk: int
+    last_chunk: int
+    last_digest: bytes
+
+
+def write_segment(
+    places: Places, name: str, table: pa.Table, origin: Origin, clock: Clock
+) -> list[tuple[Any, ...]]:
+    """Write readings and their stretches into two files; the rows that name them."""
+    return [
+        write_tier(places, name, table, origin, tier="raw", clock=clock),
+        write_tier(places, tier_file(name, SEALED), roll_up(table, SEALED), origin, tier=SEALED, clock=clock),
+    ]
+
+
+def write_tier(
+    places: Places, name: str, table: pa.Table, origin: Origin, *, tier: str, clock: Clock
+) -> tuple[Any, ...]:
+    """Write one file of a tier; the row that names it."""
+    places.segments.mkdir(mode=0o700, exist_ok=True)
     path = places.segment(name)
     write_parquet(path, table)
     return (
-        first.session_id, name, "raw", file_digest(path), path.stat().st_size, table.num_rows,
-        min(chunk.link.first_timestamp for chunk in found), max(chunk.link.last_timestamp for chunk in found),
-        first.chunk_id, last.chunk_id, found[-1].digest, clock.now(),
+        origin.session_id, name, tier, file_digest(path), path.stat().st_size, table.num_rows,
+        origin.first_timestamp, origin.last_timestamp, origin.first_chunk, origin.last_chunk,
+        origin.last_digest, clock.now(),
     )  # fmt: skip
 
 

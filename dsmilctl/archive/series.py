@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
 from dsmilctl.model.device import DeviceId, show_id
@@ -26,14 +26,13 @@ class SeriesNumbers:
 
     def of(self, readings: Sequence[Reading]) -> list[int]:
         """The number of each reading's series, in order."""
-        keys = list(zip(map(_device, readings), map(_register, readings), map(_unit, readings), strict=True))
         try:
-            return list(map(self._known.__getitem__, keys))
+            return list(map(self._known.__getitem__, _keys(readings)))
         except KeyError:
-            for key in dict.fromkeys(keys):
+            for key in dict.fromkeys(_keys(readings)):
                 if key not in self._known:
                     self._known[key] = self._number(key)
-        return list(map(self._known.__getitem__, keys))
+        return list(map(self._known.__getitem__, _keys(readings)))
 
     def stored(self) -> None:
         """Everything new is on the disk."""
@@ -48,3 +47,8 @@ class SeriesNumbers:
             self._next += 1
             self.new.append((found, *name))
         return found
+
+
+def _keys(readings: Sequence[Reading]) -> Iterator[Key]:
+    """What names the series of each reading; no list of it, as making one takes longer than the look-up."""
+    return zip(map(_device, readings), map(_register, readings), map(_unit, readings), strict=True)

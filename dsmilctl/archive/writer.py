@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+import pyarrow.compute as pc
+
 from dsmilctl.archive.blocks import GENESIS, Link, batch_of, digest_of, pack
 from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
@@ -187,10 +189,10 @@ class Writer:
     def _put_chunk(self, readings: list[Reading]) -> None:
         numbers = self._series.of(readings)
         self._connection.executemany(INSERT, self._series.new)
-        block = pack(batch_of(readings, numbers))
-        times = [reading.timestamp for reading in readings]
+        batch = batch_of(readings, numbers)
+        times, block = pc.min_max(batch.column("timestamp")).as_py(), pack(batch)
         link = Link(
-            self._chunk + 1, self.recording_id, len(readings), min(times), max(times), self._clock.now(),
+            self._chunk + 1, self.recording_id, len(readings), times["min"], times["max"], self._clock.now(),
             self._clock.monotonic(), self._digest,
         )  # fmt: skip
         self._chunk, self._digest = link.chunk_id, digest_of(link, block)

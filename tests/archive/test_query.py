@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,33 @@ def test_averages_of_a_second_are_those_of_its_readings(places: Places) -> None:
     assert rows.num_rows == 110
     assert rows.column("value")[0].as_py() == pytest.approx(sum(first) / len(first))
     assert set(rows.column("readings").to_pylist()) == {10}
+
+
+@pytest.mark.parametrize("aggregate", ["mean", "min", "max", "sum", "count", "first", "last"])
+def test_stretches_made_while_sealing_answer_as_the_readings_themselves_would(
+    places: Places, aggregate: str
+) -> None:
+    minute = 60 * SECOND
+    own = [(item.timestamp // minute, float(str(item.value))) for item in some_readings(4400)[2::4]]
+    values = {bucket: [value for moment, value in own if moment == bucket] for bucket, _ in own}
+    computed: dict[str, Callable[[list[float]], float]] = {
+        "mean": lambda found: sum(found) / len(found),
+        "min": min,
+        "max": max,
+        "sum": sum,
+        "count": len,
+        "first": lambda found: found[0],
+        "last": lambda found: found[-1],
+    }
+    expected = [computed[aggregate](found) for found in values.values()]
+
+    wanted = Wanted(selector="0x8002", every=minute, aggregate=aggregate)
+    with Query(places) as query:
+        found = query.readings(wanted).read_all()
+
+    assert wanted.fits_stretches
+    assert found.column("value").to_pylist() == pytest.approx(expected)
+    assert found.column("readings").to_pylist() == [len(item) for item in values.values()]
 
 
 def test_a_reading_that_cannot_be_trusted_is_in_no_average(tmp_path: Path) -> None:
