@@ -13,7 +13,7 @@ __dsmilctl_verbs() {
     device) words='list show registers read write configure activate deactivate reset command history scan initialize connect disconnect state cleanup' ;;
     bulk) words='read write run status undo' ;;
     stream) words='devices events' ;;
-    record) words='run list show status query export import check' ;;
+    record) words='run list show status query export import check maintain' ;;
     emergency) words='stop status history release' ;;
     context) words='list show use previous add remove' ;;
     auth) words='login logout status whoami refresh sessions token' ;;
@@ -55,6 +55,7 @@ __dsmilctl_options() {
     'record export') words="$words --format --devices --registers --since --until --force --archive" ;;
     'record import') words="$words -n --name --format --archive" ;;
     'record check') words="$words --repair --archive" ;;
+    'record maintain') words="$words --keep-raw --keep-seconds --keep-minutes --keep-hours --dry-run -y --yes --archive" ;;
     'emergency stop') words="$words --reason --deadline" ;;
     'emergency history') words="$words --limit" ;;
     'emergency release') words="$words --justification --confirm --approval" ;;
@@ -124,6 +125,7 @@ __dsmilctl_takes() {
     'record export --format' | 'record export --devices' | 'record export --registers' | 'record export --since' | 'record export --until' | 'record export --archive') ;;
     'record import -n' | 'record import --name' | 'record import --format' | 'record import --archive') ;;
     'record check --archive') ;;
+    'record maintain --keep-raw' | 'record maintain --keep-seconds' | 'record maintain --keep-minutes' | 'record maintain --keep-hours' | 'record maintain --archive') ;;
     'emergency stop --reason' | 'emergency stop --deadline') ;;
     'emergency history --limit') ;;
     'emergency release --justification' | 'emergency release --confirm' | 'emergency release --approval') ;;
@@ -282,6 +284,11 @@ __dsmilctl_kind() {
     'record import --archive') kind=nothing ;;
     'record import 1') kind=files ;;
     'record check --archive') kind=nothing ;;
+    'record maintain --keep-raw') kind=nothing ;;
+    'record maintain --keep-seconds') kind=nothing ;;
+    'record maintain --keep-minutes') kind=nothing ;;
+    'record maintain --keep-hours') kind=nothing ;;
+    'record maintain --archive') kind=nothing ;;
     'emergency stop --reason') kind=nothing ;;
     'emergency stop --deadline') kind=nothing ;;
     'emergency stop 1') kind=devices ;;

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dsmilctl.commands.nouns import Noun
-from dsmilctl.commands.record import carrying, checking, listing, querying, running
+from dsmilctl.commands.record import carrying, checking, listing, maintaining, querying, running
 
 app = Noun("record")
-for part in (running, listing, querying, carrying, checking):
+for part in (running, listing, querying, carrying, checking, maintaining):
     app.verbs |= part.app.verbs

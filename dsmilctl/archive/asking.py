@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from dsmilctl.archive.rollup import AGGREGATES as FROM_TIERS
-from dsmilctl.archive.rollup import GOOD, SEALED, TIERS, stretches_of, tier_file
+from dsmilctl.archive.rollup import GOOD, TIERS, base_of, stretches_of
 from dsmilctl.errors import InvalidParameter, nearest
 
 AGGREGATES = {
@@ -40,10 +40,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     aggregate: str = "mean"
     limit: int = 0
 
-    @property
-    def fits_stretches(self) -> bool:
-        """Whether stretches that were made when readings were sealed hold enough for the answer."""
-        length = TIERS[SEALED]
+    def fits(self, tier: str) -> bool:
+        """Whether the stretches of a tier hold enough for the answer."""
+        length = TIERS[tier]
         edges = (self.since or 0, 0 if self.until is None else self.until + 1)
         whole = bool(self.every) and not self.every % length and not any(edge % length for edge in edges)
         return whole and self.aggregate in FROM_TIERS
@@ -71,16 +70,19 @@ def overlapping(since: int | None, until: int | None, recording: str) -> tuple[s
 
 
 def sources(store: sqlite3.Connection, wanted: Wanted, recording: str) -> Sources:
-    """The sealed files that an answer needs: where stretches will do, they stand for their readings."""
+    """The sealed files that an answer needs: where stretches will do, the longest that fit stand for them."""
     condition, values = overlapping(wanted.since, wanted.until, recording)
     rows = store.execute(f"SELECT file, tier FROM segments WHERE {condition} ORDER BY segment_id", values)
-    known = rows.fetchall()
-    raw = [name for name, tier in known if tier == "raw"]
-    if not wanted.fits_stretches:
-        return Sources(tuple(raw))
-    stretches = [name for name, tier in known if tier == SEALED]
-    there = set(stretches)
-    return Sources(tuple(name for name in raw if tier_file(name, SEALED) not in there), tuple(stretches))
+    segments: dict[str, dict[str, str]] = {}
+    for file, tier in rows:
+        segments.setdefault(base_of(file), {})[tier] = file
+    fitting = [tier for tier in reversed(TIERS) if wanted.fits(tier)]
+    chosen = [
+        next((tiers[tier] for tier in fitting if tier in tiers), tiers.get("raw", ""))
+        for tiers in segments.values()
+    ]
+    raw = tuple(file for file in chosen if file in segments)
+    return Sources(raw, tuple(file for file in chosen if file and file not in segments))
 
 
 def names_in(column: str, names: Iterable[str]) -> str:
@@ -121,7 +123,7 @@ def aggregated(wanted: Wanted, condition: str) -> str:
 
 def aggregated_stretches(wanted: Wanted, condition: str, stretches: Sequence[str]) -> str:
     """The same, out of stretches and of those readings that have none."""
-    fresh = stretches_of("readings", TIERS[SEALED], raw=True)
+    fresh = stretches_of("readings", wanted.every, raw=True)
     source = (
         f"(SELECT * FROM {files_of(stretches)} UNION ALL BY NAME ({fresh}))" if stretches else f"({fresh})"
     )

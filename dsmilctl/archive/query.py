@@ -83,7 +83,7 @@ class Query:
         condition = self._condition(wanted, recording)
         found = sources(self._store, wanted, recording)
         self._make_view(found.raw, *overlapping(wanted.since, wanted.until, recording))
-        if wanted.fits_stretches:
+        if found.stretches:
             query = aggregated_stretches(wanted, condition, self._paths(found.stretches))
         elif wanted.every:
             query = aggregated(wanted, condition)

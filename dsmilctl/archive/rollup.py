@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import duckdb
@@ -37,6 +38,11 @@ AGGREGATES = {
 def tier_file(raw: str, tier: str) -> str:
     """The name of the stretches of a segment."""
     return f"{raw.removesuffix('.parquet')}-{tier}.parquet"
+
+
+def base_of(file: str) -> str:
+    """The name of the segment that a file of stretches was made of; a segment's own name as it is."""
+    return re.sub(rf"-({'|'.join(TIERS)})\.parquet$", ".parquet", file)
 
 
 def stretches_of(source: str, every: int, *, raw: bool) -> str:

@@ -18,7 +18,7 @@ from dsmilctl.archive.closing import file_digest, sync_folder
 from dsmilctl.archive.database import connect
 from dsmilctl.archive.hot import Chunk, chunks, ordered_table_of
 from dsmilctl.archive.places import Places
-from dsmilctl.archive.rollup import SEALED, roll_up, tier_file
+from dsmilctl.archive.rollup import SEALED, base_of, roll_up, tier_file
 from dsmilctl.clock import SYSTEM, Clock
 
 LOGGER = logging.getLogger("dsmilctl.archive.segments")
@@ -168,16 +168,17 @@ def leftovers(places: Places, connection: sqlite3.Connection) -> list[Path]:
 
 
 def clear_leftovers(places: Places, connection: sqlite3.Connection) -> list[str]:
-    """Remove what a crash while sealing or importing left behind: no reading is in it only.  Others stay."""
+    """Remove what a crash while sealing, importing or maintaining left behind; other files stay.
+
+    No reading is lost by it: it is hot still, in another tier, or was over.
+    """
     hot = {row[0] for row in connection.execute("SELECT DISTINCT session_id FROM chunks")}
+    bases = {base_of(row[0]) for row in connection.execute("SELECT file FROM segments")}
     removed = []
     for path in leftovers(places, connection):
-        own = path.name.startswith(".") and path.name.endswith(".parquet.tmp")
-        if (
-            own
-            or "-import-" in path.name
-            or any(path.name.startswith(f"{recording_id}-") for recording_id in hot)
-        ):
+        begun = path.name.startswith(".") and path.name.endswith(".parquet.tmp")
+        sealing = any(path.name.startswith(f"{recording_id}-") for recording_id in hot)
+        if begun or sealing or "-import-" in path.name or base_of(path.name) in bases:
             path.unlink()
             removed.append(path.name)
     return removed

@@ -68,7 +68,7 @@ def test_stretches_made_while_sealing_answer_as_the_readings_themselves_would(
     with Query(places) as query:
         found = query.readings(wanted).read_all()
 
-    assert wanted.fits_stretches
+    assert wanted.fits("1m")
     assert found.column("value").to_pylist() == pytest.approx(expected)
     assert found.column("readings").to_pylist() == [len(item) for item in values.values()]
 

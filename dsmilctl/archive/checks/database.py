@@ -56,7 +56,10 @@ def _check_schema(connection: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _objects(connection: sqlite3.Connection) -> dict[str, str]:
-    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    query = (
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    )
+    rows = connection.execute(query)
     return dict(rows.fetchall())
 
 
