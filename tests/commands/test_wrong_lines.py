@@ -70,7 +70,7 @@ LATER = [
     Wrong("context add plant --url https://plant", "context add --url is not part of", "--driver DRIVER"),
     Wrong("context add plant --fleet=plant.yaml", "context add --fleet is not part of", "--driver DRIVER"),
     Wrong("tui --web", "tui --web is not part of dsmilctl", "in the terminal"),
-    Wrong("recrod list", "no noun 'recrod'", "nouns: device, bulk"),
+    Wrong("recrod list", "no noun 'recrod'", "Did you mean record?"),
 ]
 """What is not there yet says so, and no word is offered for it that means something else."""
 
