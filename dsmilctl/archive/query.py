@@ -54,6 +54,7 @@ class Query:
 
     def __init__(self, places: Places) -> None:
         self._places = places
+        self._viewed: tuple[Any, ...] = ()
 
     def __enter__(self) -> Query:
         self._store = connect(self._places.database, read_only=True)
@@ -127,7 +128,10 @@ class Query:
         return [str(self._places.segment(name)) for name in names]
 
     def _make_view(self, names: Sequence[str], condition: str, values: Sequence[Any]) -> None:
-        """Make `readings` of segments and of the chunks that fit a condition."""
+        """Make `readings` of segments and of the chunks that fit a condition, unless it is that already."""
+        if (key := (tuple(names), condition, tuple(values))) == self._viewed:
+            return
+        self._viewed = key
         hot = table_of(self._store, chunks(self._store, condition, values))
         self._duck.register("hot", hot)
         parts = [f"FROM {files_of(self._paths(names))}"] if names else []
