@@ -13,6 +13,7 @@ from dsmilctl.archive.check import check_archive
 from dsmilctl.archive.database import connect
 from dsmilctl.archive.finding import Checked
 from dsmilctl.archive.places import Places
+from dsmilctl.archive.recording import new_recording
 from dsmilctl.archive.repair import repair_archive
 from dsmilctl.archive.store import Store
 from tests.archive.stand import EVENT, left_hot, record, recorded, some_readings, table
@@ -61,7 +62,9 @@ def test_a_sound_archive_is_sound_and_says_how_much_was_read(places: Places) -> 
     assert (found.segments, found.readings) == (2, 3000)
 
 
-@pytest.mark.parametrize("name", ["archive.db", "closing.json", "segments/*.parquet"])
+@pytest.mark.parametrize(
+    "name", ["archive.db", "closing.json", "segments/*-0000000?.parquet", "segments/*-1m.parquet"]
+)
 def test_every_flipped_bit_of_a_closed_archive_is_found_and_its_file_named(places: Places, name: str) -> None:
     file = sorted(places.folder.glob(name))[0]
     kept = file.read_bytes()
@@ -73,6 +76,26 @@ def test_every_flipped_bit_of_a_closed_archive_is_found_and_its_file_named(place
         file.write_bytes(kept)
 
     assert checked(places).sound
+
+
+def test_every_flipped_bit_of_the_log_that_a_killed_recorder_left_is_found(places: Places) -> None:
+    with Store(places) as store:
+        writer = store.begin(new_recording("cut short", 1))
+        for first in range(0, 600, 200):
+            writer.readings(some_readings(200, first=first))
+            writer.flush()
+        cut = Places(places.folder.parent / "cut")
+        shutil.copytree(places.folder, cut.folder)
+        store.end(writer, "completed")
+    log = cut.folder / "archive.db-wal"
+    kept = log.read_bytes()
+    recording = {where for _, where in errors(checked(cut))}
+    assert len(recording) == 1, "all that is wrong is that the recording has no end"
+
+    for bit in random_bits(log, FLIPS):
+        flip(log, bit)
+        assert "archive.db-wal" in {where for _, where in errors(checked(cut))}, f"bit {bit}"
+        log.write_bytes(kept)
 
 
 def test_every_flipped_bit_of_a_chunk_is_found_and_the_chunk_named(places: Places) -> None:
@@ -226,8 +249,6 @@ def test_a_recording_without_an_end_is_told_and_marked_by_a_repair(places: Place
 
 
 def test_an_archive_is_checked_while_a_recorder_is_at_work(places: Places) -> None:
-    from dsmilctl.archive.recording import new_recording
-
     with Store(places) as store:
         writer = store.begin(new_recording("now", 1))
         writer.readings(some_readings(1000))

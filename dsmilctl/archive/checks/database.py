@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
+from dsmilctl.archive.checks.log import check_log
 from dsmilctl.archive.closing import file_digest, read_closing
 from dsmilctl.archive.database import migrations, version_of
 from dsmilctl.archive.finding import HINT, Finding
@@ -31,6 +32,7 @@ def check_database(places: Places, connection: sqlite3.Connection) -> Iterator[F
     yield from _check_schema(connection)
     if not holder(places.lock):
         yield from check_closing(places)
+        yield from check_log(places.database.with_name(f"{places.database.name}-wal"))
 
 
 def _check_schema(connection: sqlite3.Connection) -> Iterator[Finding]:
