@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from dsmilctl.archive.description import FORMAT, KEY, Description
-from dsmilctl.archive.segments import DELTAS, PLAIN, WORDS
+from dsmilctl.archive.segments import DELTAS, PLAIN, ROWS, WORDS
 from dsmilctl.errors import InvalidParameter, nearest
 
 COLUMNS = (
@@ -66,13 +66,23 @@ class ParquetSink:
             write_page_checksum=True, data_page_version="2.0",
         )  # fmt: skip
 
+        self._gathered: list[pa.RecordBatch] = []
+
     def write(self, batch: pa.RecordBatch) -> None:
-        """Add a row group."""
-        self._writer.write_batch(batch)
+        """Add readings; a row group is written when there are enough for one."""
+        self._gathered.append(batch)
+        if sum(part.num_rows for part in self._gathered) >= ROWS:
+            self._write_gathered()
 
     def close(self) -> None:
-        """Write the footer."""
+        """Write what is left, and the footer."""
+        self._write_gathered()
         self._writer.close()
+
+    def _write_gathered(self) -> None:
+        if self._gathered:
+            self._writer.write_table(pa.Table.from_batches(self._gathered))
+            self._gathered.clear()
 
 
 class ArrowSink:

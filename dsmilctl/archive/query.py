@@ -42,6 +42,9 @@ TABLES = (
 
 VIEW = "CREATE OR REPLACE VIEW readings AS SELECT *, latency_us / 1000.0 AS latency_ms FROM ({sources})"
 BATCH = 65_536
+SMALL_BATCH = 8192
+"""Rows that are in memory at once where all of them go to a file."""
+
 
 __all__ = ["Query", "Wanted"]
 
@@ -90,7 +93,10 @@ class Query:
             query = aggregated(wanted, condition)
         else:
             query = plain(condition, ordered=ordered)
-        return self._run(f"{query} LIMIT {wanted.limit:d}" if wanted.limit else query)
+        if not ordered:
+            self._duck.execute("SET threads = 1")  # each thread has buffers of its own
+        query = f"{query} LIMIT {wanted.limit:d}" if wanted.limit else query
+        return self._run(query, BATCH if ordered else SMALL_BATCH)
 
     def sql(self, query: str) -> pa.RecordBatchReader:
         """Rows of one SELECT over `readings` and TABLES; nothing else can be read, and nothing written.
@@ -112,9 +118,9 @@ class Query:
         self._duck.execute("SET lock_configuration = true")
         return self._run(query)
 
-    def _run(self, query: str) -> pa.RecordBatchReader:
+    def _run(self, query: str, batch: int = BATCH) -> pa.RecordBatchReader:
         try:
-            return self._duck.sql(query).to_arrow_reader(BATCH)
+            return self._duck.sql(query).to_arrow_reader(batch)
         except duckdb.Error as error:
             raise _wrong(error) from None
 

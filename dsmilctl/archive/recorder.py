@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from dsmilctl.archive.rows import event_row, operation_row
 from dsmilctl.archive.writer import Writer
 from dsmilctl.client.interface import Client, HistoryQuery
+from dsmilctl.errors import PermissionDenied
 from dsmilctl.model.device import Device
 from dsmilctl.model.reading import Gap
 
+LOGGER = logging.getLogger("dsmilctl.archive.recorder")
 LOOK = 1.0
 """Seconds from one look into the journal to the next."""
 
@@ -30,6 +33,7 @@ class Recorder:
         self._writer = writer
         self._begun = begun
         self._seen: set[str] = set()
+        self._closed = False
         self.readings = self.events = self.operations = self.missed = 0
 
     async def run(
@@ -83,7 +87,14 @@ class Recorder:
             await asyncio.sleep(LOOK)
 
     async def _look_into_journal(self) -> None:
-        records = await self._client.audit(HistoryQuery(since=self._begun, limit=0))
+        if self._closed:
+            return
+        try:
+            records = await self._client.audit(HistoryQuery(since=self._begun, limit=0))
+        except PermissionDenied as refusal:
+            LOGGER.warning("operations are not recorded: %s", refusal.message)
+            self._closed = True
+            return
         new = [record for record in reversed(records) if record.hash not in self._seen]
         self._seen.update(record.hash for record in new)
         rows = [operation_row(self._writer.recording_id, record) for record in new]

@@ -40,13 +40,18 @@ class SeriesNumbers:
 
     def _number(self, key: Key) -> int:
         device, register, unit = key
-        name = (show_id(device), register, unit)
+        name = (_text(show_id(device)), _text(register), _text(unit))
         found = self._by_name.get(name)
         if found is None:
             found = self._by_name[name] = self._next
             self._next += 1
             self.new.append((found, *name))
         return found
+
+
+def _text(name: str) -> str:
+    """A name that UTF-8 can hold: a lone surrogate in it is written out."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _keys(readings: Sequence[Reading]) -> Iterator[Key]:

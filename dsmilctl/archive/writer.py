@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from dsmilctl.archive.blocks import GENESIS, Link, batch_of, digest_of, pack
@@ -35,6 +36,9 @@ MOST_WAITING = 2_000_000
 CHUNK_ROW = """INSERT INTO chunks (chunk_id, session_id, readings, first_timestamp, last_timestamp, wall,
   monotonic, previous, digest, block) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 GAP_ROW = "INSERT INTO gaps (session_id, timestamp, missed, reason) VALUES (?, ?, ?, ?)"
+
+UNFIT = (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
+"""What goes wrong with a reading that no column can hold: a time beyond 64 bits, a strange type."""
 
 Work = Callable[[sqlite3.Connection], Any]
 
@@ -165,10 +169,12 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             self._put(pending)
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, *UNFIT) as error:
             self._chunk, self._digest = chunk, digest
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.Error) and self._leave_out_the_unfit(pending, error):
+                return self._commit(pending)
             self._refused(error)
             return False
         self._series.stored()
@@ -202,6 +208,17 @@ class Writer:
         )  # fmt: skip
         self._connection.execute(CHUNK_ROW, (*fields, self._digest, block))
 
+    def _leave_out_the_unfit(self, pending: Pending, error: Exception) -> bool:
+        """Drop readings that no column can hold, with a note of it; whether there were any."""
+        fit = [reading for reading in pending.readings if _fits(reading)]
+        unfit = len(pending.readings) - len(fit)
+        if unfit:
+            LOGGER.error("%d readings cannot be kept: %s", unfit, error)
+            pending.readings = fit
+            reason = f"they cannot be kept: {error}".encode("utf-8", "backslashreplace").decode()
+            pending.rows.append((GAP_ROW, (self.recording_id, self._clock.now(), unfit, reason)))
+        return bool(unfit)
+
     def _tail(self) -> tuple[int, bytes]:
         """Number and digest of the last chunk there was, sealed or not."""
         hot = "SELECT chunk_id, digest FROM chunks ORDER BY chunk_id DESC LIMIT 1"
@@ -213,7 +230,7 @@ class Writer:
         row: tuple[int, bytes] | None = self._connection.execute(query).fetchone()
         return row
 
-    def _refused(self, error: sqlite3.Error) -> None:
+    def _refused(self, error: Exception) -> None:
         if not self.problem:
             LOGGER.error("the archive takes nothing: %s", error)
         self.problem = str(error) or type(error).__name__
@@ -242,3 +259,12 @@ class Writer:
             if (excess := len(waiting) - MOST_WAITING) > 0:
                 del waiting[:excess]
                 self.missed += excess
+
+
+def _fits(reading: Reading) -> bool:
+    """Whether a reading can be kept."""
+    try:
+        batch_of([reading], [0])
+    except UNFIT:
+        return False
+    return True

@@ -167,6 +167,20 @@ def test_a_recording_without_a_real_name_is_refused(name: str) -> None:
         new_recording(name, START)
 
 
+def test_a_reading_that_no_column_can_hold_is_noted_as_a_gap_and_the_others_are_kept(tmp_path: Path) -> None:
+    unfit = [
+        Reading("pump", "level", 1.0, 2**70),
+        Reading("pump", "level", 2.0, START, sequence=2**70),
+    ]
+    strange = Reading("pump \ud800", "level", "\ud800", START)
+
+    places, _ = recorded(tmp_path, [*some_readings(10), *unfit, strange, *some_readings(9, first=10)])
+
+    connection = connect(places.database, read_only=True)
+    assert table(places).num_rows == 20
+    assert connection.execute("SELECT missed FROM gaps").fetchall() == [(2,)]
+
+
 def test_names_are_text_and_never_sql(tmp_path: Path) -> None:
     name = "x'; DROP TABLE chunks; -- 😀"
     readings = [Reading("d'; DROP TABLE series", 'r" OR 1=1', 1.0, START)]
