@@ -280,7 +280,7 @@ complete -c dsmilctl -n '__dsmilctl_in record query' -l sql -x -d 'a SELECT over
 complete -c dsmilctl -n '__dsmilctl_in record query' -l archive -x -d 'another archive than that of this user'
 complete -c dsmilctl -n '__dsmilctl_place 1 record query' -a '(__dsmilctl_selector)'
 complete -c dsmilctl -n '__dsmilctl_place 2+ record query' -a '(__dsmilctl_words registers)'
-complete -c dsmilctl -n '__dsmilctl_in record export' -l format -x -d 'csv, json, ndjson, parquet, arrow or dsm'
+complete -c dsmilctl -n '__dsmilctl_in record export' -l format -x -d 'csv, excel, json, ndjson, parquet, arrow or dsm'
 complete -c dsmilctl -n '__dsmilctl_in record export' -l devices -x -d 'only these devices'
 complete -c dsmilctl -n '__dsmilctl_in record export' -l registers -x -a '(__dsmilctl_words registers)' -d 'only these registers'
 complete -c dsmilctl -n '__dsmilctl_in record export' -l since -x -d 'from: 2026-11-20T10:00Z, 2h (ago)'
@@ -289,7 +289,7 @@ complete -c dsmilctl -n '__dsmilctl_in record export' -l force -d 'write over a 
 complete -c dsmilctl -n '__dsmilctl_in record export' -l archive -x -d 'another archive than that of this user'
 complete -c dsmilctl -n '__dsmilctl_place 2 record export' -r -F
 complete -c dsmilctl -n '__dsmilctl_in record import' -s n -l name -x -d 'what it is called here'
-complete -c dsmilctl -n '__dsmilctl_in record import' -l format -x -d 'csv, json, ndjson, parquet, arrow or dsm'
+complete -c dsmilctl -n '__dsmilctl_in record import' -l format -x -d 'csv, excel, json, ndjson, parquet, arrow or dsm'
 complete -c dsmilctl -n '__dsmilctl_in record import' -l archive -x -d 'another archive than that of this user'
 complete -c dsmilctl -n '__dsmilctl_place 1 record import' -r -F
 complete -c dsmilctl -n '__dsmilctl_in record check' -l repair -d 'mend what is safe to mend, and say what'

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 app = Noun("record")
 FormatName = Annotated[
-    str, typer.Option("--format", metavar="FORMAT", help="csv, json, ndjson, parquet, arrow or dsm")
+    str, typer.Option("--format", metavar="FORMAT", help="csv, excel, json, ndjson, parquet, arrow or dsm")
 ]
 
 
@@ -43,7 +43,8 @@ def export(
 ) -> None:
     """Write a recording to a file that other programs read; it is whole or not there.
 
-    All formats but csv carry operations and events, too, and `record import` gets the same rows out of each.
+    All formats but csv and excel carry operations and events, too; `record import` gets the same rows out of
+    each but excel, in which no text is taken for a formula.
 
     Example: dsmilctl record export last tour.parquet
     Example: dsmilctl record export last tour.csv --devices 0x8000 --registers TEMP
@@ -85,10 +86,11 @@ def import_(
     """
     require_archive()
     from dsmilctl.archive.exporting import format_of
+    from dsmilctl.archive.importing import READERS
     from dsmilctl.archive.intake import take_in
     from dsmilctl.archive.store import Store
 
-    chosen = format_of(file, format_)
+    chosen = format_of(file, format_, READERS)
     if not file.is_file():
         raise NotFound(f"there is no file {file}", target=str(file))
     with Store(places_of(archive)) as store, Told("imported") as told:

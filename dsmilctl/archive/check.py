@@ -39,7 +39,7 @@ def _findings(places: Places, backups: Path, connection: sqlite3.Connection) -> 
     recording_now = bool(holder(places.lock))
     layers = (
         ("database", check_database(places, connection)),
-        ("files", check_files(places, connection)),
+        ("files", check_files(places, connection, recording_now=recording_now)),
         ("data", check_data(connection, recording_now=recording_now)),
         ("backups", check_backups(backups)),
         ("health", check_health(places, connection)),

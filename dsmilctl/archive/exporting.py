@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
@@ -53,6 +55,26 @@ class CsvSink:
     def close(self) -> None:
         """Nothing stands behind the last line."""
         self._writer.close()
+
+
+class ExcelSink(CsvSink):
+    """CSV that a spreadsheet opens as it is: with a byte order mark, and no text that it takes for a formula.
+
+    Source: OWASP, CSV injection.  It cannot be imported again: text may have got an apostrophe in front.
+    """
+
+    def __init__(self, file: IO[bytes], schema: pa.Schema, description: Description) -> None:
+        file.write(codecs.BOM_UTF8)
+        super().__init__(file, schema, description)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add lines."""
+        harmless = batch.cast(_plain(batch.schema))
+        for place, field in enumerate(harmless.schema):
+            if pa.types.is_string(field.type):
+                column = pc.replace_substring_regex(harmless.column(place), r"^([=+\-@\t\r])", r"'\1")
+                harmless = harmless.set_column(place, field, column)
+        super().write(harmless)
 
 
 class ParquetSink:
@@ -142,6 +164,7 @@ class JsonSink:
 
 FORMATS: dict[str, Callable[[IO[bytes], pa.Schema, Description], Sink]] = {
     "csv": CsvSink,
+    "excel": ExcelSink,
     "json": JsonSink,
     "ndjson": LinesSink,
     "parquet": ParquetSink,
@@ -150,11 +173,11 @@ FORMATS: dict[str, Callable[[IO[bytes], pa.Schema, Description], Sink]] = {
 }
 
 
-def format_of(path: Path, wanted: str = "") -> str:
+def format_of(path: Path, wanted: str = "", known: Iterable[str] = tuple(FORMATS)) -> str:
     """The format that is asked for, or that the file's name says; raises InvalidParameter."""
     name = wanted or path.suffix.removeprefix(".").lower()
-    if name not in FORMATS:
-        hint = nearest(name, FORMATS) or f"--format {', '.join(FORMATS)}"
+    if name not in known:
+        hint = nearest(name, known) or f"--format {', '.join(known)}"
         raise InvalidParameter(f"no format {name or path.name!r}", hint=hint, target="--format")
     return name
 

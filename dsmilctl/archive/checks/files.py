@@ -16,15 +16,15 @@ KNOWN = re.compile(r"archive\.(db(-wal|-shm)?|schema-\d+)|recorder\.lock|closing
 ASIDE = "record check --repair sets it aside and notes the gap; dsmilctl backup restore brings it back"
 
 
-def check_files(places: Places, connection: sqlite3.Connection) -> Iterator[Finding]:
-    """Findings about the files of an archive."""
+def check_files(places: Places, connection: sqlite3.Connection, *, recording_now: bool) -> Iterator[Finding]:
+    """Findings about the files of an archive; a recorder that is at work may have more than it has named."""
     query = "SELECT file, sha256, bytes, first_timestamp, last_timestamp, readings FROM segments ORDER BY 1"
     for name, digest, size, first, last, readings in connection.execute(query):
         problem = _problem(places, name, digest, size)
         if problem:
             span = f"{readings} readings from {rfc3339(first)} to {rfc3339(last)}"
             yield Finding(layer="files", where=f"segments/{name}", what=f"{problem} ({span})", mend=ASIDE)
-    for path in leftovers(places, connection):
+    for path in [] if recording_now else leftovers(places, connection):
         yield Finding(
             layer="files",
             where=f"segments/{path.name}",
@@ -32,7 +32,7 @@ def check_files(places: Places, connection: sqlite3.Connection) -> Iterator[Find
             mend="record check --repair moves it into the folder damaged",
         )
     for path in sorted(places.folder.iterdir()):
-        if not KNOWN.fullmatch(path.name):
+        if not KNOWN.fullmatch(path.name) and not recording_now:
             yield Finding(
                 layer="files", where=path.name, what="this file is none of an archive's", mend="move it away"
             )
