@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dsmilctl.archive.database import connect, unusable
+from dsmilctl.archive.database import DAMAGED, connect, unusable
 from dsmilctl.archive.places import Places
 from dsmilctl.config.paths import paths
 from dsmilctl.errors import NotFound
@@ -45,7 +45,7 @@ def reading(folder: str) -> Iterator[sqlite3.Connection]:
     connection = connect(places.database, read_only=True)
     try:
         yield connection
-    except sqlite3.DatabaseError as error:
+    except DAMAGED as error:
         raise unusable(places.database, error) from error
     finally:
         connection.close()

@@ -10,7 +10,7 @@ from dsmilctl.archive.checks.data import check_data
 from dsmilctl.archive.checks.database import RESTORE, check_database
 from dsmilctl.archive.checks.files import check_files
 from dsmilctl.archive.checks.surroundings import check_backups, check_health
-from dsmilctl.archive.database import connect
+from dsmilctl.archive.database import DAMAGED, connect
 from dsmilctl.archive.finding import Checked, Finding
 from dsmilctl.archive.lock import holder
 from dsmilctl.archive.places import Places
@@ -47,7 +47,7 @@ def _findings(places: Places, backups: Path, connection: sqlite3.Connection) -> 
     for name, layer in layers:
         try:
             yield from layer
-        except (sqlite3.Error, UnicodeDecodeError, TypeError, ValueError) as error:
+        except (sqlite3.Error, TypeError, ValueError) as error:
             yield Finding(layer=name, where="archive.db", what=f"it cannot be read: {error}", mend=RESTORE)
 
 
@@ -56,6 +56,6 @@ def _counts(connection: sqlite3.Connection) -> dict[str, int]:
         query = "SELECT count(*), total(readings) FROM segments WHERE tier = 'raw'"
         segments, sealed = connection.execute(query).fetchone()
         chunks, hot = connection.execute("SELECT count(*), total(readings) FROM chunks").fetchone()
-    except sqlite3.Error:
+    except DAMAGED:
         return {}
     return {"segments": segments, "chunks": chunks, "readings": int(sealed + hot)}

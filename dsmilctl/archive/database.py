@@ -11,6 +11,9 @@ from dsmilctl.clock import Clock
 from dsmilctl.errors import ConfigError, StateUnavailable
 
 SCHEMAS = Path(__file__).parent / "schema"
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged database raises; the second one where its very message quotes damaged bytes."""
+
 PRAGMAS = ("foreign_keys = ON", "busy_timeout = 5000", "temp_store = MEMORY", "cache_size = -16000")
 
 
@@ -30,12 +33,12 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.Error as error:
+    except DAMAGED as error:
         raise unusable(path, error) from error
     return connection
 
 
-def unusable(path: Path, error: sqlite3.Error) -> StateUnavailable:
+def unusable(path: Path, error: Exception) -> StateUnavailable:
     """The refusal of an archive that SQLite cannot use."""
     hint = "dsmilctl record check says what is damaged" if path.exists() else "look at the disk"
     return StateUnavailable(f"{path}: {error}", hint=hint, target=str(path))

@@ -17,9 +17,11 @@ SEALED = "1m"
 
 GROUPS = "recording, device, register, unit"
 FROM_READINGS = """sum(value) AS sum, count(value) AS count, min(value) AS min, max(value) AS max,
-  arg_min(value, time) AS first, arg_max(value, time) AS last"""
+  arg_min(value, time) AS first, arg_max(value, time) AS last,
+  min(time) AS first_time, max(time) AS last_time"""
 FROM_STRETCHES = """sum(sum) AS sum, sum(count)::BIGINT AS count, min(min) AS min, max(max) AS max,
-  arg_min(first, time) AS first, arg_max(last, time) AS last"""
+  arg_min(first, first_time) AS first, arg_max(last, last_time) AS last,
+  min(first_time) AS first_time, max(last_time) AS last_time"""
 GOOD = "quality != 'bad' AND value IS NOT NULL"
 """A reading that cannot be trusted is in no stretch."""
 
@@ -29,8 +31,8 @@ AGGREGATES = {
     "max": "max(max)",
     "sum": "sum(sum)",
     "count": "sum(count)::BIGINT",
-    "first": "arg_min(first, time)",
-    "last": "arg_max(last, time)",
+    "first": "arg_min(first, first_time)",
+    "last": "arg_max(last, last_time)",
 }
 """Aggregates that stretches hold enough for, as SQL over them."""
 

@@ -21,7 +21,7 @@ from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.model.reading import Reading
 
 LOGGER = logging.getLogger("dsmilctl.archive.writer")
-INTERVAL = 0.15
+INTERVAL = 0.1
 """Seconds between two commits; what is lost by a crash is at most what came since the last one."""
 
 CHUNK = 100_000

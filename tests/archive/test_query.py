@@ -46,12 +46,12 @@ def test_averages_of_a_second_are_those_of_its_readings(places: Places) -> None:
     assert set(rows.column("readings").to_pylist()) == {10}
 
 
+@pytest.mark.parametrize("length", [60 * SECOND, 3600 * SECOND], ids=["minutes", "hour"])
 @pytest.mark.parametrize("aggregate", ["mean", "min", "max", "sum", "count", "first", "last"])
 def test_stretches_made_while_sealing_answer_as_the_readings_themselves_would(
-    places: Places, aggregate: str
+    places: Places, aggregate: str, length: int
 ) -> None:
-    minute = 60 * SECOND
-    own = [(item.timestamp // minute, float(str(item.value))) for item in some_readings(4400)[2::4]]
+    own = [(item.timestamp // length, float(str(item.value))) for item in some_readings(4400)[2::4]]
     values = {bucket: [value for moment, value in own if moment == bucket] for bucket, _ in own}
     computed: dict[str, Callable[[list[float]], float]] = {
         "mean": lambda found: sum(found) / len(found),
@@ -64,7 +64,7 @@ def test_stretches_made_while_sealing_answer_as_the_readings_themselves_would(
     }
     expected = [computed[aggregate](found) for found in values.values()]
 
-    wanted = Wanted(selector="0x8002", every=minute, aggregate=aggregate)
+    wanted = Wanted(selector="0x8002", every=length, aggregate=aggregate)
     with Query(places) as query:
         found = query.readings(wanted).read_all()
 
