@@ -7,7 +7,6 @@ from dsmilctl.errors import UsageError
 
 LOCAL = "contexts here reach their devices with a driver: dsmilctl context add NAME --driver DRIVER"
 WORDS = {
-    "record": "dsmilctl stream devices -o ndjson > FILE keeps readings",
     "backup": "dsmilctl config path shows what to copy",
     "analyze": "dsmilctl stream devices -o csv > FILE makes what other programs read",
     "fleet": LOCAL,

@@ -4,7 +4,7 @@
 # contexts and drivers are read from files that dsmilctl leaves in its cache folder.  What is read there is
 # compared and quoted, never evaluated.
 
-__dsmilctl_nouns='device bulk stream emergency context auth system driver approval audit sim serve user config doctor completion tui demo'
+__dsmilctl_nouns='device bulk stream record emergency context auth system driver approval audit sim serve user config doctor completion tui demo'
 __dsmilctl_filters='risk=LOW risk=MEDIUM risk=HIGH risk=CRITICAL state=unknown state=discovered state=initialized state=connected state=active state=error state=disconnected quarantined=True quarantined=False'
 
 # The verbs of a noun, nothing for a noun that is a command itself.
@@ -13,6 +13,7 @@ __dsmilctl_verbs() {
     device) words='list show registers read write configure activate deactivate reset command history scan initialize connect disconnect state cleanup' ;;
     bulk) words='read write run status undo' ;;
     stream) words='devices events' ;;
+    record) words='run list show status query export import check maintain' ;;
     emergency) words='stop status history release' ;;
     context) words='list show use previous add remove' ;;
     auth) words='login logout status whoami refresh sessions token' ;;
@@ -46,6 +47,15 @@ __dsmilctl_options() {
     'bulk undo') words="$words --justification --dry-run -y --yes" ;;
     'stream devices') words="$words --interval --count --for --transport" ;;
     'stream events') words="$words --type --severity --count --for --interval" ;;
+    'record run') words="$words -n --name --devices --registers --interval --for --type --notes --tag --archive" ;;
+    'record list') words="$words --archive" ;;
+    'record show') words="$words --archive" ;;
+    'record status') words="$words --archive" ;;
+    'record query') words="$words --since --until --every --agg --recording --limit --sql --archive" ;;
+    'record export') words="$words --format --devices --registers --since --until --force --archive" ;;
+    'record import') words="$words -n --name --format --archive" ;;
+    'record check') words="$words --repair --archive" ;;
+    'record maintain') words="$words --keep-raw --keep-seconds --keep-minutes --keep-hours --dry-run -y --yes --archive" ;;
     'emergency stop') words="$words --reason --deadline" ;;
     'emergency history') words="$words --limit" ;;
     'emergency release') words="$words --justification --confirm --approval" ;;
@@ -107,6 +117,15 @@ __dsmilctl_takes() {
     'bulk undo --justification') ;;
     'stream devices --interval' | 'stream devices --count' | 'stream devices --for' | 'stream devices --transport') ;;
     'stream events --type' | 'stream events --severity' | 'stream events --count' | 'stream events --for' | 'stream events --interval') ;;
+    'record run -n' | 'record run --name' | 'record run --devices' | 'record run --registers' | 'record run --interval' | 'record run --for' | 'record run --type' | 'record run --notes' | 'record run --tag' | 'record run --archive') ;;
+    'record list --archive') ;;
+    'record show --archive') ;;
+    'record status --archive') ;;
+    'record query --since' | 'record query --until' | 'record query --every' | 'record query --agg' | 'record query --recording' | 'record query --limit' | 'record query --sql' | 'record query --archive') ;;
+    'record export --format' | 'record export --devices' | 'record export --registers' | 'record export --since' | 'record export --until' | 'record export --archive') ;;
+    'record import -n' | 'record import --name' | 'record import --format' | 'record import --archive') ;;
+    'record check --archive') ;;
+    'record maintain --keep-raw' | 'record maintain --keep-seconds' | 'record maintain --keep-minutes' | 'record maintain --keep-hours' | 'record maintain --archive') ;;
     'emergency stop --reason' | 'emergency stop --deadline') ;;
     'emergency history --limit') ;;
     'emergency release --justification' | 'emergency release --confirm' | 'emergency release --approval') ;;
@@ -228,6 +247,48 @@ __dsmilctl_kind() {
     'stream events --count') kind=nothing ;;
     'stream events --for') kind=nothing ;;
     'stream events --interval') kind=nothing ;;
+    'record run -n' | 'record run --name') kind=nothing ;;
+    'record run --devices') kind=nothing ;;
+    'record run --registers') kind=registers ;;
+    'record run --interval') kind=nothing ;;
+    'record run --for') kind=nothing ;;
+    'record run --type') kind=nothing ;;
+    'record run --notes') kind=nothing ;;
+    'record run --tag') kind=nothing ;;
+    'record run --archive') kind=nothing ;;
+    'record run +') kind=nothing ;;
+    'record list --archive') kind=nothing ;;
+    'record show --archive') kind=nothing ;;
+    'record show 1') kind=nothing ;;
+    'record status --archive') kind=nothing ;;
+    'record query --since') kind=nothing ;;
+    'record query --until') kind=nothing ;;
+    'record query --every') kind=nothing ;;
+    'record query --agg') kind=nothing ;;
+    'record query --recording') kind=nothing ;;
+    'record query --limit') kind=nothing ;;
+    'record query --sql') kind=nothing ;;
+    'record query --archive') kind=nothing ;;
+    'record query 1') kind=devices ;;
+    'record query +') kind=registers ;;
+    'record export --format') kind=nothing ;;
+    'record export --devices') kind=nothing ;;
+    'record export --registers') kind=registers ;;
+    'record export --since') kind=nothing ;;
+    'record export --until') kind=nothing ;;
+    'record export --archive') kind=nothing ;;
+    'record export 1') kind=nothing ;;
+    'record export 2') kind=files ;;
+    'record import -n' | 'record import --name') kind=nothing ;;
+    'record import --format') kind=nothing ;;
+    'record import --archive') kind=nothing ;;
+    'record import 1') kind=files ;;
+    'record check --archive') kind=nothing ;;
+    'record maintain --keep-raw') kind=nothing ;;
+    'record maintain --keep-seconds') kind=nothing ;;
+    'record maintain --keep-minutes') kind=nothing ;;
+    'record maintain --keep-hours') kind=nothing ;;
+    'record maintain --archive') kind=nothing ;;
     'emergency stop --reason') kind=nothing ;;
     'emergency stop --deadline') kind=nothing ;;
     'emergency stop 1') kind=devices ;;

@@ -4,9 +4,9 @@
 # contexts and drivers are read from files that dsmilctl leaves in its cache folder.  What is read there is
 # compared and quoted, never evaluated.
 
-set -g __dsmilctl_nouns device bulk stream emergency context auth system driver approval audit sim user config completion
+set -g __dsmilctl_nouns device bulk stream record emergency context auth system driver approval audit sim user config completion
 set -g __dsmilctl_filters risk=LOW risk=MEDIUM risk=HIGH risk=CRITICAL state=unknown state=discovered state=initialized state=connected state=active state=error state=disconnected quarantined=True quarantined=False
-set -g __dsmilctl_valued '-C' '--context' '-o' '--output-format' '--fields' '--jq' '--timeout' '--deadline' '--retry' '--progress' '--log-file' '--log-format' 'device list --group' 'device list --risk' 'device list --status' 'device read --offset' 'device read --length' 'device read --watch' 'device read --justification' 'device read --approval' 'device write --justification' 'device write --if-value' 'device write --approval' 'device configure --file' 'device configure --justification' 'device configure --approval' 'device activate --justification' 'device activate --approval' 'device deactivate --justification' 'device deactivate --approval' 'device reset --justification' 'device reset --approval' 'device command --justification' 'device command --approval' 'device history --since' 'device history --until' 'device history --type' 'device history --limit' 'bulk read --mode' 'bulk read --concurrency' 'bulk write --file' 'bulk write --justification' 'bulk write --mode' 'bulk write --concurrency' 'bulk run --justification' 'bulk run --mode' 'bulk run --concurrency' 'bulk undo --justification' 'stream devices --interval' 'stream devices --count' 'stream devices --for' 'stream devices --transport' 'stream events --type' 'stream events --severity' 'stream events --count' 'stream events --for' 'stream events --interval' 'emergency stop --reason' 'emergency stop --deadline' 'emergency history --limit' 'emergency release --justification' 'emergency release --confirm' 'emergency release --approval' 'context add --url' 'context add --fleet' 'context add --driver' 'context add --option' 'context add --ca' 'context add --cert' 'auth login --mfa' 'auth login --cert' 'auth login --service-token-file' 'auth logout --session' 'driver enable --reason' 'driver disable --reason' 'approval list --status' 'approval request --operation' 'approval request --stop-id' 'approval request --justification' 'approval approve --justification' 'approval reject --justification' 'audit log --device' 'audit log --since' 'audit log --until' 'audit log --action' 'audit log --outcome' 'audit log --user' 'audit log --limit' 'audit verify --anchor' 'audit restart --reason' 'sim serve --port' 'sim serve --devices' 'sim serve --layout' 'sim serve --seed' 'sim serve --fault' 'sim serve --kind' 'serve --users' 'serve --host' 'serve --port' 'serve --tls-cert' 'serve --tls-key' 'serve --client-ca' 'serve --settings' 'user add --clearance' 'user add --devices' 'user add --compartment' 'user add --person' 'user add --certificate' 'user add --users' 'user list --users' 'user disable --users' 'user passwd --users' 'user totp --users' 'doctor --bundle' 'demo --seconds'
+set -g __dsmilctl_valued '-C' '--context' '-o' '--output-format' '--fields' '--jq' '--timeout' '--deadline' '--retry' '--progress' '--log-file' '--log-format' 'device list --group' 'device list --risk' 'device list --status' 'device read --offset' 'device read --length' 'device read --watch' 'device read --justification' 'device read --approval' 'device write --justification' 'device write --if-value' 'device write --approval' 'device configure --file' 'device configure --justification' 'device configure --approval' 'device activate --justification' 'device activate --approval' 'device deactivate --justification' 'device deactivate --approval' 'device reset --justification' 'device reset --approval' 'device command --justification' 'device command --approval' 'device history --since' 'device history --until' 'device history --type' 'device history --limit' 'bulk read --mode' 'bulk read --concurrency' 'bulk write --file' 'bulk write --justification' 'bulk write --mode' 'bulk write --concurrency' 'bulk run --justification' 'bulk run --mode' 'bulk run --concurrency' 'bulk undo --justification' 'stream devices --interval' 'stream devices --count' 'stream devices --for' 'stream devices --transport' 'stream events --type' 'stream events --severity' 'stream events --count' 'stream events --for' 'stream events --interval' 'record run -n' 'record run --name' 'record run --devices' 'record run --registers' 'record run --interval' 'record run --for' 'record run --type' 'record run --notes' 'record run --tag' 'record run --archive' 'record list --archive' 'record show --archive' 'record status --archive' 'record query --since' 'record query --until' 'record query --every' 'record query --agg' 'record query --recording' 'record query --limit' 'record query --sql' 'record query --archive' 'record export --format' 'record export --devices' 'record export --registers' 'record export --since' 'record export --until' 'record export --archive' 'record import -n' 'record import --name' 'record import --format' 'record import --archive' 'record check --archive' 'record maintain --keep-raw' 'record maintain --keep-seconds' 'record maintain --keep-minutes' 'record maintain --keep-hours' 'record maintain --archive' 'emergency stop --reason' 'emergency stop --deadline' 'emergency history --limit' 'emergency release --justification' 'emergency release --confirm' 'emergency release --approval' 'context add --url' 'context add --fleet' 'context add --driver' 'context add --option' 'context add --ca' 'context add --cert' 'auth login --mfa' 'auth login --cert' 'auth login --service-token-file' 'auth logout --session' 'driver enable --reason' 'driver disable --reason' 'approval list --status' 'approval request --operation' 'approval request --stop-id' 'approval request --justification' 'approval approve --justification' 'approval reject --justification' 'audit log --device' 'audit log --since' 'audit log --until' 'audit log --action' 'audit log --outcome' 'audit log --user' 'audit log --limit' 'audit verify --anchor' 'audit restart --reason' 'sim serve --port' 'sim serve --devices' 'sim serve --layout' 'sim serve --seed' 'sim serve --fault' 'sim serve --kind' 'serve --users' 'serve --host' 'serve --port' 'serve --tls-cert' 'serve --tls-key' 'serve --client-ca' 'serve --settings' 'user add --clearance' 'user add --devices' 'user add --compartment' 'user add --person' 'user add --certificate' 'user add --users' 'user list --users' 'user disable --users' 'user passwd --users' 'user totp --users' 'doctor --bundle' 'demo --seconds'
 
 # The command before the cursor, a line, and then the arguments that it has been given so far.
 function __dsmilctl_walk
@@ -247,6 +247,60 @@ complete -c dsmilctl -n '__dsmilctl_in stream events' -l severity -x -d 'this or
 complete -c dsmilctl -n '__dsmilctl_in stream events' -l count -x -d 'end after N lines of data'
 complete -c dsmilctl -n '__dsmilctl_in stream events' -l for -x -d 'end after 500ms, 10s, 2m, 1h'
 complete -c dsmilctl -n '__dsmilctl_in stream events' -l interval -x -d 'from one look at the devices to the next'
+
+complete -c dsmilctl -n '__dsmilctl_at' -a record -d 'keep what the fleet does, query it, export it, prove it'
+complete -c dsmilctl -n '__dsmilctl_at record' -a run -d 'Record readings, operations and events in the foreground'
+complete -c dsmilctl -n '__dsmilctl_at record' -a list -d 'List the recordings, newest first'
+complete -c dsmilctl -n '__dsmilctl_at record' -a show -d 'Show one recording: what it holds, who made it, on what'
+complete -c dsmilctl -n '__dsmilctl_at record' -a status -d 'Show whether something records now, and how large the archive is'
+complete -c dsmilctl -n '__dsmilctl_at record' -a query -d 'Show recorded readings, or one value for each stretch of time, or the answer to a SELECT'
+complete -c dsmilctl -n '__dsmilctl_at record' -a export -d 'Write a recording to a file that other programs read; it is whole or not there'
+complete -c dsmilctl -n '__dsmilctl_at record' -a import -d 'Bring an exported recording into the archive'
+complete -c dsmilctl -n '__dsmilctl_at record' -a check -d 'Read everything back and say what is wrong, where, and how to mend it; exit status 9 then'
+complete -c dsmilctl -n '__dsmilctl_at record' -a maintain -d 'Remove what is over, after stretches of the next coarser length have taken its place'
+complete -c dsmilctl -n '__dsmilctl_in record run' -s n -l name -x -d 'what the recording is called'
+complete -c dsmilctl -n '__dsmilctl_in record run' -l devices -x -d 'only these devices'
+complete -c dsmilctl -n '__dsmilctl_in record run' -l registers -x -a '(__dsmilctl_words registers)' -d 'these registers of each device'
+complete -c dsmilctl -n '__dsmilctl_in record run' -l interval -x -d 'from one reading to the next'
+complete -c dsmilctl -n '__dsmilctl_in record run' -l for -x -d 'end after 10s, 2m, 1h'
+complete -c dsmilctl -n '__dsmilctl_in record run' -l type -x -d 'single, group, range, comprehensive, custom'
+complete -c dsmilctl -n '__dsmilctl_in record run' -l notes -x -d 'what should be known about it'
+complete -c dsmilctl -n '__dsmilctl_in record run' -l tag -x -d 'may be repeated'
+complete -c dsmilctl -n '__dsmilctl_in record run' -l archive -x -d 'another archive than that of this user'
+complete -c dsmilctl -n '__dsmilctl_in record list' -l archive -x -d 'another archive than that of this user'
+complete -c dsmilctl -n '__dsmilctl_in record show' -l archive -x -d 'another archive than that of this user'
+complete -c dsmilctl -n '__dsmilctl_in record status' -l archive -x -d 'another archive than that of this user'
+complete -c dsmilctl -n '__dsmilctl_in record query' -l since -x -d 'from: 2026-11-20T10:00Z, 2h (ago)'
+complete -c dsmilctl -n '__dsmilctl_in record query' -l until -x -d 'up to'
+complete -c dsmilctl -n '__dsmilctl_in record query' -l every -x -d 'one row for each such stretch'
+complete -c dsmilctl -n '__dsmilctl_in record query' -l agg -x -d 'mean, min, max, sum, count, first, last, median, stddev'
+complete -c dsmilctl -n '__dsmilctl_in record query' -l recording -x -d 'only this recording: id, name or last'
+complete -c dsmilctl -n '__dsmilctl_in record query' -l limit -x -d 'at most so many rows; 0 is all'
+complete -c dsmilctl -n '__dsmilctl_in record query' -l sql -x -d 'a SELECT over readings, events, …'
+complete -c dsmilctl -n '__dsmilctl_in record query' -l archive -x -d 'another archive than that of this user'
+complete -c dsmilctl -n '__dsmilctl_place 1 record query' -a '(__dsmilctl_selector)'
+complete -c dsmilctl -n '__dsmilctl_place 2+ record query' -a '(__dsmilctl_words registers)'
+complete -c dsmilctl -n '__dsmilctl_in record export' -l format -x -d 'csv, excel, json, ndjson, parquet, arrow or dsm'
+complete -c dsmilctl -n '__dsmilctl_in record export' -l devices -x -d 'only these devices'
+complete -c dsmilctl -n '__dsmilctl_in record export' -l registers -x -a '(__dsmilctl_words registers)' -d 'only these registers'
+complete -c dsmilctl -n '__dsmilctl_in record export' -l since -x -d 'from: 2026-11-20T10:00Z, 2h (ago)'
+complete -c dsmilctl -n '__dsmilctl_in record export' -l until -x -d 'up to'
+complete -c dsmilctl -n '__dsmilctl_in record export' -l force -d 'write over a file that is there'
+complete -c dsmilctl -n '__dsmilctl_in record export' -l archive -x -d 'another archive than that of this user'
+complete -c dsmilctl -n '__dsmilctl_place 2 record export' -r -F
+complete -c dsmilctl -n '__dsmilctl_in record import' -s n -l name -x -d 'what it is called here'
+complete -c dsmilctl -n '__dsmilctl_in record import' -l format -x -d 'csv, excel, json, ndjson, parquet, arrow or dsm'
+complete -c dsmilctl -n '__dsmilctl_in record import' -l archive -x -d 'another archive than that of this user'
+complete -c dsmilctl -n '__dsmilctl_place 1 record import' -r -F
+complete -c dsmilctl -n '__dsmilctl_in record check' -l repair -d 'mend what is safe to mend, and say what'
+complete -c dsmilctl -n '__dsmilctl_in record check' -l archive -x -d 'another archive than that of this user'
+complete -c dsmilctl -n '__dsmilctl_in record maintain' -l keep-raw -x -d 'how long readings are kept; without it for ever'
+complete -c dsmilctl -n '__dsmilctl_in record maintain' -l keep-seconds -x -d 'how long stretches of 1 s are kept'
+complete -c dsmilctl -n '__dsmilctl_in record maintain' -l keep-minutes -x -d 'how long stretches of 1 min are kept'
+complete -c dsmilctl -n '__dsmilctl_in record maintain' -l keep-hours -x -d 'how long stretches of 1 h are kept'
+complete -c dsmilctl -n '__dsmilctl_in record maintain' -l dry-run -d 'go through every check, change nothing'
+complete -c dsmilctl -n '__dsmilctl_in record maintain' -s y -l yes -d 'do not ask'
+complete -c dsmilctl -n '__dsmilctl_in record maintain' -l archive -x -d 'another archive than that of this user'
 
 complete -c dsmilctl -n '__dsmilctl_at' -a emergency -d 'stop everything, see what is stopped, release it'
 complete -c dsmilctl -n '__dsmilctl_at emergency' -a stop -d 'Stop everything, or the devices named.  Never asks'

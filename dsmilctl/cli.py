@@ -16,6 +16,7 @@ NOUNS = {
     "device": ("device", "list, read, write and control devices"),
     "bulk": ("bulk", "read or change many devices at once, with a plan and an undo"),
     "stream": ("stream", "follow readings and events"),
+    "record": ("record", "keep what the fleet does, query it, export it, prove it"),
     "emergency": ("emergency", "stop everything, see what is stopped, release it"),
     "context": ("context", "what dsmilctl talks to: this machine, the simulator, a fleet, a server"),
     "auth": ("auth", "log in to the server of a context, log out, see who one is"),

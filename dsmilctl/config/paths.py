@@ -99,6 +99,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.state / "dsmilctl.log"
 
     @property
+    def archive_folder(self) -> Path:
+        """Where recordings are kept."""
+        return self.data / "archive"
+
+    @property
     def backup_folder(self) -> Path:
         """Where backups of the archives are."""
         return self.data / "backups"

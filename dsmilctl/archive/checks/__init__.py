@@ -1,0 +1,1 @@
+"""Checks: the five layers in which an archive proves that it is as it was written."""

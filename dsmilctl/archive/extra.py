@@ -1,0 +1,17 @@
+"""Extra: the packages that only an archive needs, and the sentence that is said where they are missing."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from dsmilctl.errors import MissingExtraError
+
+PACKAGES = ("duckdb", "pyarrow", "zstandard")
+INSTALL = "pip install 'dsmilctl[archive]'"
+
+
+def require_archive() -> None:
+    """Raise MissingExtraError, which names the extra, unless every package of it can be imported."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(f"an archive needs {', '.join(missing)}", hint=INSTALL, target="archive")

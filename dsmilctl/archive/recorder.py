@@ -1,0 +1,106 @@
+"""Recorder: follows an open client and keeps its readings, events and operations."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+
+from dsmilctl.archive.rows import event_row, operation_row
+from dsmilctl.archive.writer import Writer
+from dsmilctl.client.interface import Client, HistoryQuery
+from dsmilctl.errors import PermissionDenied
+from dsmilctl.model.device import Device
+from dsmilctl.model.reading import Gap
+
+LOGGER = logging.getLogger("dsmilctl.archive.recorder")
+LOOK = 1.0
+"""Seconds from one look into the journal to the next."""
+
+PAUSE = 0.005
+"""Seconds to wait while the disk is behind."""
+
+
+class Recorder:
+    """Keeps what one client tells, until it is cancelled or its time is over.
+
+    `begun` is when the recording began, in nanoseconds UTC: operations since then belong to it.
+    """
+
+    def __init__(self, client: Client, writer: Writer, begun: int) -> None:
+        self._client = client
+        self._writer = writer
+        self._begun = begun
+        self._seen: set[str] = set()
+        self._closed = False
+        self.readings = self.events = self.operations = self.missed = 0
+
+    async def run(
+        self,
+        devices: Sequence[Device],
+        registers: Sequence[str] = (),
+        *,
+        interval: float = 1.0,
+        ready: Callable[[], None] | None = None,
+    ) -> None:
+        """Follow everything for ever; on the way out what the journal got last is kept, too."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow_readings(devices, registers, interval, ready))
+                group.create_task(self._follow_events())
+                group.create_task(self._follow_operations())
+        finally:
+            await asyncio.shield(self._look_into_journal())
+
+    async def _follow_readings(
+        self,
+        devices: Sequence[Device],
+        registers: Sequence[str],
+        interval: float,
+        ready: Callable[[], None] | None,
+    ) -> None:
+        async with aclosing(self._client.stream(devices, registers, interval=interval)) as source:
+            async for batch in source:
+                if isinstance(batch, Gap):
+                    self._missed(batch.missed, "readings were missed")
+                    continue
+                self._writer.readings(batch.readings)
+                self.readings += len(batch.readings)
+                if ready is not None:
+                    ready()
+                while self._writer.crowded:
+                    await asyncio.sleep(PAUSE)
+
+    async def _follow_events(self) -> None:
+        async with aclosing(self._client.events()) as source:
+            async for event in source:
+                if isinstance(event, Gap):
+                    self._missed(event.missed, "events were missed")
+                    continue
+                self._writer.rows("events", [event_row(self._writer.recording_id, event)])
+                self.events += 1
+
+    async def _follow_operations(self) -> None:
+        while True:
+            await self._look_into_journal()
+            await asyncio.sleep(LOOK)
+
+    async def _look_into_journal(self) -> None:
+        if self._closed:
+            return
+        try:
+            records = await self._client.audit(HistoryQuery(since=self._begun, limit=0))
+        except PermissionDenied as refusal:
+            LOGGER.warning("operations are not recorded: %s", refusal.message)
+            self._closed = True
+            return
+        new = [record for record in reversed(records) if record.hash not in self._seen]
+        self._seen.update(record.hash for record in new)
+        rows = [operation_row(self._writer.recording_id, record) for record in new]
+        self._writer.rows("operations", rows)
+        self.operations += len(rows)
+
+    def _missed(self, count: int, reason: str) -> None:
+        self.missed += count
+        self._writer.gap(count, reason)

@@ -1,0 +1,115 @@
+"""Store: an archive that this process records into, from the lock to the digests at its end."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+
+from dsmilctl.archive import recording as recordings
+from dsmilctl.archive.closing import forget_closing, write_closing
+from dsmilctl.archive.database import connect, prepare
+from dsmilctl.archive.lock import RecorderLock
+from dsmilctl.archive.places import Places
+from dsmilctl.archive.recording import Recording
+from dsmilctl.archive.sealing import Sealer, seal_rest
+from dsmilctl.archive.segments import LARGEST, clear_leftovers
+from dsmilctl.archive.writer import INTERVAL, Writer
+from dsmilctl.clock import SYSTEM, Clock
+
+LOGGER = logging.getLogger("dsmilctl.archive")
+
+
+class Store:
+    """One recorder's hold on an archive; use it as a context manager.
+
+    Entering takes the lock (raises Conflict while another recorder has it), brings the schema up to date and
+    marks recordings `aborted` whose recorder ended without a word.  Readings are committed every `interval`
+    seconds, and sealed whenever there are `least` of them.
+    """
+
+    def __init__(
+        self, places: Places, *, interval: float = INTERVAL, least: int = LARGEST, clock: Clock = SYSTEM
+    ) -> None:
+        self.places = places
+        self.aborted: list[str] = []
+        self._interval = interval
+        self._least = least
+        self._clock = clock
+        self._lock = RecorderLock(places.lock)
+        self._sealer: Sealer | None = None
+
+    def __enter__(self) -> Store:
+        self._lock.take()
+        try:
+            prepare(self.places.database, self._clock)
+            forget_closing(self.places)
+            self.aborted = self._abort_the_unfinished()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self._close()
+        finally:
+            self._lock.release()
+
+    def begin(self, recording: Recording) -> Writer:
+        """Begin a recording; the writer runs until `end`."""
+        connection = connect(self.places.database)
+        try:
+            recordings.insert(connection, recording, self._clock.now())
+        finally:
+            connection.close()
+        writer = Writer(self.places, recording.recording_id, interval=self._interval, clock=self._clock)
+        writer.start()
+        self._sealer = Sealer(self.places, writer, self._least)
+        self._sealer.start()
+        return writer
+
+    def end(self, writer: Writer, status: str, notes: str = "") -> None:
+        """Write what is left, seal it, and note how the recording ended."""
+        sealer, self._sealer = self._sealer, None
+        if sealer is not None:
+            sealer.close()
+        seal_rest(self.places, writer)
+        writer.close()
+        connection = connect(self.places.database)
+        try:
+            recordings.finish(connection, writer.recording_id, status, self._clock.now(), notes)
+        finally:
+            connection.close()
+
+    def _abort_the_unfinished(self) -> list[str]:
+        connection = connect(self.places.database)
+        try:
+            clear_leftovers(self.places, connection)
+            left = [item for item in recordings.recordings(connection) if item.status == "running"]
+            for item in left:
+                LOGGER.info("recording %s was not ended: it is marked aborted", item.recording_id)
+                recordings.finish(connection, item.recording_id, "aborted", _last_sign(connection, item), "")
+            return [item.recording_id for item in left]
+        finally:
+            connection.close()
+
+    def _close(self) -> None:
+        connection = connect(self.places.database)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+        write_closing(self.places, self._clock)
+
+
+def _last_sign(connection: sqlite3.Connection, recording: Recording) -> int:
+    """When the recorder of a recording last wrote something."""
+    last = connection.execute(
+        """SELECT max(moment) FROM (
+             SELECT max(wall) AS moment FROM chunks WHERE session_id = :id
+             UNION ALL SELECT max(sealed_at) FROM segments WHERE session_id = :id
+             UNION ALL SELECT max(timestamp) FROM operations WHERE session_id = :id
+             UNION ALL SELECT max(timestamp) FROM events WHERE session_id = :id)""",
+        {"id": recording.recording_id},
+    ).fetchone()[0]
+    return max(recording.started, last or 0)

@@ -1,0 +1,270 @@
+"""Writer: one thread that puts what is recorded on the disk, in one commit per interval."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dsmilctl.archive.blocks import GENESIS, Link, batch_of, digest_of, pack
+from dsmilctl.archive.database import connect
+from dsmilctl.archive.places import Places
+from dsmilctl.archive.rows import insert_of
+from dsmilctl.archive.series import INSERT, SeriesNumbers
+from dsmilctl.clock import SYSTEM, Clock
+from dsmilctl.model.reading import Reading
+
+LOGGER = logging.getLogger("dsmilctl.archive.writer")
+INTERVAL = 0.1
+"""Seconds between two commits; what is lost by a crash is at most what came since the last one."""
+
+CHUNK = 100_000
+"""Readings of one chunk, at the most."""
+
+ROOM = 400_000
+"""Readings that may wait for the disk; whoever brings more has to wait itself."""
+
+MOST_WAITING = 2_000_000
+"""Readings that are kept while the disk takes none; older ones make room and are counted."""
+
+CHUNK_ROW = """INSERT INTO chunks (chunk_id, session_id, readings, first_timestamp, last_timestamp, wall,
+  monotonic, previous, digest, block) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+GAP_ROW = "INSERT INTO gaps (session_id, timestamp, missed, reason) VALUES (?, ?, ?, ?)"
+
+UNFIT = (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
+"""What goes wrong with a reading that no column can hold: a time beyond 64 bits, a strange type."""
+
+Work = Callable[[sqlite3.Connection], Any]
+
+
+class Pending:
+    """What waits for the next commit."""
+
+    def __init__(self) -> None:
+        self.readings: list[Reading] = []
+        self.rows: list[tuple[str, tuple[Any, ...]]] = []
+        self.works: list[Work] = []
+        self.waiting: list[Future[None]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.readings or self.rows or self.works or self.waiting)
+
+    def before(self, later: Pending) -> Pending:
+        """This, and then what came later."""
+        for mine, theirs in zip(vars(self).values(), vars(later).values(), strict=True):
+            mine.extend(theirs)
+        return self
+
+
+class Writer:
+    """Takes readings and rows of one recording; use it between `start` and `close`.
+
+    Commits of readings alone survive a crash of the process; a commit with a durable row is synced, too, and
+    survives a power cut.  `problem` says why the disk takes nothing at the moment.
+    """
+
+    def __init__(
+        self, places: Places, recording_id: str, *, interval: float = INTERVAL, clock: Clock = SYSTEM
+    ) -> None:
+        self.recording_id = recording_id
+        self.problem = ""
+        self.written = 0
+        self.missed = 0
+        self._clock = clock
+        self._interval = interval
+        self._connection = connect(places.database)
+        self._series = SeriesNumbers(self._connection)
+        self._chunk, self._digest = self._tail()
+        self._pending = Pending()
+        self._changed = threading.Condition()
+        self._urgent = self._closing = False
+        self._thread = threading.Thread(target=self._run, name="archive-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to commit."""
+        self._thread.start()
+
+    def readings(self, readings: Sequence[Reading]) -> None:
+        """Take readings; they are on the disk within an interval.  Never waits: see `crowded`."""
+        with self._changed:
+            self._pending.readings.extend(readings)
+            if len(self._pending.readings) >= CHUNK:
+                self._changed.notify()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether whoever brings readings should wait until some are written."""
+        return len(self._pending.readings) >= ROOM and not self.problem
+
+    def rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Take rows of `operations` or `events`; they are on the disk within an interval."""
+        statement = insert_of(table)
+        with self._changed:
+            self._pending.rows.extend((statement, row) for row in rows)
+
+    def gap(self, missed: int, reason: str) -> None:
+        """Note that readings or events did not arrive."""
+        row = (self.recording_id, self._clock.now(), missed, reason)
+        with self._changed:
+            self._pending.rows.append((GAP_ROW, row))
+
+    def durable(self, table: str, row: tuple[Any, ...]) -> Future[None]:
+        """Take a row and commit at once, together with whatever else waits; done when it is on the medium."""
+        future: Future[None] = Future()
+        statement = insert_of(table)
+        with self._changed:
+            self._pending.rows.append((statement, row))
+            self._pending.waiting.append(future)
+            self._urgent = True
+            self._changed.notify()
+        return future
+
+    def work(self, work: Work) -> Future[None]:
+        """Let a function change the database in a commit of this thread, synced; done when it has."""
+        future: Future[None] = Future()
+        with self._changed:
+            self._pending.works.append(work)
+            self._pending.waiting.append(future)
+            self._urgent = True
+            self._changed.notify()
+        return future
+
+    def flush(self) -> None:
+        """Return when everything that was taken is on the medium; raises what the disk says."""
+        self.work(lambda _: None).result()
+
+    def close(self) -> None:
+        """Write what is left and end the thread; what the disk does not take is counted as missed."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        closing = False
+        while not closing:
+            with self._changed:
+                self._changed.wait_for(self._due, timeout=self._interval)
+                closing = self._closing
+                pending, self._pending = self._pending, Pending()
+                self._urgent = False
+            if pending and not self._commit(pending):
+                self._keep(pending, closing)
+
+    def _due(self) -> bool:
+        return (not self.problem and (self._urgent or len(self._pending.readings) >= CHUNK)) or self._closing
+
+    def _commit(self, pending: Pending) -> bool:
+        """One transaction for all of it; whether the disk took it."""
+        chunk, digest = self._chunk, self._digest
+        try:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if pending.waiting else 'NORMAL'}")
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._put(pending)
+            self._connection.execute("COMMIT")
+        except (sqlite3.Error, *UNFIT) as error:
+            self._chunk, self._digest = chunk, digest
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.Error) and self._leave_out_the_unfit(pending, error):
+                return self._commit(pending)
+            self._refused(error)
+            return False
+        self._series.stored()
+        self.written += len(pending.readings)
+        self._recovered()
+        for future in pending.waiting:
+            future.set_result(None)
+        return True
+
+    def _put(self, pending: Pending) -> None:
+        for first in range(0, len(pending.readings), CHUNK):
+            self._put_chunk(pending.readings[first : first + CHUNK])
+        for statement, row in pending.rows:
+            self._connection.execute(statement, row)
+        for work in pending.works:
+            work(self._connection)
+
+    def _put_chunk(self, readings: list[Reading]) -> None:
+        numbers = self._series.of(readings)
+        self._connection.executemany(INSERT, self._series.new)
+        batch = batch_of(readings, numbers)
+        times, block = pc.min_max(batch.column("timestamp")).as_py(), pack(batch)
+        link = Link(
+            self._chunk + 1, self.recording_id, len(readings), times["min"], times["max"], self._clock.now(),
+            self._clock.monotonic(), self._digest,
+        )  # fmt: skip
+        self._chunk, self._digest = link.chunk_id, digest_of(link, block)
+        fields = (
+            link.chunk_id, link.session_id, link.readings, link.first_timestamp, link.last_timestamp,
+            link.wall, link.monotonic, link.previous,
+        )  # fmt: skip
+        self._connection.execute(CHUNK_ROW, (*fields, self._digest, block))
+
+    def _leave_out_the_unfit(self, pending: Pending, error: Exception) -> bool:
+        """Drop readings that no column can hold, with a note of it; whether there were any."""
+        fit = [reading for reading in pending.readings if _fits(reading)]
+        unfit = len(pending.readings) - len(fit)
+        if unfit:
+            LOGGER.error("%d readings cannot be kept: %s", unfit, error)
+            pending.readings = fit
+            reason = f"they cannot be kept: {error}".encode("utf-8", "backslashreplace").decode()
+            pending.rows.append((GAP_ROW, (self.recording_id, self._clock.now(), unfit, reason)))
+        return bool(unfit)
+
+    def _tail(self) -> tuple[int, bytes]:
+        """Number and digest of the last chunk there was, sealed or not."""
+        hot = "SELECT chunk_id, digest FROM chunks ORDER BY chunk_id DESC LIMIT 1"
+        sealed = "SELECT last_chunk, last_digest FROM segments ORDER BY last_chunk DESC LIMIT 1"
+        found = [row for row in map(self._first, (hot, sealed)) if row]
+        return max(found, default=(0, GENESIS))
+
+    def _first(self, query: str) -> tuple[int, bytes] | None:
+        row: tuple[int, bytes] | None = self._connection.execute(query).fetchone()
+        return row
+
+    def _refused(self, error: Exception) -> None:
+        if not self.problem:
+            LOGGER.error("the archive takes nothing: %s", error)
+        self.problem = str(error) or type(error).__name__
+
+    def _recovered(self) -> None:
+        if not self.problem:
+            return
+        LOGGER.warning("the archive takes readings again; %d were missed", self.missed)
+        self.problem = ""
+        if self.missed:
+            self.gap(self.missed, "the disk took nothing")
+            self.missed = 0
+
+    def _keep(self, pending: Pending, closing: bool) -> None:
+        """Hold on to what the disk did not take, as much as there is room for."""
+        error = OSError(self.problem)
+        for future in pending.waiting:
+            future.set_exception(error)
+        pending.waiting, pending.works = [], []
+        if closing:
+            self.missed += len(pending.readings)
+            return
+        with self._changed:
+            self._pending = pending.before(self._pending)
+            waiting = self._pending.readings
+            if (excess := len(waiting) - MOST_WAITING) > 0:
+                del waiting[:excess]
+                self.missed += excess
+
+
+def _fits(reading: Reading) -> bool:
+    """Whether a reading can be kept."""
+    try:
+        batch_of([reading], [0])
+    except UNFIT:
+        return False
+    return True

@@ -1,0 +1,148 @@
+"""Query: hot and sealed readings are one table, and a SELECT can neither write nor look elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dsmilctl.archive.places import Places
+from dsmilctl.archive.query import Query, Wanted
+from dsmilctl.errors import DeviceNotFound, InvalidParameter, NotFound
+from dsmilctl.model.reading import Quality, Reading
+from tests.archive.stand import SECOND, START, left_hot, record, recorded, some_readings, table
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    """An archive with 4,000 sealed readings (100 s) and 400 hot ones behind them."""
+    places, _ = recorded(tmp_path, some_readings(4000), records=[record()])
+    left_hot(places, some_readings(400, first=4000))
+    return places
+
+
+def test_sealed_and_hot_readings_are_found_together_in_order(places: Places) -> None:
+    found = table(places, Wanted(selector="0x8001"))
+
+    assert found.num_rows == 1100
+    assert found.column("sequence").to_pylist() == list(range(2, 4402, 4))
+
+
+def test_a_stretch_of_time_is_found_with_both_its_ends(places: Places) -> None:
+    wanted = Wanted(selector="0x8000", since=START + 99 * SECOND, until=START + 101 * SECOND)
+
+    assert table(places, wanted).num_rows == 21
+
+
+def test_averages_of_a_second_are_those_of_its_readings(places: Places) -> None:
+    with Query(places) as query:
+        rows = query.readings(Wanted(selector="0x8000", every=SECOND)).read_all()
+
+    own = [item for item in some_readings(4400) if item.device_id == 0x8000]
+    first = [float(str(item.value)) for item in own if item.timestamp < START + SECOND]
+    assert rows.num_rows == 110
+    assert rows.column("value")[0].as_py() == pytest.approx(sum(first) / len(first))
+    assert set(rows.column("readings").to_pylist()) == {10}
+
+
+@pytest.mark.parametrize("length", [60 * SECOND, 3600 * SECOND], ids=["minutes", "hour"])
+@pytest.mark.parametrize("aggregate", ["mean", "min", "max", "sum", "count", "first", "last"])
+def test_stretches_made_while_sealing_answer_as_the_readings_themselves_would(
+    places: Places, aggregate: str, length: int
+) -> None:
+    own = [(item.timestamp // length, float(str(item.value))) for item in some_readings(4400)[2::4]]
+    values = {bucket: [value for moment, value in own if moment == bucket] for bucket, _ in own}
+    computed: dict[str, Callable[[list[float]], float]] = {
+        "mean": lambda found: sum(found) / len(found),
+        "min": min,
+        "max": max,
+        "sum": sum,
+        "count": len,
+        "first": lambda found: found[0],
+        "last": lambda found: found[-1],
+    }
+    expected = [computed[aggregate](found) for found in values.values()]
+
+    wanted = Wanted(selector="0x8002", every=length, aggregate=aggregate)
+    with Query(places) as query:
+        found = query.readings(wanted).read_all()
+
+    assert wanted.fits("1m")
+    assert found.column("value").to_pylist() == pytest.approx(expected)
+    assert found.column("readings").to_pylist() == [len(item) for item in values.values()]
+
+
+def test_a_reading_that_cannot_be_trusted_is_in_no_average(tmp_path: Path) -> None:
+    readings = [
+        Reading("pump", "level", 10.0, START),
+        Reading("pump", "level", 9999.0, START + 1, quality=Quality.BAD, error="above 100"),
+    ]
+    places, _ = recorded(tmp_path, readings)
+
+    with Query(places) as query:
+        rows = query.readings(Wanted(every=SECOND)).read_all().to_pydict()
+
+    assert rows["value"] == [10.0]
+
+
+def test_one_recording_is_found_by_its_name(places: Places) -> None:
+    assert table(places, Wanted(recording="interrupted")).num_rows == 400
+    assert table(places, Wanted(recording="tour")).num_rows == 4000
+
+
+@pytest.mark.parametrize(
+    ("wanted", "error"),
+    [
+        (Wanted(selector="0x9999"), DeviceNotFound),
+        (Wanted(registers=("TMEP",)), InvalidParameter),
+        (Wanted(recording="none"), NotFound),
+        (Wanted(every=SECOND, aggregate="median; DROP TABLE x"), InvalidParameter),
+    ],
+)
+def test_what_there_is_not_is_named(places: Places, wanted: Wanted, error: type[Exception]) -> None:
+    with Query(places) as query, pytest.raises(error):
+        query.readings(wanted)
+
+
+def test_sql_joins_readings_with_what_else_was_recorded(places: Places) -> None:
+    with Query(places) as query:
+        rows = query.sql(
+            """SELECT s.session_name AS name, count(*) AS readings FROM readings r
+               JOIN test_sessions s ON s.session_id = r.recording GROUP BY 1 ORDER BY 1"""
+        ).read_all()
+    assert rows.to_pylist() == [{"name": "interrupted", "readings": 400}, {"name": "tour", "readings": 4000}]
+
+    with Query(places) as query:
+        assert query.sql("SELECT target FROM operations").read_all().to_pylist() == [{"target": "0x8000"}]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE readings",
+        "DELETE FROM operations",
+        "SELECT 1; SELECT 2",
+        "COPY (SELECT 1) TO 'stolen.csv'",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM '/etc/passwd'",
+        "ATTACH 'other.db'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "PRAGMA database_list",
+        "CALL pragma_version()",
+        "SELEC 1",
+        "",
+    ],
+)
+def test_sql_that_is_not_one_select_over_the_archive_is_refused(
+    places: Places, sql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = {path.name for path in tmp_path.iterdir()} | {"archive.db-shm", "archive.db-wal"}
+
+    with Query(places) as query, pytest.raises(InvalidParameter):
+        query.sql(sql).read_all()
+
+    assert {path.name for path in tmp_path.iterdir()} <= before

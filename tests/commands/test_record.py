@@ -1,0 +1,133 @@
+"""`dsmilctl record`: record, look, take along, prove, as a person or a script does it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.commands.shell import PROGRAM, Shell
+
+
+def test_a_recording_for_a_time_is_listed_queried_exported_and_checked(shell: Shell, tmp_path: Path) -> None:
+    done = shell("dsmilctl -C sim record run --name tour --for 1s --interval 0.2 --registers TEMP -o json")
+    assert done.exit == 0
+    assert done.data["status"] == "completed"
+
+    (listed,) = shell("dsmilctl record list -o json").data
+    assert (listed["name"], listed["readings"]) == ("tour", done.data["readings"])
+
+    rows = shell("dsmilctl record query 0x8000 TEMP --every 1m --agg count -o json").data
+    assert sum(row["value"] for row in rows) >= 3
+
+    exported = shell("dsmilctl record export last tour.parquet -o json")
+    assert exported.data["readings"] == done.data["readings"]
+    imported = shell("dsmilctl record import tour.parquet --name again --archive other -o json")
+    assert imported.data["readings"] == done.data["readings"]
+
+    checked = shell("dsmilctl record check -o json")
+    assert checked.exit == 0
+    assert {row["severity"] for row in checked.data} <= {"hint"}
+
+
+def test_a_recording_around_a_command_has_its_operations_and_its_exit_status(shell: Shell) -> None:
+    write = "dsmilctl -C sim device write 0x8001 CONFIG 5 --yes --justification 'tested at night'"
+
+    done = shell(f'dsmilctl -C sim record run -n nightly -o json -- sh -c "{write}; exit 3"')
+
+    assert done.exit == 3
+    assert shell("dsmilctl record show nightly -o json").data["status"] == "failed"
+    rows = shell(
+        "dsmilctl record query -o json --sql 'SELECT outcome, target FROM operations ORDER BY sequence'"
+    ).data
+    assert rows[0] == {"outcome": "INTENT", "target": "0x8001"}
+    assert "SUCCESS" in {row["outcome"] for row in rows}
+
+
+def test_a_program_that_is_not_there_is_told_and_the_recording_has_failed(shell: Shell) -> None:
+    answer = shell("dsmilctl -C sim record run -n x -o json -- no-such-program")
+
+    assert answer.exit == 2
+    assert "no-such-program" in answer.error.message
+    assert shell("dsmilctl record show x -o json").data["status"] == "failed"
+
+
+def test_an_interrupted_recording_is_completed_and_keeps_what_it_has(shell: Shell) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, "-C", "sim", "record", "run", "-n", "open end", "--progress", "json", "-o", "json"],
+        cwd=shell.home, env=shell.environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    while b'"readings":0' in (line := process.stderr.readline()) or b"progress" not in line:
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+
+    assert process.returncode == 130
+    shown = shell("dsmilctl record show last -o json").data
+    assert shown["status"] == "completed"
+    assert shown["notes"] == "ended by a signal"
+    assert shown["readings"] > 0
+
+
+def test_a_second_recorder_is_refused_while_one_is_at_work(shell: Shell) -> None:
+    inner = "dsmilctl -C sim record run -n inner --for 1s -o json"
+
+    answer = shell(f"dsmilctl -C sim record run -n outer -o json -- {inner}")
+
+    assert answer.exit == 7
+    assert "another recorder is at work" in answer.err
+    assert "process" in answer.err
+
+
+def test_a_damaged_archive_ends_the_check_with_9_and_names_the_file(shell: Shell) -> None:
+    shell("dsmilctl -C sim record run -n x --for 0.5s")
+    segment, _ = sorted((shell.home / "data/archive/segments").iterdir(), key=lambda path: "-1m" in path.name)
+    content = bytearray(segment.read_bytes())
+    content[100] ^= 4
+    segment.write_bytes(content)
+
+    found = shell("dsmilctl record check -o json")
+
+    assert found.exit == 9
+    assert segment.name in {Path(row["where"]).name for row in found.data}
+    assert shell("dsmilctl record check --repair").exit == 0
+    assert shell("dsmilctl record check").exit == 0
+
+
+def test_without_its_packages_record_names_the_extra_to_install(shell: Shell) -> None:
+    program = (
+        "import sys; sys.modules['duckdb'] = None; sys.argv = ['dsmilctl', 'record', 'check', '-o', 'json'];"
+        "import importlib.util as u; find = u.find_spec;"
+        "u.find_spec = lambda name, *rest: None if name == 'duckdb' else find(name, *rest);"
+        "from dsmilctl.cli import program; program()"
+    )
+    done = ran(shell, program)
+
+    assert done.returncode == 2
+    assert "dsmilctl[archive]" in done.stderr
+
+
+def test_lists_of_recordings_load_none_of_the_heavy_packages(shell: Shell) -> None:
+    program = (
+        "import sys, atexit; sys.argv = ['dsmilctl', 'record', 'list'];"
+        "heavy = {'duckdb', 'pyarrow'};"
+        "atexit.register(lambda: sys.stderr.write(str(heavy & set(sys.modules))));"
+        "from dsmilctl.cli import main; main()"
+    )
+    done = ran(shell, program)
+
+    assert done.stderr == "set()"
+
+
+def ran(shell: Shell, program: str) -> subprocess.CompletedProcess[str]:
+    """A Python program in the shell's environment."""
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env=shell.environment,
+        cwd=shell.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
