@@ -15,6 +15,7 @@ from dsmilctl.errors import NotFound
 from dsmilctl.model.identity import Identity
 from dsmilctl.server.idempotency import Idempotency
 from dsmilctl.server.metrics import Metrics
+from dsmilctl.server.push.seats import Seats
 from dsmilctl.server.push.switchboard import Switchboard
 from dsmilctl.server.recent import RecentReads
 from dsmilctl.wire.auth import Login, Session, Tokens, UserContext
@@ -63,12 +64,23 @@ class Access(Protocol):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The server's settings that clients learn from the capabilities."""
+    """The server's settings that clients learn from the capabilities.
+
+    `max_clients` may listen at once, of one account `clients_per_account` (0: a quarter of all).
+    """
 
     bulk_operation_max_devices: int = 84
     max_clients: int = 1000
+    clients_per_account: int = 0
     heartbeat: float = 60.0
     rate_limiting: bool = True
+
+    @property
+    def share(self) -> int:
+        """How many of those who listen may belong to one account."""
+        if not self.rate_limiting:
+            return self.max_clients
+        return min(self.clients_per_account or max(1, self.max_clients // 4), self.max_clients)
 
 
 class Gateway:
@@ -84,6 +96,7 @@ class Gateway:
         self.metrics = Metrics(clock)
         self.idempotency = Idempotency(clock)
         self.reads = RecentReads()
+        self.seats = Seats(self.limits.max_clients, self.limits.share)
         self.push = Switchboard(client, clock, self.metrics)
         self._bulks: OrderedDict[tuple[str, str], BulkAnswer] = OrderedDict()
 

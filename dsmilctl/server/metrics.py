@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Mapping
 
 from dsmilctl.clock import Clock
 
@@ -49,8 +50,8 @@ class Metrics:
         recent = [seconds for at, seconds in self._recent if at >= since]
         return sum(recent) / len(recent) * 1000 if recent else 0.0
 
-    def text(self, gauges: dict[str, float]) -> str:
-        """Everything in the exposition format, with the gauges given."""
+    def text(self, gauges: dict[str, float], refused: Mapping[str, int]) -> str:
+        """Everything in the exposition format, with gauges and the refused listeners by what was full."""
         lines = ["# TYPE dsmil_http_requests_total counter"]
         for (method, route, status), count in sorted(self._requests.items()):
             labels = f'method="{method}",route="{route}",status="{status}"'
@@ -67,6 +68,8 @@ class Metrics:
         counters = {"dsmil_pushed_total": self.pushed, "dsmil_push_missed_total": self.missed}
         for name, value in counters.items():
             lines += [f"# TYPE {name} counter", f"{name} {value}"]
+        lines += ["# TYPE dsmil_push_refused_total counter"]
+        lines += [f'dsmil_push_refused_total{{full="{what}"}} {count}' for what, count in refused.items()]
         known = gauges | {"dsmil_websockets": self.websockets, "dsmil_streams": self.streams}
         for name, gauge in sorted(known.items()):
             lines += [f"# TYPE {name} gauge", f"{name} {gauge}"]

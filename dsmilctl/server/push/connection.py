@@ -234,6 +234,8 @@ class Connection:
             raise RateLimitError(
                 f"a connection has at most {MOST_SUBSCRIPTIONS} subscriptions", retry_after=60.0
             )
+        client = self._gateway.client_for(self.identity)
+        await client.count_request()
         subscription_id = f"sub-{os.urandom(6).hex()}"
         confirmed = {
             "subscription_id": subscription_id,
@@ -244,7 +246,6 @@ class Connection:
             self._topics[subscription_id] = wanted.subscription
             await self._answer("SUBSCRIPTION_CONFIRMED", confirmed, message.id)
             return
-        client = self._gateway.client_for(self.identity)
         devices = await devices_for(
             self._gateway.client, client, wanted.filters.device_ids, wanted.filters.risk_levels
         )
@@ -294,6 +295,14 @@ def decoded(content: Any, kind: Any) -> Any:
         raise mistake(error, kind) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise InvalidParameter(f"the message is no JSON: {error}", hint="text frames of JSON") from None
+
+
+def limited(error: RateLimitError, timestamp: str) -> str:
+    """The message to somebody for whom there is no place: when to come again."""
+    told = ENCODER.encode({"retry_after": error.retry_after, "limit": error.message})
+    return ENCODER.encode(
+        _Envelope("CLIENT_RATE_LIMITED", "push-1", msgspec.Raw(told), timestamp, 1, "server")
+    ).decode()
 
 
 def problem(error: DSMILError) -> dict[str, Any]:

@@ -67,6 +67,10 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until the receiver is gone, time is over, or the server ends."""
         del scope
+        with self._gateway.seats.one(self.identity.user):
+            await self._serve(receive, send)
+
+    async def _serve(self, receive: Receive, send: Send) -> None:
         push, metrics = self._gateway.push, self._gateway.metrics
         feed = self._join(self)
         push.join(self)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from dsmilctl.errors import InvalidParameter, RateLimitError
+from dsmilctl.errors import InvalidParameter
 from dsmilctl.model.device import Device, DeviceId
 from dsmilctl.model.identity import Clearance
 from dsmilctl.server.endpoint import Call, Endpoint
@@ -63,8 +63,7 @@ async def _stream(call: Call, ids: Sequence[DeviceId]) -> EventStream:
     devices = await devices_for(call.gateway.client, call.client, ids)
     registers = chosen_registers(devices, _listed(query.registers))
     number = _number(call.last_event_id)
-    if len(call.gateway.push.receivers) >= call.gateway.limits.max_clients:
-        raise RateLimitError("too many clients", retry_after=5.0)
+    call.gateway.seats.require(call.user.user)
     key = Key(_ids(devices), registers, query.interval_ms / 1000, query.changes_only)
 
     def join(stream: EventStream) -> Feed:
@@ -90,7 +89,7 @@ def _number(text: str) -> int | None:
     return int(text)
 
 
-ERRORS = ("DEVICE_NOT_FOUND", "DEVICE_QUARANTINED", "INVALID_PARAMETER")
+ERRORS = ("DEVICE_NOT_FOUND", "DEVICE_QUARANTINED", "INVALID_PARAMETER", "RATE_LIMITED")
 ENDPOINTS = (
     Endpoint(
         method="GET", path="/devices/{device_id}/stream", handler=stream_device, query=StreamQuery,

@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from dsmilctl.errors import DSMILError
+from dsmilctl.clock import rfc3339
+from dsmilctl.errors import DSMILError, RateLimitError
+from dsmilctl.model.identity import Identity
 from dsmilctl.server.endpoint import PREFIX
 from dsmilctl.server.gateway import Gateway
-from dsmilctl.server.push.connection import Connection
+from dsmilctl.server.push.connection import Connection, limited
 from dsmilctl.wire.messages import CLOSE_FORBIDDEN, CLOSE_UNAUTHENTICATED
 
 PATH = f"{PREFIX}/ws"
@@ -31,8 +33,8 @@ def websocket_route(gateway: Gateway) -> WebSocketRoute:
 async def _serve(gateway: Gateway, websocket: WebSocket) -> None:
     """Let somebody in, or close with the code that says why not: for that it has to be accepted first."""
     await websocket.accept()
-    if gateway.push.closing or len(gateway.push.receivers) >= gateway.limits.max_clients:
-        await websocket.close(TRY_AGAIN_LATER, "too many clients")
+    if gateway.push.closing:
+        await websocket.close(TRY_AGAIN_LATER, "the server ends")
         return
     if not _same_origin(websocket):
         await websocket.close(CLOSE_FORBIDDEN, "another origin")
@@ -43,7 +45,20 @@ async def _serve(gateway: Gateway, websocket: WebSocket) -> None:
     except DSMILError as error:
         await websocket.close(CLOSE_UNAUTHENTICATED, error.message[:100])
         return
-    await Connection(gateway, websocket, identity, token, gateway.limits.heartbeat).run()
+    try:
+        await gateway.client_for(identity).count_request()
+        with gateway.seats.one(identity.user):
+            await Connection(gateway, websocket, identity, token, gateway.limits.heartbeat).run()
+    except RateLimitError as error:
+        await _refuse(gateway, websocket, identity, error)
+
+
+async def _refuse(gateway: Gateway, websocket: WebSocket, identity: Identity, error: RateLimitError) -> None:
+    """Say when to come again, and close."""
+    address = websocket.client.host if websocket.client else ""
+    gateway.push.refused(error, identity, address, f"GET {PATH}")
+    await websocket.send_text(limited(error, rfc3339(gateway.clock.now())))
+    await websocket.close(TRY_AGAIN_LATER, error.message[:100])
 
 
 def token_of(websocket: WebSocket) -> str:

@@ -121,7 +121,7 @@ async def metrics(call: Call) -> Response:
     gauges: dict[str, Any] = {f"dsmil_{name}": count for name, count in found["device_summary"].items()}
     gauges["dsmil_emergency_stop_active"] = int(found["security_status"]["emergency_stop_active"])
     gauges["dsmil_sessions"] = call.gateway.access.active
-    return Response(call.gateway.metrics.text(gauges), media_type=CONTENT_TYPE)
+    return Response(call.gateway.metrics.text(gauges, call.gateway.seats.refused), media_type=CONTENT_TYPE)
 
 
 async def sdk(call: Call) -> dict[str, str]:
