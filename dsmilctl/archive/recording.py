@@ -98,6 +98,15 @@ def finish(connection: sqlite3.Connection, recording_id: str, status: str, ended
     )
 
 
+def extend(connection: sqlite3.Connection, recording_id: str, until: int) -> None:
+    """Let a recording that has ended reach up to a later moment: something that it holds ended then."""
+    connection.execute(
+        """UPDATE test_sessions SET end_timestamp = ?2, updated_at = ?2
+           WHERE session_id = ?1 AND end_timestamp < ?2""",
+        (recording_id, until),
+    )
+
+
 def recordings(connection: sqlite3.Connection) -> list[Recording]:
     """Every recording, newest first."""
     rows = connection.execute(
