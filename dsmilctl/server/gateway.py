@@ -29,7 +29,7 @@ class Access(Protocol):
     """Who may come in: logins, tokens and sessions."""
 
     async def login(self, login: Login, *, address: str, certificate_user: str) -> Tokens:
-        """Log somebody in; raises AuthenticationError, MfaRequired or AccountLocked."""
+        """Log somebody in; raises AuthenticationError, MfaRequired, AccountLocked or RateLimitError."""
         ...
 
     async def refresh(self, refresh_token: str, *, address: str) -> Tokens:
@@ -58,6 +58,11 @@ class Access(Protocol):
         ...
 
     @property
+    def throttled(self) -> int:
+        """Logins that were refused since the start because too many from their address had failed."""
+        ...
+
+    @property
     def active(self) -> int:
         """Sessions that are open."""
         ...
@@ -67,11 +72,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The server's settings that clients learn from the capabilities.
 
     `max_clients` may listen at once, of one account `clients_per_account` (0: a quarter of all).
+    From one address `logins_per_minute` may fail (0: any number).
     """
 
     bulk_operation_max_devices: int = 84
     max_clients: int = 1000
     clients_per_account: int = 0
+    logins_per_minute: int = 30
     heartbeat: float = 60.0
     rate_limiting: bool = True
 

@@ -50,8 +50,8 @@ class Metrics:
         recent = [seconds for at, seconds in self._recent if at >= since]
         return sum(recent) / len(recent) * 1000 if recent else 0.0
 
-    def text(self, gauges: dict[str, float], refused: Mapping[str, int]) -> str:
-        """Everything in the exposition format, with gauges and the refused listeners by what was full."""
+    def text(self, gauges: dict[str, float], counts: Mapping[str, int], refused: Mapping[str, int]) -> str:
+        """Everything in the exposition format; `refused` are listeners by what was full."""
         lines = ["# TYPE dsmil_http_requests_total counter"]
         for (method, route, status), count in sorted(self._requests.items()):
             labels = f'method="{method}",route="{route}",status="{status}"'
@@ -66,7 +66,7 @@ class Metrics:
             f"dsmil_http_request_seconds_count {self._count}",
         ]
         counters = {"dsmil_pushed_total": self.pushed, "dsmil_push_missed_total": self.missed}
-        for name, value in counters.items():
+        for name, value in (counters | dict(counts)).items():
             lines += [f"# TYPE {name} counter", f"{name} {value}"]
         lines += ["# TYPE dsmil_push_refused_total counter"]
         lines += [f'dsmil_push_refused_total{{full="{what}"}} {count}' for what, count in refused.items()]

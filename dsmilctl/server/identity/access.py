@@ -11,6 +11,7 @@ from dsmilctl.errors import AuthenticationError, MfaRequired
 from dsmilctl.model.identity import Clearance, Identity
 from dsmilctl.server.demo_accounts import refuse_demo_accounts
 from dsmilctl.server.gateway import Limits
+from dsmilctl.server.identity.attempts import Attempts
 from dsmilctl.server.identity.lockout import Lockout
 from dsmilctl.server.identity.passwords import Hasher
 from dsmilctl.server.identity.sessions import Session, Sessions
@@ -51,6 +52,7 @@ class AccessControl:
         self._sessions = sessions
         self._lockout = lockout
         self._limits = limits
+        self._attempts = Attempts(clock, limits.logins_per_minute if limits.rate_limiting else 0)
         self._allowances = allowances
         self._hasher = hasher or Hasher()
         self._used_codes: dict[tuple[str, str], float] = {}
@@ -63,12 +65,18 @@ class AccessControl:
         return self._lockout.total
 
     @property
+    def throttled(self) -> int:
+        """Logins that were refused since the start because too many from their address had failed."""
+        return self._attempts.refused
+
+    @property
     def active(self) -> int:
         """Sessions that are open."""
         return len(self._sessions)
 
     async def login(self, login: Login, *, address: str, certificate_user: str) -> Tokens:
-        """Log somebody in; raises AuthenticationError, MfaRequired or AccountLocked."""
+        """Log somebody in; raises AuthenticationError, MfaRequired, AccountLocked or RateLimitError."""
+        self._attempts.begin(address)
         try:
             if login.grant == "certificate":
                 user = self._allowed(self.users.by_certificate(certificate_user))
@@ -86,6 +94,7 @@ class AccessControl:
         session = self._sessions.begin(
             user, client_type=login.client_type, client_version=login.client_version, address=address
         )
+        self._attempts.succeeded(address)
         LOGGER.info("%s logged in from %s (%s)", user.name, address, login.grant)
         return self._issue(user, session)
 

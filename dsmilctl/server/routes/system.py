@@ -121,7 +121,9 @@ async def metrics(call: Call) -> Response:
     gauges: dict[str, Any] = {f"dsmil_{name}": count for name, count in found["device_summary"].items()}
     gauges["dsmil_emergency_stop_active"] = int(found["security_status"]["emergency_stop_active"])
     gauges["dsmil_sessions"] = call.gateway.access.active
-    return Response(call.gateway.metrics.text(gauges, call.gateway.seats.refused), media_type=CONTENT_TYPE)
+    access, seats = call.gateway.access, call.gateway.seats
+    counts = {"dsmil_logins_failed_total": access.failures, "dsmil_logins_throttled_total": access.throttled}
+    return Response(call.gateway.metrics.text(gauges, counts, seats.refused), media_type=CONTENT_TYPE)
 
 
 async def sdk(call: Call) -> dict[str, str]:
