@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import cache, partial
 
 import msgspec
@@ -18,9 +18,10 @@ from starlette.types import Receive, Scope, Send
 
 from dsmilctl.errors import AuthenticationError, DSMILError, NotFound, PermissionDenied, StateUnavailable
 from dsmilctl.model.identity import Identity
+from dsmilctl.server.asked import Asked
 from dsmilctl.server.directory import Directory
 from dsmilctl.server.endpoint import PREFIX, Call, Endpoint
-from dsmilctl.server.envelope import answer, failure, unexpected
+from dsmilctl.server.envelope import answer, failure, stamp, unexpected
 from dsmilctl.server.gateway import Gateway
 from dsmilctl.server.idempotency import only_reads
 from dsmilctl.server.intake import read_body, read_query
@@ -44,7 +45,7 @@ class Application(Starlette):
             await super().__call__(scope, receive, send)
             return
         endpoint, scope["path_params"] = found
-        response = await _serve(self.gateway, endpoint, Request(scope, receive, send))
+        response = await _serve(self.gateway, endpoint, Asked(scope, receive))
         await response(scope, receive, send)
 
 
@@ -64,7 +65,7 @@ def build_app(gateway: Gateway, extra: Sequence[BaseRoute] = ()) -> Starlette:
                 await gateway.push.close()
 
     routes = [
-        Route(endpoint.full_path, partial(_serve, gateway, endpoint), methods=[endpoint.method])
+        Route(endpoint.full_path, partial(_route, gateway, endpoint), methods=[endpoint.method])
         for endpoint in ENDPOINTS
     ]
     app = Application(
@@ -87,7 +88,7 @@ def _document_route(gateway: Gateway) -> Route:
 
     async def serve(request: Request) -> Response:
         response = Response(content(), media_type="application/json")
-        response.headers["X-Request-ID"] = request_id_of(request)
+        response.headers["X-Request-ID"] = request_id_of(Asked(request.scope, request.receive))
         gateway.metrics.note(request.method, "/openapi.json", 200, 0.0)
         return response
 
@@ -99,29 +100,31 @@ def _merged(routes: Sequence[Route]) -> list[Route]:
     return sorted(routes, key=lambda route: (route.path.count("{"), route.path))
 
 
-async def _serve(gateway: Gateway, endpoint: Endpoint, request: Request) -> Response:
+async def _route(gateway: Gateway, endpoint: Endpoint, request: Request) -> Response:
+    """The same where Starlette found the endpoint: for HEAD."""
+    return await _serve(gateway, endpoint, Asked(request.scope, request.receive))
+
+
+async def _serve(gateway: Gateway, endpoint: Endpoint, asked: Asked) -> Response:
     begun = gateway.clock.monotonic()
-    request_id = request_id_of(request)
+    request_id = request_id_of(asked)
     try:
-        response = await _answer(gateway, endpoint, request, request_id)
+        response = await _answer(gateway, endpoint, asked, request_id)
     except DSMILError as error:
         response = failure(error, gateway.clock, request_id)
-        _tell_refusal(gateway, request, error)
+        gateway.push.refused(error, asked.identity, asked.address, f"{asked.method} {asked.path}")
     except Exception as error:  # a fault of ours must not show its traceback to a client
         response = unexpected(error, gateway.clock, request_id)
     elapsed = gateway.clock.monotonic() - begun
-    gateway.metrics.note(request.method, endpoint.path, response.status_code, elapsed)
-    response.headers["X-Request-ID"] = request_id
-    response.headers["X-Response-Time"] = f"{elapsed * 1000:.2f}"
-    response.headers["Cache-Control"] = "no-store"
+    gateway.metrics.note(asked.method, endpoint.path, response.status_code, elapsed)
+    stamp(response, request_id, elapsed)
     return response
 
 
-async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, request_id: str) -> Response:
-    token = bearer(request)
-    identity = _identity(gateway, endpoint, token)
+async def _answer(gateway: Gateway, endpoint: Endpoint, asked: Asked, request_id: str) -> Response:
+    token = asked.token
+    identity = asked.identity = _identity(gateway, endpoint, token)
     if identity is not None:
-        request.state.identity = identity
         _require_clearance(identity, endpoint)
     client = gateway.client_for(identity)
     if identity is not None and endpoint.counted:
@@ -130,27 +133,29 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, request: Request, reques
         gateway=gateway,
         identity=identity,
         client=client,
-        path=request.path_params,
-        query=read_query(request, endpoint.query),
-        body=await read_body(request, endpoint.body),
-        address=request.client.host if request.client else "",
+        path=asked.scope["path_params"],
+        query=read_query(asked, endpoint.query),
+        body=await read_body(asked, endpoint.body),
+        address=asked.address,
         token=token,
-        certificate_user=certificate_user(request),
+        certificate_user=asked.certificate_user,
         request_id=request_id,
-        last_event_id=request.headers.get("last-event-id", ""),
+        last_event_id=asked.header(b"last-event-id"),
     )
+    key = asked.header(b"idempotency-key") if endpoint.login and asked.method == "POST" else ""
+    if not key or identity is None or only_reads(call.body):
+        return await _handled(endpoint, call)
+    content = _digest(asked, call)
+    return await gateway.idempotency.once(identity.user, key, content, partial(_handled, endpoint, call))
 
-    async def run() -> Response:
-        async with client.operation() if identity is not None and endpoint.operation else nullcontext():
+
+async def _handled(endpoint: Endpoint, call: Call) -> Response:
+    if call.identity is None or not endpoint.operation:
+        found = await endpoint.handler(call)
+    else:
+        async with call.client.operation():
             found = await endpoint.handler(call)
-        return found if isinstance(found, Response) else answer(found, endpoint.status)
-
-    key = request.headers.get("idempotency-key", "")
-    kept = endpoint.login and request.method == "POST" and not only_reads(call.body)
-    if key and kept and identity is not None:
-        content = _digest(request, call)
-        return await gateway.idempotency.once(identity.user, key, content, run)
-    return await run()
+    return found if isinstance(found, Response) else answer(found, endpoint.status)
 
 
 def _identity(gateway: Gateway, endpoint: Endpoint, token: str) -> Identity | None:
@@ -162,16 +167,9 @@ def _identity(gateway: Gateway, endpoint: Endpoint, token: str) -> Identity | No
     return None
 
 
-def _tell_refusal(gateway: Gateway, request: Request, error: DSMILError) -> None:
-    """Tell those who watch over security, and the clients of a user who asks too often."""
-    identity: Identity | None = getattr(request.state, "identity", None)
-    address = request.client.host if request.client else ""
-    gateway.push.refused(error, identity, address, f"{request.method} {request.url.path}")
-
-
-def _digest(request: Request, call: Call) -> bytes:
+def _digest(asked: Asked, call: Call) -> bytes:
     """What an Idempotency-Key stands for: the whole path, as its last word may be the verb, and the body."""
-    return msgspec.json.encode([request.url.path, call.body], order="deterministic")
+    return msgspec.json.encode([asked.path, call.body], order="deterministic")
 
 
 def _require_clearance(identity: Identity, endpoint: Endpoint) -> None:
@@ -186,31 +184,16 @@ def _require_clearance(identity: Identity, endpoint: Endpoint) -> None:
         raise error
 
 
-def bearer(request: Request) -> str:
-    """The token of the Authorization header, or an empty text."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def certificate_user(request: Request) -> str:
-    """The common name of the client's certificate (mutual TLS), or an empty text.
-
-    Taken from the TLS layer alone; headers that claim one are ignored.
-    """
-    tls = request.scope.get("extensions", {}).get("tls") or {}
-    return str(tls.get("client_cert_name") or "")
-
-
-def request_id_of(request: Request) -> str:
+def request_id_of(asked: Asked) -> str:
     """The id that the client gave, where it is harmless, else a new one."""
-    given = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+    given = asked.header(b"x-request-id")
+    return given if given and _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 async def _no_route(gateway: Gateway, request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     message = f"{request.method} {request.url.path} is not part of this API"
-    request_id = request_id_of(request)
+    request_id = request_id_of(Asked(request.scope, request.receive))
     response = failure(NotFound(message, hint="/api/v2/openapi.json"), gateway.clock, request_id)
     response.status_code = status
     response.headers["X-Request-ID"] = request_id
@@ -221,4 +204,4 @@ async def _no_route(gateway: Gateway, request: Request, error: Exception) -> Res
 
 
 async def _fault(gateway: Gateway, request: Request, error: Exception) -> Response:
-    return unexpected(error, gateway.clock, request_id_of(request))
+    return unexpected(error, gateway.clock, request_id_of(Asked(request.scope, request.receive)))

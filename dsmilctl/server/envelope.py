@@ -17,11 +17,35 @@ from dsmilctl.wire.words import in_fields
 
 LOGGER = logging.getLogger("dsmilctl.server")
 JSON = "application/json"
+NO_STORE = (b"cache-control", b"no-store")
+_ENCODER = msgspec.json.Encoder()
+
+
+class Reply(Response):
+    """A body of the contract that is whole, with headers that are bytes already: each request makes one."""
+
+    def __init__(self, content: bytes, status: int) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = content
+        self.raw_headers = [(b"content-length", b"%d" % len(content)), (b"content-type", b"application/json")]
 
 
 def answer(value: Any, status: int = 200) -> Response:
     """A body of the contract."""
-    return Response(msgspec.json.encode(value), status, media_type=JSON)
+    return Reply(_ENCODER.encode(value), status)
+
+
+def stamp(response: Response, request_id: str, seconds: float) -> None:
+    """Put on an answer which request it is of, how long that took, and that nobody may keep it."""
+    took = f"{seconds * 1000:.2f}"
+    if isinstance(response, Reply):
+        said = (b"x-request-id", request_id.encode()), (b"x-response-time", took.encode()), NO_STORE
+        response.raw_headers += said
+        return
+    response.headers["X-Request-ID"] = request_id
+    response.headers["X-Response-Time"] = took
+    response.headers["Cache-Control"] = "no-store"
 
 
 def failure(

@@ -7,10 +7,11 @@ import json
 import socket
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from dsmilctl.clock import SYSTEM, rfc3339
+from dsmilctl.server.exchange import Exchange
 
 HEAD_DEADLINE = 10.0
 """Seconds in which the head of a request has to arrive, from its first byte or the connection's beginning."""
@@ -70,6 +71,9 @@ class HttpProtocol(HttpToolsProtocol):
         if sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD:
             raise ValueError("a head beyond the limit")
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, Exchange(cycle, app))
 
     def on_message_complete(self) -> None:
         """A request is complete; one that was answered before may be followed by another."""
