@@ -44,7 +44,7 @@ def serve_simulator(
     )
     folders = apart("sim-serve")
     chosen = ServerOptions(limits=Limits(rate_limiting=rate_limit))
-    with FleetLock(folders, "sim-serve"):
+    with FleetLock(paths(), "sim-serve", target=context.target):
         serving = Serving(rate_limits=rate_limit, approvals=approvals)
         client = connect_context(context, folders=folders, serving=serving)
         serve_client(client, demo_users(), Listening(port=port), chosen, ACCOUNTS)
@@ -65,15 +65,17 @@ def serve_fleet(fleet: Path, users: Path, listening: Any, settings: str = "") ->
         raise ConfigError(f"{users}: nobody may come in", hint=hint, target=str(users))
     context = fleet_context(fleet)
     folders = apart(context.fleet)
-    with FleetLock(folders, context.fleet):
+    with FleetLock(paths(), context.fleet, context.aliases, str(fleet.resolve())):
         serving = Serving(approval_seconds=said.approval_seconds)
         read_only = invocation().read_only
-        client = connect_context(context, folders=folders, read_only=read_only, serving=serving)
+        client = connect_context(
+            context, folders=folders, common=paths(), read_only=read_only, serving=serving
+        )
         serve_client(client, known, listening, chosen)
 
 
 def apart(name: str) -> Paths:
-    """The folders of a server: its journal, latch and state lie apart from those of the user."""
+    """The folders of a server: its journal, approvals and buckets lie apart from those of the user."""
     folders = paths()
     below: dict[str, Path] = {
         field: getattr(folders, field) / "servers" / file_name(name) for field in ("state", "data", "runtime")

@@ -2,52 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
+from dsmilctl.client.fleet_keys import file_keys
 from dsmilctl.config.contexts import Context, DriverUse
 from dsmilctl.config.document import KeyPath
-from dsmilctl.config.paths import file_name, paths
+from dsmilctl.config.paths import paths
 from dsmilctl.config.problem import Problem
 from dsmilctl.drivers.registry import Registry
 from dsmilctl.errors import DSMILError, NotFound, nearest
 from dsmilctl.fleet.fleet_file import FleetDriver, FleetFile, FleetText, read_fleet_text, refuse
 
-LONGEST_KEY = 180
-"""Characters of a fleet's key as a file name: file systems end at 255, and names of files are made of it."""
-
 
 def fleet_context(path: Path, registry: Registry | None = None) -> Context:
-    """The context over a fleet file; latch and lock belong to the file, wherever it is named from.
+    """The context over a fleet file; latch and lock belong to the fleet, whatever file it is read from.
 
     Raises ConfigError that lists every mistake with line and column, those in the options of drivers too.
     """
     read = read_fleet_text(path)
-    refuse(list(_wrong_options(read, registry or Registry(paths().entry_point_cache))))
-    return context_of(read.fleet, path)
+    chosen = registry or Registry(paths().entry_point_cache)
+    refuse(list(_wrong_options(read, chosen)))
+    return _context_of(read.fleet, path, chosen)
 
 
-def context_of(fleet: FleetFile, path: Path) -> Context:
+def _context_of(fleet: FleetFile, path: Path, registry: Registry) -> Context:
     """The context over a fleet that was read."""
+    drivers = tuple(DriverUse(entry.driver, dict(entry.options), entry.id) for entry in fleet.devices)
+    key, *aliases = file_keys(fleet.name, path, drivers, registry)
     return Context(
         name=fleet.name or path.stem,
-        drivers=tuple(DriverUse(entry.driver, dict(entry.options), entry.id) for entry in fleet.devices),
+        drivers=drivers,
         read_only=fleet.read_only,
         target=str(path),
-        fleet=_key(path.resolve()),
+        fleet=key,
+        aliases=tuple(aliases),
     )
-
-
-def _key(file: Path) -> str:
-    """What latch, lock and state of a fleet are called: its file, or a digest of too long a name."""
-    place = str(file)
-    if len(file_name(place)) <= LONGEST_KEY:
-        return place
-    return f"{file.stem[:40]}-{hashlib.sha256(place.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
 
 
 def _wrong_options(read: FleetText, registry: Registry) -> Iterator[Problem]:

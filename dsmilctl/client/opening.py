@@ -11,6 +11,7 @@ import msgspec
 
 from dsmilctl.client.bulks import Bulks
 from dsmilctl.client.connecting import connect
+from dsmilctl.client.fleet_keys import known_by
 from dsmilctl.client.interface import ContextInfo
 from dsmilctl.client.local import LocalClient
 from dsmilctl.client.local_approvals import Consents
@@ -52,11 +53,13 @@ def connect_context(
     settings: Settings | None = None,
     clock: Clock = SYSTEM,
     folders: Paths | None = None,
+    common: Paths | None = None,
     serving: Serving | None = None,
 ) -> LocalClient:
     """A client on a context that is written nowhere: a fleet file, or the fleet of a simulator.
 
-    `folders` sets its journal, latch and state apart from those of the user; `serving` makes it the client
+    `folders` sets its journal, latch and state apart from those of the user; `common` is where the latch, the
+    holds and the state of its devices lie, which all share who open the fleet.  `serving` makes it the client
     of a server: its policy, its buckets, and the approvals of second persons.
     """
     return opening(
@@ -66,6 +69,7 @@ def connect_context(
         settings=settings,
         clock=clock,
         folders=folders,
+        common=common,
         serving=serving,
     ).client()
 
@@ -78,6 +82,7 @@ def opening(
     settings: Settings | None = None,
     clock: Clock = SYSTEM,
     folders: Paths | None = None,
+    common: Paths | None = None,
     serving: Serving | None = None,
 ) -> Opening:
     """What a context means now, of which clients can be made later, whatever its files say by then."""
@@ -86,9 +91,10 @@ def opening(
     _make_private(folders.state)
     registry = Registry(folders.entry_point_cache)
     return Opening(
-        context=found,
+        context=known_by(found, registry),
         settings=chosen,
         folders=folders,
+        common=common,
         registry=registry,
         installed=InstalledDrivers(registry, Switches(folders.driver_switches_file), clock),
         identity=local_identity(),
@@ -156,18 +162,25 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float
     clock: Clock
     serving: Serving | None = None
+    common: Paths | None = None
+
+    @property
+    def shared(self) -> Paths:
+        """The folders of what belongs to the devices, whoever opens them: latch, holds, their state."""
+        return self.common or self.folders
 
     def client(self) -> LocalClient:
         """The client of the identity that opens the context."""
-        name = file_name(self.context.fleet)
-        place = self.folders.runtime / "latch"
+        key, aliases = self.context.fleet, self.context.aliases
+        name, devices = file_name(key), file_name(aliases[-1] if aliases else key)
+        place = self.shared.runtime / "latch"
         shared = _Shared(
             fleet=self.fleet(),
             journal=Journal(self.folders.journal_folder, self.clock),
-            latch=Latch(self.folders.latch_folder, self.context.fleet, place, self.clock),
-            holds=Holds(self.folders.state / "holds" / f"{name}.lock", self.clock),
+            latch=Latch(self.shared.latch_folder, key, place, self.clock, also=aliases),
+            holds=Holds(self.shared.state / "holds" / f"{devices}.lock", self.clock),
             bulks=Bulks(self.folders.state / "bulks" / name),
-            memory=Memory(self.folders.state / "devices" / f"{name}.json"),
+            memory=Memory(self.shared.state / "devices" / f"{name}.json"),
             policy=self.policy if self.serving is None else cache(self.policy),
             rates=Rates(self.folders.state / "rates.json" if self.serving is None else None, self.clock),
             unlatched=Unlatched(),
@@ -245,7 +258,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
     def fleet(self) -> Fleet:
         """The fleet of the context, not yet opened."""
-        state = self.folders.driver_state
+        state = self.shared.driver_state
         secrets = Secrets(self.folders.tokens_folder, keyring=self.settings.keyring)
         specs = [
             DriverSpec(

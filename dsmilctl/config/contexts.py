@@ -54,7 +54,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
     `target` says it to a reader.  `fleet` is the key of latch, lock and state: contexts over the same drivers
     are the same fleet, whatever they are called and however the options change, so that a stop holds for
-    all of them; `fleet` in the contexts file sets a fleet apart.
+    all of them; `fleet` in the contexts file sets a fleet apart.  `aliases` are further keys of the same
+    fleet: who shares one with it is the same fleet.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool = False
     target: str = ""
     fleet: str = ""
+    aliases: tuple[str, ...] = ()
     builtin: bool = False
     description: str = ""
     server: Server | None = None

@@ -103,6 +103,15 @@ class Driver:
     confirms_stops: ClassVar[bool] = False
     """Whether a safe state that it reports was read back where the device is, so that nobody reads again."""
 
+    address: ClassVar[tuple[str, ...] | None] = None
+    """The options, or properties of them, that say which devices it reaches; None: every option does."""
+
+    made_up: ClassVar[bool] = False
+    """Whether its devices exist only in the fleet that names them, as simulated ones do."""
+
+    past_end: int | None = None
+    """Up to when (nanoseconds UTC) the driver knows what its devices held before; None: it knows no past."""
+
     def __init__(self, options: Any, context: DriverContext) -> None:
         self.settings = options
         self.context = context

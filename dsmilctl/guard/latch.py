@@ -8,6 +8,7 @@ the history, so that the file that is read before every write stays small.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,14 +51,22 @@ class Latch:
     """The stops of one fleet.
 
     They lie in `folder`/`fleet`, or in `fallback`/`fleet` (a runtime folder in memory) when the first cannot
-    be written; both are looked at.
+    be written; both are looked at.  A fleet that is known by several keys has all of them in `also`: a stop
+    lies under each, so that whoever knows the fleet by one of them sees it, and can release it for all.
     """
 
-    def __init__(self, folder: Path, fleet: str, fallback: Path | None = None, clock: Clock = SYSTEM) -> None:
-        name = plain_name(fleet)
-        self._places = [folder / name] + ([fallback / name] if fallback is not None else [])
+    def __init__(
+        self,
+        folder: Path,
+        fleet: str,
+        fallback: Path | None = None,
+        clock: Clock = SYSTEM,
+        also: Sequence[str] = (),
+    ) -> None:
+        self._roots = [folder] + ([fallback] if fallback is not None else [])
+        self._keys = (fleet, *also)
+        self._places = [place for key in self._keys for place in self._places_of(key)]
         self._clock = clock
-        self._history = History([place.with_name(f"{name}.history") for place in self._places])
         self._seen: dict[Path, tuple[list[_Mark], list[_Held]]] = {}
 
     def stops(self) -> tuple[Stop, ...]:
@@ -65,7 +74,7 @@ class Latch:
 
         What cannot be read is among them as a stop of everything with the id UNREADABLE.
         """
-        found = {held.stop.stop_id: self._history.completed(held.stop) for held in self._held()}
+        found = {held.stop.stop_id: self._completed(held.stop) for held in self._held()}
         return tuple(sorted(found.values(), key=lambda stop: stop.triggered_at))
 
     def holding(self, device_id: DeviceId) -> Stop | None:
@@ -81,21 +90,31 @@ class Latch:
         Answers why it had to go to the fallback (empty: it did not).  Raises StateUnavailable if it could be
         written nowhere.
         """
-        content = seal(canonical(msgspec.structs.replace(stop, confirmations=())))[0]
+        keys = self._keys if len(self._keys) > 1 else ()
+        content = seal(canonical(msgspec.structs.replace(stop, confirmations=(), fleets=keys)))[0]
+        tries = [self._put(key, f"{plain_name(stop.stop_id)}.json", content) for key in self._keys]
+        errors = [error for failed in tries for error in failed]
+        if all(len(failed) == len(self._roots) for failed in tries):
+            raise errors[0]
+        return errors[0].message if errors else ""
+
+    def _put(self, key: str, name: str, content: bytes) -> list[StateUnavailable]:
+        """Write a stop under a key, in the first place that takes it; why the others before it did not."""
         errors: list[StateUnavailable] = []
-        for place in self._places:
-            path = place / f"{plain_name(stop.stop_id)}.json"
+        for place in self._places_of(key):
             try:
-                write_durably(path, content)
+                write_durably(place / name, content)
             except OSError as error:
-                errors.append(unavailable(f"the emergency stop cannot be latched in {place}", error, path))
+                message = f"the emergency stop cannot be latched in {place}"
+                errors.append(unavailable(message, error, place / name))
                 continue
-            return errors[0].message if errors else ""
-        raise errors[0]
+            break
+        return errors
 
     def update(self, stop: Stop) -> None:
         """Keep what has become known of a stop; never puts one in force or out of it."""
-        self._history.keep(stop)
+        for history in self._histories(stop):
+            history.keep(stop)
 
     def withdraw(self, stop: Stop) -> None:
         """Take back a stop that was put in force by mistake a moment ago; raises StateUnavailable."""
@@ -118,18 +137,43 @@ class Latch:
         now = self._clock.now()
         released: dict[str, Stop] = {}
         for held in wanted:
-            complete = self._history.completed(held.stop)
+            complete = self._completed(held.stop)
             self._remove(held)
             ended = msgspec.structs.replace(complete, released_by=by, released_at=now)
-            self._history.keep(ended)
+            self.update(ended)
             released[f"{ended.stop_id} {held.path if ended.stop_id == UNREADABLE else ''}"] = ended
         return list(released.values())
 
     def history(self, limit: int) -> list[Stop]:
         """The newest stops, newest first, `limit` at most: released ones too."""
         found = {stop.stop_id: stop for stop in self.stops() if stop.stop_id != UNREADABLE}
-        found |= {stop.stop_id: stop for stop in self._history.newest(limit)}
+        for history in self._histories():
+            newest = history.newest(limit)
+            found |= {
+                stop.stop_id: stop
+                for stop in newest
+                if stop.stop_id not in found or found[stop.stop_id].released_at is None
+            }
         return sorted(found.values(), key=lambda stop: stop.triggered_at, reverse=True)[:limit]
+
+    def _places_of(self, key: str) -> list[Path]:
+        """Where the stops of a key lie, the first that can be written."""
+        return [root / plain_name(key) for root in self._roots]
+
+    def _histories(self, stop: Stop | None = None) -> list[History]:
+        """The histories of this fleet, and those of every key that a stop has."""
+        keys = dict.fromkeys((*self._keys, *(stop.fleets if stop else ())))
+        return [
+            History([place.with_name(f"{place.name}.history") for place in self._places_of(key)])
+            for key in keys
+        ]
+
+    def _completed(self, stop: Stop) -> Stop:
+        """The stop with what has become known of it since it was latched."""
+        for history in self._histories(stop):
+            if (found := history.completed(stop)) is not stop:
+                return found
+        return stop
 
     def _held(self) -> list[_Held]:
         return [held for place in self._places for held in self._in(place)]
@@ -154,9 +198,13 @@ class Latch:
         try:
             if held.stop.stop_id == UNREADABLE:
                 _set_aside(held.path, self._places)
-            else:
-                held.path.unlink(missing_ok=True)
-            sync_folder(held.path.parent)
+                sync_folder(held.path.parent)
+                return
+            folders = {held.path.parent: None}
+            for key in held.stop.fleets:
+                folders |= dict.fromkeys(self._places_of(key))
+            for folder in folders:
+                _unlink(folder, held.path.name)
         except OSError as error:
             raise unavailable(
                 f"the emergency stop in {held.path} cannot be released", error, held.path
@@ -208,6 +256,13 @@ def _unreadable(path: Path, why: str) -> _Held:
     reason = f"the latch {path} cannot be read, so everything counts as stopped: {why}"
     stop = Stop(stop_id=UNREADABLE, scope="all", reason=reason, triggered_by="", triggered_at=since)
     return _Held(stop, frozenset(), path)
+
+
+def _unlink(folder: Path, name: str) -> None:
+    """Take a file out of a folder for good; it may be gone, and the folder, too."""
+    if folder.is_dir():
+        (folder / name).unlink(missing_ok=True)
+        sync_folder(folder)
 
 
 def _set_aside(path: Path, places: list[Path]) -> None:

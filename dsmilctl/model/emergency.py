@@ -40,7 +40,8 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
 
     `devices` is empty when the scope is the whole fleet.  `latched_ms` is the time until the latch lay on
     disk, `latch_error` says why it could not be written where it should; `latched` is False when it could be
-    written nowhere, so that it ends with its process.  `released_by` and `released_at` end the stop.
+    written nowhere, so that it ends with its process.  `released_by` and `released_at` end the stop.  `fleets`
+    are the keys under which it was latched where the fleet has several.
     """
 
     stop_id: str
@@ -55,6 +56,7 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     latched: bool = True
     released_by: str = ""
     released_at: int | None = None
+    fleets: tuple[str, ...] = ()
 
     @property
     def confirmed(self) -> tuple[DeviceId, ...]:

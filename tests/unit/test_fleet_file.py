@@ -86,7 +86,7 @@ def test_this_machine_simulated_devices_and_two_other_servers_make_one_fleet(
         ("south", "dsmil"),
     ]
     assert context.drivers[1] == DriverUse("sim", {"devices": 3}, "hall")
-    assert context.fleet == str(tmp_path / "fleet.yaml")
+    assert (context.fleet, context.aliases[0]) == ("named-plant", str(tmp_path / "fleet.yaml"))
 
 
 ONE = "devices: [{id: a, driver: sim}]\n"
@@ -224,7 +224,7 @@ async def test_a_fleet_in_a_very_deep_folder_can_be_stopped_and_stays_stopped(
     deep = tmp_path / "/".join(["a folder of forty letters and more, ok?"] * 6)
     deep.mkdir(parents=True)
     file = write(deep, "version: 2\ndevices: [{id: a, driver: sim, options: {devices: 1}}]\n")
-    beside = write(deep, "version: 2\ndevices: [{id: a, driver: sim, options: {devices: 1}}]\n", "other.yaml")
+    beside = write(deep, "version: 2\ndevices: [{id: b, driver: sim, options: {devices: 1}}]\n", "other.yaml")
 
     async with connect_context(fleet_context(file)) as client:
         stop = await client.stop(reason="smoke")

@@ -34,6 +34,7 @@ class DsmilDriver(Driver):
     name = "dsmil"
     summary = "Devices behind another DSMIL server"
     options = DsmilOptions
+    address = ("place", "devices")
     policy = "dsmil"
     confirms_stops = True
     capabilities = frozenset(

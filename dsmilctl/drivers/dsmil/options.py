@@ -41,6 +41,12 @@ class DsmilOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         parse_selector(self.devices)
 
     @property
+    def place(self) -> str:
+        """The other server's host and port, however its address is written."""
+        parts = urlsplit(self.url)
+        return f"{parts.hostname}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"
+
+    @property
     def server(self) -> str:
         """The other server's name as messages and journals say it."""
         return urlsplit(self.url).netloc

@@ -27,6 +27,7 @@ class HostDriver(Driver):
     name = "host"
     summary = "this machine: processors, memory, disks, network, sensors, fans, kernel messages, tokens"
     options = HostOptions
+    address = ("root",)
     capabilities = frozenset({Capability.DISCOVER, Capability.READ, Capability.BATCH})
 
     def __init__(self, options: HostOptions, context: DriverContext) -> None:

@@ -40,6 +40,7 @@ class SimDriver(Driver):
     name = "sim"
     summary = "simulated DSMIL devices: deterministic signals, faults on demand"
     options = SimOptions
+    made_up = True
     policy = "dsmil"
     capabilities = frozenset(
         {
