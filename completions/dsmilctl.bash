@@ -4,7 +4,7 @@
 # contexts and drivers are read from files that dsmilctl leaves in its cache folder.  What is read there is
 # compared and quoted, never evaluated.
 
-__dsmilctl_nouns='device bulk stream record emergency context auth system driver approval audit sim serve user config doctor completion tui demo'
+__dsmilctl_nouns='device bulk stream record backup emergency context auth system driver approval audit sim serve user config doctor completion tui demo'
 __dsmilctl_filters='risk=LOW risk=MEDIUM risk=HIGH risk=CRITICAL state=unknown state=discovered state=initialized state=connected state=active state=error state=disconnected quarantined=True quarantined=False'
 
 # The verbs of a noun, nothing for a noun that is a command itself.
@@ -13,7 +13,8 @@ __dsmilctl_verbs() {
     device) words='list show registers read write configure activate deactivate reset command history scan initialize connect disconnect state cleanup' ;;
     bulk) words='read write run status undo' ;;
     stream) words='devices events' ;;
-    record) words='run list show status query export import check maintain' ;;
+    record) words='run start stop list show status note query export import check maintain token' ;;
+    backup) words='create list show verify restore' ;;
     emergency) words='stop status history release' ;;
     context) words='list show use previous add remove' ;;
     auth) words='login logout status whoami refresh sessions token' ;;
@@ -48,14 +49,23 @@ __dsmilctl_options() {
     'stream devices') words="$words --interval --count --for --transport" ;;
     'stream events') words="$words --type --severity --count --for --interval" ;;
     'record run') words="$words -n --name --devices --registers --interval --for --type --notes --tag --archive" ;;
+    'record start') words="$words -n --name --devices --registers --interval --for --type --notes --tag --archive" ;;
+    'record stop') words="$words --status --notes --archive" ;;
     'record list') words="$words --archive" ;;
     'record show') words="$words --archive" ;;
     'record status') words="$words --archive" ;;
+    'record note') words="$words --archive" ;;
     'record query') words="$words --since --until --every --agg --recording --limit --sql --archive" ;;
-    'record export') words="$words --format --devices --registers --since --until --force --archive" ;;
+    'record export') words="$words --format --output --table --devices --registers --since --until --compress --metadata --escape-formulas --force --archive" ;;
     'record import') words="$words -n --name --format --archive" ;;
     'record check') words="$words --repair --archive" ;;
     'record maintain') words="$words --keep-raw --keep-seconds --keep-minutes --keep-hours --dry-run -y --yes --archive" ;;
+    'record token') words="$words --method --operation --initial --set --expect --final --outcome --error --message --retries --notes --recording --limit --archive" ;;
+    'backup create') words="$words -n --name --to --verify --no-verify --archive" ;;
+    'backup list') words="$words --at" ;;
+    'backup show') words="$words --at" ;;
+    'backup verify') words="$words --all --at" ;;
+    'backup restore') words="$words --to --confirm --at --archive" ;;
     'emergency stop') words="$words --reason --deadline" ;;
     'emergency history') words="$words --limit" ;;
     'emergency release') words="$words --justification --confirm --approval" ;;
@@ -118,14 +128,23 @@ __dsmilctl_takes() {
     'stream devices --interval' | 'stream devices --count' | 'stream devices --for' | 'stream devices --transport') ;;
     'stream events --type' | 'stream events --severity' | 'stream events --count' | 'stream events --for' | 'stream events --interval') ;;
     'record run -n' | 'record run --name' | 'record run --devices' | 'record run --registers' | 'record run --interval' | 'record run --for' | 'record run --type' | 'record run --notes' | 'record run --tag' | 'record run --archive') ;;
+    'record start -n' | 'record start --name' | 'record start --devices' | 'record start --registers' | 'record start --interval' | 'record start --for' | 'record start --type' | 'record start --notes' | 'record start --tag' | 'record start --archive') ;;
+    'record stop --status' | 'record stop --notes' | 'record stop --archive') ;;
     'record list --archive') ;;
     'record show --archive') ;;
     'record status --archive') ;;
+    'record note --archive') ;;
     'record query --since' | 'record query --until' | 'record query --every' | 'record query --agg' | 'record query --recording' | 'record query --limit' | 'record query --sql' | 'record query --archive') ;;
-    'record export --format' | 'record export --devices' | 'record export --registers' | 'record export --since' | 'record export --until' | 'record export --archive') ;;
+    'record export --format' | 'record export --output' | 'record export --table' | 'record export --devices' | 'record export --registers' | 'record export --since' | 'record export --until' | 'record export --compress' | 'record export --archive') ;;
     'record import -n' | 'record import --name' | 'record import --format' | 'record import --archive') ;;
     'record check --archive') ;;
     'record maintain --keep-raw' | 'record maintain --keep-seconds' | 'record maintain --keep-minutes' | 'record maintain --keep-hours' | 'record maintain --archive') ;;
+    'record token --method' | 'record token --operation' | 'record token --initial' | 'record token --set' | 'record token --expect' | 'record token --final' | 'record token --outcome' | 'record token --error' | 'record token --message' | 'record token --retries' | 'record token --notes' | 'record token --recording' | 'record token --limit' | 'record token --archive') ;;
+    'backup create -n' | 'backup create --name' | 'backup create --to' | 'backup create --archive') ;;
+    'backup list --at') ;;
+    'backup show --at') ;;
+    'backup verify --at') ;;
+    'backup restore --to' | 'backup restore --confirm' | 'backup restore --at' | 'backup restore --archive') ;;
     'emergency stop --reason' | 'emergency stop --deadline') ;;
     'emergency history --limit') ;;
     'emergency release --justification' | 'emergency release --confirm' | 'emergency release --approval') ;;
@@ -257,10 +276,26 @@ __dsmilctl_kind() {
     'record run --tag') kind=nothing ;;
     'record run --archive') kind=nothing ;;
     'record run +') kind=nothing ;;
+    'record start -n' | 'record start --name') kind=nothing ;;
+    'record start --devices') kind=nothing ;;
+    'record start --registers') kind=registers ;;
+    'record start --interval') kind=nothing ;;
+    'record start --for') kind=nothing ;;
+    'record start --type') kind=nothing ;;
+    'record start --notes') kind=nothing ;;
+    'record start --tag') kind=nothing ;;
+    'record start --archive') kind=nothing ;;
+    'record stop --status') kind=choices words='unknown discovered initialized connected active error disconnected' ;;
+    'record stop --notes') kind=nothing ;;
+    'record stop --archive') kind=nothing ;;
+    'record stop 1') kind=nothing ;;
     'record list --archive') kind=nothing ;;
     'record show --archive') kind=nothing ;;
     'record show 1') kind=nothing ;;
     'record status --archive') kind=nothing ;;
+    'record note --archive') kind=nothing ;;
+    'record note 1') kind=nothing ;;
+    'record note 2') kind=nothing ;;
     'record query --since') kind=nothing ;;
     'record query --until') kind=nothing ;;
     'record query --every') kind=nothing ;;
@@ -272,10 +307,13 @@ __dsmilctl_kind() {
     'record query 1') kind=devices ;;
     'record query +') kind=registers ;;
     'record export --format') kind=nothing ;;
+    'record export --output') kind=choices words='table wide json ndjson csv plain' ;;
+    'record export --table') kind=nothing ;;
     'record export --devices') kind=nothing ;;
     'record export --registers') kind=registers ;;
     'record export --since') kind=nothing ;;
     'record export --until') kind=nothing ;;
+    'record export --compress') kind=nothing ;;
     'record export --archive') kind=nothing ;;
     'record export 1') kind=nothing ;;
     'record export 2') kind=files ;;
@@ -289,6 +327,35 @@ __dsmilctl_kind() {
     'record maintain --keep-minutes') kind=nothing ;;
     'record maintain --keep-hours') kind=nothing ;;
     'record maintain --archive') kind=nothing ;;
+    'record token --method') kind=nothing ;;
+    'record token --operation') kind=nothing ;;
+    'record token --initial') kind=nothing ;;
+    'record token --set') kind=nothing ;;
+    'record token --expect') kind=nothing ;;
+    'record token --final') kind=nothing ;;
+    'record token --outcome') kind=nothing ;;
+    'record token --error') kind=nothing ;;
+    'record token --message') kind=nothing ;;
+    'record token --retries') kind=nothing ;;
+    'record token --notes') kind=nothing ;;
+    'record token --recording') kind=nothing ;;
+    'record token --limit') kind=nothing ;;
+    'record token --archive') kind=nothing ;;
+    'record token 1') kind=nothing ;;
+    'record token 2') kind=nothing ;;
+    'backup create -n' | 'backup create --name') kind=nothing ;;
+    'backup create --to') kind=nothing ;;
+    'backup create --archive') kind=nothing ;;
+    'backup list --at') kind=nothing ;;
+    'backup show --at') kind=nothing ;;
+    'backup show 1') kind=nothing ;;
+    'backup verify --at') kind=nothing ;;
+    'backup verify 1') kind=nothing ;;
+    'backup restore --to') kind=nothing ;;
+    'backup restore --confirm') kind=nothing ;;
+    'backup restore --at') kind=nothing ;;
+    'backup restore --archive') kind=nothing ;;
+    'backup restore 1') kind=nothing ;;
     'emergency stop --reason') kind=nothing ;;
     'emergency stop --deadline') kind=nothing ;;
     'emergency stop 1') kind=devices ;;

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from dsmilctl.commands.nouns import Noun
-from dsmilctl.commands.record import carrying, checking, listing, maintaining, querying, running
+from dsmilctl.commands.record import (
+    carrying,
+    checking,
+    listing,
+    maintaining,
+    noting,
+    querying,
+    running,
+    starting,
+    stopping,
+    token,
+)
 
 app = Noun("record")
-for part in (running, listing, querying, carrying, checking, maintaining):
+for part in (running, starting, stopping, listing, noting, querying, carrying, checking, maintaining, token):
     app.verbs |= part.app.verbs

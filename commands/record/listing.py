@@ -5,13 +5,18 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+import msgspec
+
 from dsmilctl.archive import recording as recordings
 from dsmilctl.archive.lock import holder
+from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import Recording
+from dsmilctl.archive.supervision import Supervision
 from dsmilctl.clock import NANOSECONDS, SYSTEM, rfc3339
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.place import ArchiveFolder, RecordingName, places_of, reading
 from dsmilctl.commands.runner import show as show_data
+from dsmilctl.config.paths import paths
 from dsmilctl.tables import Column
 
 app = Noun("record")
@@ -68,11 +73,23 @@ def status(archive: ArchiveFolder = "") -> None:
     """
     places = places_of(archive)
     row: dict[str, Any] = {"archive": str(places.folder), "recorder": holder(places.lock) or None}
+    row["health"] = _health(places, row["recorder"])
     if places.exists:
         with reading(archive) as connection:
             row |= _sizes(connection)
         row["hot_bytes"] = places.database.stat().st_size
     show_data(row, schema="record.status/1")
+
+
+def _health(places: Places, recorder: str | None) -> dict[str, Any] | None:
+    """How the recorder that runs now says that it is, and where its log lies."""
+    supervision = Supervision(paths().recorder_folder(places.folder))
+    health = supervision.health()
+    if health is None or recorder != f"process {health.process}":
+        return None
+    told: dict[str, Any] = msgspec.to_builtins(health)
+    told |= {"started": rfc3339(health.started), "updated": rfc3339(health.updated)}
+    return told | {"log": str(supervision.log) if health.detached else None}
 
 
 def _sizes(connection: sqlite3.Connection) -> dict[str, Any]:

@@ -32,6 +32,11 @@ class Places(msgspec.Struct, frozen=True):
         return self.folder / "recorder.lock"
 
     @property
+    def gate(self) -> Path:
+        """Held while another process writes beside the recorder, and by the recorder when it ends."""
+        return self.folder / "recorder.gate"
+
+    @property
     def closing(self) -> Path:
         """The digests of every file, written when a recorder ends in order."""
         return self.folder / "closing.json"

@@ -15,9 +15,6 @@ from dsmilctl.model.device import Device
 from dsmilctl.model.reading import Gap
 
 LOGGER = logging.getLogger("dsmilctl.archive.recorder")
-LOOK = 1.0
-"""Seconds from one look into the journal to the next."""
-
 PAUSE = 0.005
 """Seconds to wait while the disk is behind."""
 
@@ -25,13 +22,15 @@ PAUSE = 0.005
 class Recorder:
     """Keeps what one client tells, until it is cancelled or its time is over.
 
-    `begun` is when the recording began, in nanoseconds UTC: operations since then belong to it.
+    `begun` is when the recording began, in nanoseconds UTC: operations since then belong to it; the journal
+    is looked into every `journal_interval` seconds.
     """
 
-    def __init__(self, client: Client, writer: Writer, begun: int) -> None:
+    def __init__(self, client: Client, writer: Writer, begun: int, *, journal_interval: float = 1.0) -> None:
         self._client = client
         self._writer = writer
         self._begun = begun
+        self._journal_interval = journal_interval
         self._seen: set[str] = set()
         self._closed = False
         self.readings = self.events = self.operations = self.missed = 0
@@ -84,7 +83,7 @@ class Recorder:
     async def _follow_operations(self) -> None:
         while True:
             await self._look_into_journal()
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(self._journal_interval)
 
     async def _look_into_journal(self) -> None:
         if self._closed:

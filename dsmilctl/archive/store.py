@@ -8,12 +8,13 @@ import sqlite3
 from dsmilctl.archive import recording as recordings
 from dsmilctl.archive.closing import forget_closing, write_closing
 from dsmilctl.archive.database import connect, prepare
+from dsmilctl.archive.gate import kept_open
 from dsmilctl.archive.lock import RecorderLock
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import Recording
 from dsmilctl.archive.sealing import Sealer, seal_rest
 from dsmilctl.archive.segments import LARGEST, clear_leftovers
-from dsmilctl.archive.writer import INTERVAL, Writer
+from dsmilctl.archive.writer import INTERVAL, MOST_WAITING, Writer
 from dsmilctl.clock import SYSTEM, Clock
 
 LOGGER = logging.getLogger("dsmilctl.archive")
@@ -24,16 +25,24 @@ class Store:
 
     Entering takes the lock (raises Conflict while another recorder has it), brings the schema up to date and
     marks recordings `aborted` whose recorder ended without a word.  Readings are committed every `interval`
-    seconds, and sealed whenever there are `least` of them.
+    seconds, and sealed whenever there are `least` of them; `waiting` is how many are kept in memory while the
+    disk takes none.
     """
 
     def __init__(
-        self, places: Places, *, interval: float = INTERVAL, least: int = LARGEST, clock: Clock = SYSTEM
+        self,
+        places: Places,
+        *,
+        interval: float = INTERVAL,
+        least: int = LARGEST,
+        waiting: int = MOST_WAITING,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.places = places
         self.aborted: list[str] = []
         self._interval = interval
         self._least = least
+        self._waiting = waiting
         self._clock = clock
         self._lock = RecorderLock(places.lock)
         self._sealer: Sealer | None = None
@@ -51,7 +60,9 @@ class Store:
 
     def __exit__(self, *error: object) -> None:
         try:
-            self._close()
+            with kept_open(self.places):
+                self._close()
+                self._lock.release()
         finally:
             self._lock.release()
 
@@ -62,7 +73,13 @@ class Store:
             recordings.insert(connection, recording, self._clock.now())
         finally:
             connection.close()
-        writer = Writer(self.places, recording.recording_id, interval=self._interval, clock=self._clock)
+        writer = Writer(
+            self.places,
+            recording.recording_id,
+            interval=self._interval,
+            waiting=self._waiting,
+            clock=self._clock,
+        )
         writer.start()
         self._sealer = Sealer(self.places, writer, self._least)
         self._sealer.start()

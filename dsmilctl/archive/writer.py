@@ -70,7 +70,13 @@ class Writer:
     """
 
     def __init__(
-        self, places: Places, recording_id: str, *, interval: float = INTERVAL, clock: Clock = SYSTEM
+        self,
+        places: Places,
+        recording_id: str,
+        *,
+        interval: float = INTERVAL,
+        waiting: int = MOST_WAITING,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.recording_id = recording_id
         self.problem = ""
@@ -78,6 +84,7 @@ class Writer:
         self.missed = 0
         self._clock = clock
         self._interval = interval
+        self._most_waiting = waiting
         self._connection = connect(places.database)
         self._series = SeriesNumbers(self._connection)
         self._chunk, self._digest = self._tail()
@@ -256,7 +263,7 @@ class Writer:
         with self._changed:
             self._pending = pending.before(self._pending)
             waiting = self._pending.readings
-            if (excess := len(waiting) - MOST_WAITING) > 0:
+            if (excess := len(waiting) - self._most_waiting) > 0:
                 del waiting[:excess]
                 self.missed += excess
 

@@ -6,6 +6,7 @@ here without an import because every command needs them.  `DSMIL_HOME` puts all 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import sys
@@ -102,6 +103,11 @@ class Paths(msgspec.Struct, frozen=True):
     def archive_folder(self) -> Path:
         """Where recordings are kept."""
         return self.data / "archive"
+
+    def recorder_folder(self, archive: Path) -> Path:
+        """Where the recorder of an archive tells how it is, and logs."""
+        digest = hashlib.sha256(os.fsencode(archive.absolute())).hexdigest()
+        return self.state / "recorders" / digest[:16]
 
     @property
     def backup_folder(self) -> Path:

@@ -37,6 +37,37 @@ class ReconnectSettings(BaseModel):
     """After how many failures only an order connects the device again; 0 never gives up."""
 
 
+class ArchiveSettings(BaseModel):
+    """How recordings are made and kept."""
+
+    model_config = STRICT
+
+    interval: float = Field(default=1.0, ge=0.001, le=86400, json_schema_extra=_unit("seconds"))
+    """From one reading to the next, where `--interval` does not say otherwise."""
+
+    commit_interval: float = Field(default=0.1, ge=0.01, le=60, json_schema_extra=_unit("seconds"))
+    """From one commit to the next: what a killed recorder loses at most."""
+
+    segment_readings: int = Field(
+        default=1_000_000, ge=1000, le=4_000_000, json_schema_extra=_unit("readings")
+    )
+    """How many readings are sealed into one file."""
+
+    waiting_readings: int = Field(
+        default=2_000_000, ge=1000, le=100_000_000, json_schema_extra=_unit("readings")
+    )
+    """How many readings are kept in memory while the disk takes none; older ones are lost and counted."""
+
+    journal_interval: float = Field(default=1.0, ge=0.05, le=3600, json_schema_extra=_unit("seconds"))
+    """From one look into the journal for new operations to the next."""
+
+    health_interval: float = Field(default=0.5, ge=0.05, le=60, json_schema_extra=_unit("seconds"))
+    """How often a recorder tells `record status` how it is."""
+
+    stop_wait: float = Field(default=60.0, gt=0, le=3600, json_schema_extra=_unit("seconds"))
+    """How long `record start` waits for its recorder to begin, and `record stop` for it to end."""
+
+
 class SettingsSchema(BaseModel):
     """Every setting of dsmilctl."""
 
@@ -98,6 +129,9 @@ class SettingsSchema(BaseModel):
 
     reconnect: ReconnectSettings = Field(default_factory=ReconnectSettings)
     """When a device that failed is tried again."""
+
+    archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
+    """Recordings: how often, how much, how long."""
 
 
 class LayerSource(PydanticBaseSettingsSource):

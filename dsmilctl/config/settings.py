@@ -28,6 +28,18 @@ class Reconnect(msgspec.Struct, frozen=True):
     give_up: int = 0
 
 
+class Archive(msgspec.Struct, frozen=True, kw_only=True):
+    """How recordings are made and kept; see the schema."""
+
+    interval: float = 1.0
+    commit_interval: float = 0.1
+    segment_readings: int = 1_000_000
+    waiting_readings: int = 2_000_000
+    journal_interval: float = 1.0
+    health_interval: float = 0.5
+    stop_wait: float = 60.0
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings in force; see the schema for what each one means."""
 
@@ -50,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     arm_seconds: float = 60.0
     low_bandwidth: bool = False
     reconnect: Reconnect = Reconnect()
+    archive: Archive = Archive()
 
 
 DEFAULTS = Settings()

@@ -12,7 +12,9 @@ from dsmilctl.archive.places import Places
 from dsmilctl.archive.segments import leftovers
 from dsmilctl.clock import rfc3339
 
-KNOWN = re.compile(r"archive\.(db(-wal|-shm)?|schema-\d+)|recorder\.lock|closing\.json|segments|damaged")
+KNOWN = re.compile(
+    r"archive\.(db(-wal|-shm)?|schema-\d+)|recorder\.(lock|gate)|closing\.json|segments|damaged"
+)
 ASIDE = "record check --repair sets it aside and notes the gap; dsmilctl backup restore brings it back"
 
 

@@ -1,0 +1,53 @@
+"""Options: what `record run` and `record start` have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from dsmilctl.commands.invocation import invocation
+from dsmilctl.commands.times import duration
+
+Name = Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="what the recording is called")]
+Devices = Annotated[str, typer.Option("--devices", metavar="SEL", help="only these devices")]
+Registers = Annotated[str, typer.Option("--registers", metavar="A,B", help="these registers of each device")]
+Interval = Annotated[
+    str, typer.Option("--interval", metavar="DURATION", help="from one reading to the next; default 1s")
+]
+For = Annotated[str, typer.Option("--for", metavar="DURATION", help="end after 10s, 2m, 1h")]
+Type = Annotated[
+    str, typer.Option("--type", metavar="TYPE", help="single, group, range, comprehensive, custom")
+]
+Notes = Annotated[str, typer.Option("--notes", metavar="TEXT", help="what should be known about it")]
+Tag = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="may be repeated")]
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What is recorded, under which name, how often and until when (0: until interrupted).
+
+    A `detached` recorder has nobody who reads what it says.
+    """
+
+    name: str
+    selector: str = ""
+    registers: tuple[str, ...] = ()
+    interval: float = 1.0
+    seconds: float = 0.0
+    command: tuple[str, ...] = ()
+    type: str = "custom"
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    archive: str = ""
+    detached: bool = False
+
+
+def register_names(text: str) -> tuple[str, ...]:
+    """The registers of a list with commas."""
+    return tuple(filter(None, (word.strip() for word in text.split(","))))
+
+
+def interval_of(text: str) -> float:
+    """Seconds from one reading to the next: as asked for, else as set."""
+    return duration(text) if text else invocation().settings.archive.interval
