@@ -7,7 +7,6 @@ from dsmilctl.errors import UsageError
 
 LOCAL = "contexts here reach their devices with a driver: dsmilctl context add NAME --driver DRIVER"
 WORDS = {
-    "backup": "dsmilctl config path shows what to copy",
     "analyze": "dsmilctl stream devices -o csv > FILE makes what other programs read",
     "fleet": LOCAL,
     "profile": LOCAL,

@@ -17,6 +17,7 @@ NOUNS = {
     "bulk": ("bulk", "read or change many devices at once, with a plan and an undo"),
     "stream": ("stream", "follow readings and events"),
     "record": ("record", "keep what the fleet does, query it, export it, prove it"),
+    "backup": ("backup", "copies of the archive: create, verify, restore, prune, schedule"),
     "emergency": ("emergency", "stop everything, see what is stopped, release it"),
     "context": ("context", "what dsmilctl talks to: this machine, the simulator, a fleet, a server"),
     "auth": ("auth", "log in to the server of a context, log out, see who one is"),

@@ -1,0 +1,10 @@
+"""`dsmilctl backup`: copies of the archive, the proof that they are whole, and the way back."""
+
+from __future__ import annotations
+
+from dsmilctl.commands.backup import creating, listing, restoring
+from dsmilctl.commands.nouns import Noun
+
+app = Noun("backup")
+for part in (creating, listing, restoring):
+    app.verbs |= part.app.verbs

@@ -1,0 +1,50 @@
+"""`dsmilctl backup create`: back the archive up, and read back what was written."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dsmilctl import diagnostics
+from dsmilctl.archive.extra import require_archive
+from dsmilctl.commands.backup.place import COLUMNS, along, repository_at, row_of, scratch, secret
+from dsmilctl.commands.nouns import Noun
+from dsmilctl.commands.record.place import ArchiveFolder, existing
+from dsmilctl.commands.runner import show
+from dsmilctl.errors import CheckFailed
+
+app = Noun("backup")
+
+
+@app.command(impact="read")
+def create(
+    name: Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="without one: the moment")] = "",
+    to: Annotated[
+        str, typer.Option("--to", metavar="URL", help="into another folder than the user's own")
+    ] = "",
+    verify: Annotated[bool, typer.Option(help="read everything back at once")] = True,
+    archive: ArchiveFolder = "",
+) -> None:
+    """Back up the archive as it is now, while recording goes on, with settings, policy and journal.
+
+    What has not changed since an earlier backup is not kept twice.  Tokens and users are left out.
+
+    Example: dsmilctl backup create
+    Example: dsmilctl backup create --name before-upgrade --to /mnt/disk
+    """
+    require_archive()
+    from dsmilctl.archive.backup.creating import create as back_up
+    from dsmilctl.archive.backup.verifying import verify as read_back
+
+    repository, places = repository_at(to), existing(archive)
+    left = [source.name for source in secret()]
+    made = back_up(places, repository, name=name, along=along(), left_out=left, scratch=scratch())
+    found = read_back(repository, made, scratch=scratch()) if verify else []
+    for item in found:
+        diagnostics.warn(f"{item.where}: {item.what}")
+    if left:
+        diagnostics.warn(f"left out, because they hold secrets: {', '.join(left)}")
+    row = row_of(made, repository.verified(made)) | {"stored": made.stored}
+    status = CheckFailed.exit_status if found else 0
+    show(row, schema="backup.create/1", columns=COLUMNS, status=status)

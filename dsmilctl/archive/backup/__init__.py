@@ -1,0 +1,1 @@
+"""Backup: copies of an archive that can be proved whole, and the way back from them."""
