@@ -52,6 +52,7 @@ async def record(client: Client, options: RunOptions, output: Output) -> int:
         interval=settings.commit_interval,
         least=settings.segment_readings,
         waiting=settings.waiting_readings,
+        window=settings.correlation_window,
     )
     with store:
         for left in store.aborted:

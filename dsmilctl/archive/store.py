@@ -7,6 +7,7 @@ import sqlite3
 
 from dsmilctl.archive import recording as recordings
 from dsmilctl.archive.closing import forget_closing, write_closing
+from dsmilctl.archive.correlation import WINDOW
 from dsmilctl.archive.database import connect, prepare
 from dsmilctl.archive.gate import kept_open
 from dsmilctl.archive.lock import RecorderLock
@@ -14,6 +15,7 @@ from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import Recording
 from dsmilctl.archive.sealing import Sealer, seal_rest
 from dsmilctl.archive.segments import LARGEST, clear_leftovers
+from dsmilctl.archive.tying import tie_at_end
 from dsmilctl.archive.writer import INTERVAL, MOST_WAITING, Writer
 from dsmilctl.clock import SYSTEM, Clock
 
@@ -26,7 +28,8 @@ class Store:
     Entering takes the lock (raises Conflict while another recorder has it), brings the schema up to date and
     marks recordings `aborted` whose recorder ended without a word.  Readings are committed every `interval`
     seconds, and sealed whenever there are `least` of them; `waiting` is how many are kept in memory while the
-    disk takes none.
+    disk takes none.  When a recording ends, what happened up to `window` seconds behind a token test or an
+    operation is tied to it.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Store:
         interval: float = INTERVAL,
         least: int = LARGEST,
         waiting: int = MOST_WAITING,
+        window: float = WINDOW,
         clock: Clock = SYSTEM,
     ) -> None:
         self.places = places
@@ -43,6 +47,7 @@ class Store:
         self._interval = interval
         self._least = least
         self._waiting = waiting
+        self._window = window
         self._clock = clock
         self._lock = RecorderLock(places.lock)
         self._sealer: Sealer | None = None
@@ -94,6 +99,7 @@ class Store:
         writer.close()
         connection = connect(self.places.database)
         try:
+            self._tie(connection, writer.recording_id)
             recordings.finish(connection, writer.recording_id, status, self._clock.now(), notes)
         finally:
             connection.close()
@@ -105,10 +111,17 @@ class Store:
             left = [item for item in recordings.recordings(connection) if item.status == "running"]
             for item in left:
                 LOGGER.info("recording %s was not ended: it is marked aborted", item.recording_id)
+                self._tie(connection, item.recording_id)
                 recordings.finish(connection, item.recording_id, "aborted", _last_sign(connection, item), "")
             return [item.recording_id for item in left]
         finally:
             connection.close()
+
+    def _tie(self, connection: sqlite3.Connection, recording_id: str) -> None:
+        try:
+            tie_at_end(connection, recording_id, self._clock.now(), self._window)
+        except sqlite3.Error as error:  # a recording ends whatever can be concluded from it
+            LOGGER.error("what recording %s holds is not tied together: %s", recording_id, error)
 
     def _close(self) -> None:
         connection = connect(self.places.database)

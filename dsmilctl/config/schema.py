@@ -67,6 +67,12 @@ class ArchiveSettings(BaseModel):
     stop_wait: float = Field(default=60.0, gt=0, le=3600, json_schema_extra=_unit("seconds"))
     """How long `record start` waits for its recorder to begin, and `record stop` for it to end."""
 
+    correlation_window: float = Field(default=5.0, ge=0, le=3600, json_schema_extra=_unit("seconds"))
+    """How long behind a token test or an operation something can be its effect."""
+
+    response_interval: float = Field(default=2.0, ge=0.05, le=3600, json_schema_extra=_unit("seconds"))
+    """From one look at the status of the DSMIL devices to the next; only changes are kept."""
+
 
 class SettingsSchema(BaseModel):
     """Every setting of dsmilctl."""

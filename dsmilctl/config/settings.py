@@ -38,6 +38,8 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True):
     journal_interval: float = 1.0
     health_interval: float = 0.5
     stop_wait: float = 60.0
+    correlation_window: float = 5.0
+    response_interval: float = 2.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
