@@ -53,12 +53,14 @@ class DriverInfo(msgspec.Struct, frozen=True, kw_only=True):
 class BulkOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a bulk runs: `concurrency` 0 is all at once, 1 is one after the other.
 
-    `bulk_id` is the name under which the result is kept; without one the client makes one up.
-    `justification` and `approval` are those of a read of a quarantined device.
+    After `timeout` seconds nothing more is begun: what was not is refused, and of a change that is under way
+    then the outcome is unknown.  `bulk_id` is the name under which the result is kept; without one the client
+    makes one up.  `justification` and `approval` are those of a read of a quarantined device.
     """
 
     concurrency: int = 0
     stop_on_error: bool = False
+    timeout: float | None = None
     bulk_id: str = ""
     justification: str = ""
     approval: str = ""

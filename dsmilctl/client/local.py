@@ -228,6 +228,7 @@ class LocalClient(Client):
             bulk_id=bulk_id,
             concurrency=chosen.concurrency,
             stop_on_error=chosen.stop_on_error,
+            timeout=chosen.timeout,
             keep=keep,
             progress=progress or unwatched,
         )

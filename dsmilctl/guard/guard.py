@@ -31,6 +31,9 @@ MOST_AT_ONCE = 500
 """Devices that are told at once; with many more the event loop, not the device, would miss the deadline."""
 
 
+TIME_IS_OVER = "the time of the bulk was over"
+
+
 def nothing_kept(operations: Sequence[Operation]) -> None:
     """Keep nothing of a change: the journal has what it takes to undo it."""
     del operations
@@ -44,13 +47,15 @@ def unwatched(operation: Operation) -> None:
 class Bulk(msgspec.Struct, frozen=True, kw_only=True):
     """How several changes run: `concurrency` 0 is all at once.
 
-    `keep` is called before the first device is told and after the last one, with what each register held
+    After `timeout` seconds nothing more is begun, and of what is under way nobody knows the outcome.  `keep`
+    is called before the first device is told and after the last one, with what each register held
     and what became of it; `progress` with every operation that ended.
     """
 
     bulk_id: str = ""
     concurrency: int = 0
     stop_on_error: bool = False
+    timeout: float | None = None
     keep: Callable[[Sequence[Operation]], None] = nothing_kept
     progress: Callable[[Operation], None] = unwatched
 
@@ -154,15 +159,21 @@ class Guard:
 
     async def _run(self, plans: Sequence[Plan], bulk: Bulk) -> None:
         """All of a change, for one or for many; a dry run is the same up to the driver."""
+        ends = None if bulk.timeout is None else asyncio.get_running_loop().time() + bulk.timeout
         await self._judgement.alone(plans, bulk=bulk is not ALONE)
-        held = await self._hold(passed(plans))
+        held = set[DeviceId]()
         try:
-            await self._judgement.with_devices(passed(plans), held)
+            try:
+                async with asyncio.timeout_at(ends):
+                    held |= await self._hold(passed(plans))
+                    await self._judgement.with_devices(passed(plans), held)
+            except TimeoutError:
+                refuse(passed(plans), Refused(f"not begun: {TIME_IS_OVER}"))
             for plan in plans:
                 if plan.error is not None or plan.request.dry_run:
                     self._tell_progress(plan, bulk)
             await self._intend(plans, bulk)
-            await self._carry_out([plan for plan in plans if plan.intended], bulk)
+            await self._carry_out([plan for plan in plans if plan.intended], bulk, ends)
         finally:
             self._holds.release(held)
             await asyncio.shield(self._conclude(plans, bulk))
@@ -196,7 +207,7 @@ class Guard:
             plan.intended = True
         _log("intended", live)
 
-    async def _carry_out(self, plans: Sequence[Plan], bulk: Bulk) -> None:
+    async def _carry_out(self, plans: Sequence[Plan], bulk: Bulk, ends: float | None) -> None:
         """Tell the devices: the changes of one device one after the other, the devices side by side."""
         together = min(bulk.concurrency or MOST_AT_ONCE, MOST_AT_ONCE)
         chains = iter(_by_device(plans) if together > 1 else [list(plans)])
@@ -215,19 +226,28 @@ class Guard:
                     if plan.refused:
                         await asyncio.sleep(0)  # thousands that a stop refuses must not keep the loop
 
-        await asyncio.gather(*(work() for _ in range(min(together, len(plans)))))
+        try:
+            async with asyncio.timeout_at(ends):
+                await asyncio.gather(*(work() for _ in range(min(together, len(plans)))))
+        except TimeoutError:
+            for plan in plans:
+                if plan.operation is None:
+                    plan.break_off(TIME_IS_OVER)
+                    self._tell_progress(plan, bulk)
 
     async def _conclude(self, plans: Sequence[Plan], bulk: Bulk) -> None:
         """Journal and keep what became of everything that was begun, also when somebody broke it off."""
         begun = [plan for plan in plans if plan.intended]
         if not begun:
             return
+        for plan in begun:
+            if plan.operation is None:
+                plan.break_off("it was broken off")
+                self._ended(plan)
         await self._evidence.record_if_possible([plan.outcome(self._evidence) for plan in begun])
         _log("ended", begun)
-        user = self.checks.identity.user
-        ended = [plan.operation or plan.as_operation(user, OperationStatus.PENDING) for plan in plans]
         try:
-            await asyncio.to_thread(bulk.keep, ended)
+            await asyncio.to_thread(bulk.keep, [self._ended(plan) for plan in plans])
         except StateUnavailable as error:
             LOGGER.error("what became of %s could not be kept: %s", bulk.bulk_id, error)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from dsmilctl.clock import Clock
 from dsmilctl.drivers.managed import Managed
-from dsmilctl.errors import DSMILError
+from dsmilctl.errors import DSMILError, OperationTimeout, Refused
 from dsmilctl.guard.evidence import Evidence
 from dsmilctl.guard.journal import Entry
 from dsmilctl.model.operation import Operation, OperationStatus, OperationType, Reference, Request
@@ -38,12 +38,12 @@ class Plan:
 
     `kind` is what the policy judges it as.  `error` is what stood in its way; `sent` says that the driver was
     called, `unknown` that nobody can say whether the device did it, `operation` how it ended, `approved` that
-    it used its approval up.
+    it used its approval up, `broken` that it was ended before its end.
     """
 
     __slots__ = (
-        "approved", "begun", "bulk", "clock", "error", "intended", "kind", "managed", "old", "operation",
-        "operation_id", "read_back", "reference", "register", "request", "sent", "unknown",
+        "approved", "begun", "broken", "bulk", "clock", "error", "intended", "kind", "managed", "old",
+        "operation", "operation_id", "read_back", "reference", "register", "request", "sent", "unknown",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +62,7 @@ class Plan:
         self.reference: Reference | None = None
         self.error: DSMILError | None = None
         self.approved = False
+        self.broken = False
         self.intended = False
         self.sent = False
         self.unknown = False
@@ -76,6 +77,17 @@ class Plan:
     def refused(self) -> bool:
         """Whether something stood in its way before the device was told anything."""
         return self.error is not None and not self.sent
+
+    def break_off(self, why: str) -> None:
+        """End it before its end: unknown where the device was told, else never begun."""
+        self.broken = True
+        if not self.sent:
+            self.error = Refused(f"not begun: {why}")
+            return
+        device = self.managed.device
+        message = f"{why} after {device.shown_id} was told, so the outcome is unknown"
+        hint = f"look at {device.shown_id} before you try again: it was not sent twice"
+        self.error, self.unknown = OperationTimeout(message, device_id=device.device_id, hint=hint), True
 
     def ended(self, user: str) -> Operation:
         """The operation as it ended: by the error, else as planned or done."""
@@ -121,15 +133,13 @@ class Plan:
         return self._entry(evidence, operation.status.value, self._asked() | self._problem())
 
     def outcome(self, evidence: Evidence) -> Entry:
-        """The record of how it ended; of one that was broken off only whether the device was told."""
+        """The record of how it ended."""
         known = self._problem() | {"read_back": self.read_back}
         if self.reference is not None:
             known |= {"reference": msgspec.structs.asdict(self.reference)}
-        if self.operation is not None:
-            return self._entry(evidence, self.operation.status.value, known)
-        if self.sent:
-            return self._entry(evidence, "UNKNOWN", known | {"error": "broken off after the device was told"})
-        return self._entry(evidence, "FAILED", known | {"error": "broken off before the device was told"})
+        if self.operation is None or (self.broken and self.sent):
+            return self._entry(evidence, "UNKNOWN", known)
+        return self._entry(evidence, self.operation.status.value, known)
 
     def _asked(self) -> dict[str, object]:
         request = self.request

@@ -137,6 +137,52 @@ async def test_after_a_failure_nothing_new_is_begun_where_that_was_asked_for(hom
     )
 
 
+async def test_when_the_time_of_a_bulk_is_over_only_what_is_under_way_is_unknown(home: Paths) -> None:
+    rack = Rack(5)
+    rack.faults["rack-1", "write"] = "mute"
+    told: list[OperationStatus] = []
+
+    async with Lab(home, rack).client(timeout=30) as client:
+        result = await client.change_many(
+            [write(device.device_id) for device in rack.devices],
+            options=BulkOptions(concurrency=1, timeout=0.5),
+            progress=lambda operation: told.append(operation.status),
+        )
+        kept = await client.bulk(result.id)
+        records = await client.audit(HistoryQuery(limit=0))
+        undo = await client.undo_requests(result.id)
+
+    assert statuses(result) == [STATUS.SUCCESS, STATUS.TIMEOUT] + [STATUS.DENIED] * 3
+    assert [operation.error_code for operation in result.results] == ["", "TIMEOUT"] + ["REFUSED"] * 3
+    assert "outcome is unknown" in result.results[1].error
+    assert {operation.error for operation in result.results[2:]} == {
+        "not begun: the time of the bulk was over"
+    }
+    assert [item.device_id for item in rack.wire] == ["rack-0", "rack-1"]
+    assert statuses(kept) == statuses(result)
+    assert told == statuses(result)
+    ended = {record.target: record.outcome for record in records if record.outcome != "INTENT"}
+    assert ended == {"rack-0": "SUCCESS", "rack-1": "UNKNOWN"} | dict.fromkeys(
+        ("rack-2", "rack-3", "rack-4"), "DENIED"
+    )
+    assert [request.device_id for request in undo] == ["rack-1", "rack-0"]
+
+
+async def test_a_bulk_whose_time_is_over_before_the_devices_answered_begins_nothing(home: Paths) -> None:
+    rack = Rack(3)
+    rack.faults["rack-0", "read"] = "silent"
+
+    async with Lab(home, rack).client(timeout=30) as client:
+        result = await client.change_many(
+            [write(device.device_id) for device in rack.devices], options=BulkOptions(timeout=0.2)
+        )
+        again = await client.change_many([write("rack-1")])
+
+    assert [operation.error_code for operation in result.results] == ["REFUSED"] * 3
+    assert again.status == "COMPLETED", "the devices are held no longer"
+    assert [item.device_id for item in rack.wire] == ["rack-1"]
+
+
 async def test_no_more_devices_are_told_at_once_than_was_asked_for(home: Paths) -> None:
     rack = Rack(12)
     at_once: list[int] = []
@@ -221,7 +267,7 @@ async def test_what_registers_held_is_kept_before_the_first_device_is_told(home:
         (STATUS.PENDING, 50),
         (STATUS.PENDING, 0),
     ]
-    assert statuses(ended) == [STATUS.SUCCESS, STATUS.PENDING, STATUS.SUCCESS]
+    assert statuses(ended) == [STATUS.SUCCESS, STATUS.TIMEOUT, STATUS.SUCCESS], "of one nobody knows"
     assert [(request.device_id, request.value) for request in undo] == [
         ("rack-2", 0),
         ("rack-1", 50),
