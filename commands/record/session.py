@@ -77,8 +77,9 @@ class Session:
         self._supervision.prepare()
         self._writer = store.begin(recording)
         self._recorder = Recorder(
-            client, self._writer, recording.started, journal_interval=self._settings.journal_interval
-        )
+            client, self._writer, recording.started, journal_interval=self._settings.journal_interval,
+            response_interval=self._settings.response_interval,
+        )  # fmt: skip
         self._begun = asyncio.Event()
 
     async def run(self, devices: Sequence[Device]) -> int:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
+from dsmilctl.archive.responses import follow_responses
 from dsmilctl.archive.rows import event_row, operation_row
 from dsmilctl.archive.writer import Writer
 from dsmilctl.client.interface import Client, HistoryQuery
@@ -23,14 +24,23 @@ class Recorder:
     """Keeps what one client tells, until it is cancelled or its time is over.
 
     `begun` is when the recording began, in nanoseconds UTC: operations since then belong to it; the journal
-    is looked into every `journal_interval` seconds.
+    is looked into every `journal_interval` seconds, the status of DSMIL devices every `response_interval`.
     """
 
-    def __init__(self, client: Client, writer: Writer, begun: int, *, journal_interval: float = 1.0) -> None:
+    def __init__(
+        self,
+        client: Client,
+        writer: Writer,
+        begun: int,
+        *,
+        journal_interval: float = 1.0,
+        response_interval: float = 2.0,
+    ) -> None:
         self._client = client
         self._writer = writer
         self._begun = begun
         self._journal_interval = journal_interval
+        self._response_interval = response_interval
         self._seen: set[str] = set()
         self._closed = False
         self.readings = self.events = self.operations = self.missed = 0
@@ -49,6 +59,9 @@ class Recorder:
                 group.create_task(self._follow_readings(devices, registers, interval, ready))
                 group.create_task(self._follow_events())
                 group.create_task(self._follow_operations())
+                group.create_task(
+                    follow_responses(self._client, self._writer, devices, self._response_interval)
+                )
         finally:
             await asyncio.shield(self._look_into_journal())
 
