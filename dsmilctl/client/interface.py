@@ -11,12 +11,13 @@ from typing import Any, Self
 
 import msgspec
 
-from dsmilctl.errors import ApprovalRequired, InvalidParameter
+from dsmilctl.errors import ApprovalRequired, InvalidParameter, NotFound
 from dsmilctl.model.approval import Approval
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
 from dsmilctl.model.device import Device, DeviceId, DeviceStatus
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.model.event import Event
+from dsmilctl.model.history import ReadingsPage, ReadingsQuery
 from dsmilctl.model.identity import Identity
 from dsmilctl.model.operation import BulkResult, Operation, Request
 from dsmilctl.model.reading import Batch, Gap, Reading, Span
@@ -265,6 +266,15 @@ class Client(ABC):
     async def decide_approval(self, approval_id: str, *, approve: bool, justification: str = "") -> Approval:
         """Approve or reject; raises PermissionDenied for whoever asked, NotFound, Conflict."""
         raise one_person()
+
+    async def readings(self, query: ReadingsQuery) -> ReadingsPage:
+        """One page of what was recorded of this context, by device, register and time.
+
+        Devices whose readings the identity may not see are in `denied`.  Raises InvalidParameter,
+        DeviceNotFound, NotFound where nothing was ever recorded, OperationTimeout.
+        """
+        del query  # whoever keeps no readings has none
+        raise NotFound("no readings were recorded here", target=self.context.name)
 
     @abstractmethod
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:

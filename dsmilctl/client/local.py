@@ -24,6 +24,7 @@ from dsmilctl.client.interface import (
 from dsmilctl.client.local_approvals import Consents
 from dsmilctl.client.local_drivers import InstalledDrivers
 from dsmilctl.client.local_guarded import forget_all, records_of, switch_driver
+from dsmilctl.client.local_history import RecordedReadings
 from dsmilctl.client.local_reads import Reads
 from dsmilctl.client.local_status import FleetStatus
 from dsmilctl.client.local_stops import MOST_LATCHED, LocalStops
@@ -52,7 +53,7 @@ from dsmilctl.model.reading import Batch, Gap, Reading, Span
 from dsmilctl.model.selector import EVERYTHING, Selector
 
 
-class LocalClient(Client):
+class LocalClient(RecordedReadings, Client):
     """One open local fleet: its devices, its guard, its stop."""
 
     def __init__(

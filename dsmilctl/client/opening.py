@@ -226,7 +226,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
         checks = self.checks(identity, stop_control, shared)
         if in_bulk:
             checks = checks.in_bulk()
-        return LocalClient(
+        client = LocalClient(
             context=ContextInfo(self.context.name, self.context.kind, self.context.target, self.read_only),
             identity=identity,
             fleet=fleet,
@@ -243,6 +243,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             consents=Consents(fleet, checks, evidence, checks.consent) if checks.consent else None,
             variant=variant,
         )
+        client.archive = self.folders.archive_folder
+        return client
 
     def guard(self, checks: Checks, evidence: Evidence, stop_control: StopControl, shared: _Shared) -> Guard:
         """What stands before every change of an identity."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -170,6 +170,16 @@ class Driver:
     ) -> AsyncIterator[Sequence[tuple[Device, Register, Value]]]:
         """Values as the devices send them, until the iterator is closed."""
         raise NotImplementedError
+
+    def past(
+        self, device: Device, register: Register, since: int | None, until: int | None
+    ) -> Iterator[tuple[int, Answer]]:
+        """What a register held before `past_end`, oldest first, by its time in nanoseconds UTC.
+
+        `since` and `until` are included.  Called in a thread of its own: it must not touch what others use.
+        """
+        del device, register, since, until
+        return iter(())
 
     async def safe_state(self, device: Device) -> None:
         """Drive the device to its safe state.  By default every register with a `safe` value is written."""

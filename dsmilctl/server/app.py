@@ -141,6 +141,7 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, asked: Asked, request_id
         certificate_user=asked.certificate_user,
         request_id=request_id,
         last_event_id=asked.header(b"last-event-id"),
+        heard=asked.receive,
     )
     key = asked.header(b"idempotency-key") if endpoint.login and asked.method == "POST" else ""
     if not key or identity is None or only_reads(call.body):

@@ -28,6 +28,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     `client` passes every change through the guard as `identity`; `body` and `query` are of the endpoint's
     types; `last_event_id` is where an event stream is to go on; `path` holds the parts of the path that vary.
+    `heard` waits for what the client says after its request: that it goes away.
     """
 
     gateway: Gateway
@@ -41,6 +42,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     certificate_user: str
     request_id: str
     last_event_id: str = ""
+    heard: Callable[[], Awaitable[Any]] | None = None
 
     @property
     def user(self) -> Identity:

@@ -16,6 +16,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from dsmilctl.client.local import LocalClient
 from dsmilctl.client.opening import connect as open_context
+from dsmilctl.client.opening import connect_context
+from dsmilctl.config.contexts import Context
 from dsmilctl.server.assembly import ServerOptions, assemble
 from dsmilctl.server.demo_accounts import demo_users
 from dsmilctl.server.gateway import Gateway, Limits
@@ -46,7 +48,7 @@ def accounts() -> Users:
 class Served:
     """One running server.  `DSMIL_HOME` says where its state lies."""
 
-    def __init__(self, options: ServerOptions = UNLIMITED, context: str = "sim") -> None:
+    def __init__(self, options: ServerOptions = UNLIMITED, context: str | Context = "sim") -> None:
         self._options = options
         self._context = context
         self._tokens: dict[str, str] = {}
@@ -77,7 +79,8 @@ class Served:
 
     async def _serve(self) -> None:
         self.loop = asyncio.get_running_loop()
-        client = open_context(self._context)
+        wanted = self._context
+        client = open_context(wanted) if isinstance(wanted, str) else connect_context(wanted)
         assert isinstance(client, LocalClient)
         self.client = client
         app, self.gateway = assemble(client, accounts(), self._options)

@@ -26,6 +26,7 @@ from dsmilctl.client.remote.connected import Connected
 from dsmilctl.client.remote.evidence import Evidence
 from dsmilctl.client.remote.fast_stop import stop_by_thread
 from dsmilctl.client.remote.happenings import follow_events
+from dsmilctl.client.remote.history import page_of
 from dsmilctl.client.remote.http import HttpTransport
 from dsmilctl.client.remote.mapping import batch_of, lifecycle_of, readings_of, stop_of
 from dsmilctl.client.remote.roster import Roster
@@ -36,6 +37,7 @@ from dsmilctl.model.audit import AuditRecord, AuditVerdict
 from dsmilctl.model.device import Device, DeviceStatus
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.model.event import Event
+from dsmilctl.model.history import ReadingsPage, ReadingsQuery
 from dsmilctl.model.identity import Clearance, Identity
 from dsmilctl.model.operation import BulkResult, Operation, Request
 from dsmilctl.model.reading import Batch, Gap, Reading, Span
@@ -290,6 +292,10 @@ class RemoteClient(Connected, Client):
         """Approve or reject what somebody else asked for."""
         self._require_writable("nothing was decided")
         return await self._consents.decide(approval_id, approve=approve, justification=justification)
+
+    async def readings(self, query: ReadingsQuery) -> ReadingsPage:
+        """One page of what the server recorded."""
+        return await page_of(self._api, query)
 
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
         """Records of the server's journal, newest first."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dsmilctl.clock import NANOSECONDS
 from dsmilctl.drivers.contract import Answer, Capability, Command, Driver, DriverContext
@@ -30,6 +30,9 @@ from dsmilctl.errors import DSMILError, InvalidParameter
 from dsmilctl.model.device import Device, show_id
 from dsmilctl.model.reading import Span
 from dsmilctl.model.register import Register, Value
+
+if TYPE_CHECKING:
+    from dsmilctl.drivers.sim.past import Past
 
 Pick = Callable[[State], Sequence[Answer]]
 
@@ -61,6 +64,18 @@ class SimDriver(Driver):
         self._store = Store(folder, context.logger, self._changed)
         self._signals = Signals(options.seed, options.period, options.layout, self._store.get)
         self._wire = Wire(options.wire_log, context.clock)
+        self._past: Past | None = None
+        if options.past_days:
+            from dsmilctl.drivers.sim.past import Past
+
+            self._past = Past(options, context.clock.now())
+            self.past_end = self._past.end
+
+    def past(
+        self, device: Device, register: Register, since: int | None, until: int | None
+    ) -> Iterator[tuple[int, Answer]]:
+        """What the signals were before the simulator began, with the failures planted in them."""
+        return iter(()) if self._past is None else self._past.values(device, register, since, until)
 
     async def discover(self) -> Sequence[Device]:
         """Every simulated device in the order of the ids, with the settings it keeps among its facts."""

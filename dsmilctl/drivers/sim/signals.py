@@ -121,14 +121,14 @@ class Signals:
         temperature = int(character.base + character.gain * load + noise + 0.5)
         voltage = int(character.nominal - character.drop * load + 0.5)
         if temperature >= HOT:
-            return _hot((ACTIVE_BIT, ENABLED, character.data, temperature, voltage, 0))
+            return hot((ACTIVE_BIT, ENABLED, character.data, temperature, voltage, 0))
         return ACTIVE_BIT, ENABLED, character.data, temperature, voltage, 0
 
     def _kept_state(self, character: Character, kept: Kept, slot: int, load: float, noise: float) -> State:
         """The registers of a device that was written to; out of service it draws no load and cools down."""
         warm = warmth(kept, slot * self._period)
         own = character.base + character.gain * load - AMBIENT
-        return _hot(
+        return hot(
             (
                 0 if kept.idle else ACTIVE_BIT,
                 ENABLED if kept.config is None else kept.config,
@@ -152,7 +152,7 @@ class Signals:
         return load
 
 
-def _hot(state: State) -> State:
+def hot(state: State) -> State:
     """A state with the warning, or the error, of a device that runs hot."""
     status, config, data, temperature, voltage, error = state
     if temperature >= TOO_HOT:

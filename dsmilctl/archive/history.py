@@ -1,0 +1,148 @@
+"""History: pages of the readings that some devices had, in one order that never changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dsmilctl.archive.asking import (
+    Wanted,
+    aggregated,
+    aggregated_stretches,
+    names_in,
+    overlapping,
+    quoted,
+    sources,
+)
+from dsmilctl.archive.query import Query
+from dsmilctl.model.device import DeviceId
+from dsmilctl.model.history import Key, RecordedReading
+from dsmilctl.model.reading import Quality
+from dsmilctl.model.register import Value
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Which readings: of which devices, from which one on, and how many at the most.
+
+    `devices` are those that may be seen, by shown id; `context` is that of the recordings; `since` and
+    `until` are nanoseconds UTC, both inclusive.
+    """
+
+    devices: dict[str, DeviceId]
+    context: str
+    registers: tuple[str, ...] = ()
+    since: int | None = None
+    until: int | None = None
+    every: int = 0
+    aggregate: str = "mean"
+    start: Key | None = None
+    limit: int = 1000
+
+    @property
+    def wanted(self) -> Wanted:
+        """The same for the query: which files it takes depends on times and stretches alone."""
+        return Wanted(since=self.since, until=self.until, every=self.every, aggregate=self.aggregate)
+
+
+class HistoryPages(Query):
+    """An archive opened for pages of readings."""
+
+    def interrupt(self) -> None:
+        """End the question that another thread is asking: it raises."""
+        self._duck.interrupt()
+
+    def first(self, context: str) -> int | None:
+        """When the first recording of a context began, in nanoseconds UTC; None where there is none."""
+        query = "SELECT min(start_timestamp) FROM test_sessions WHERE context = ?"
+        found: int | None = self._store.execute(query, (context,)).fetchone()[0]
+        return found
+
+    def registers(self) -> set[str]:
+        """The names of all registers that were ever recorded."""
+        return {row[0] for row in self._store.execute("SELECT DISTINCT register FROM series")}
+
+    def page(self, asked: Asked) -> list[RecordedReading]:
+        """The readings from the start on, in the order of their keys."""
+        wanted, condition = asked.wanted, self._fitting(asked)
+        found = sources(self._store, wanted, "")
+        self._make_view(found.raw, *overlapping(asked.since, asked.until, ""))
+        if found.stretches:
+            query = aggregated_stretches(wanted, condition, self._paths(found.stretches))
+        else:
+            query = _raw_or_stretches(wanted, condition)
+        rest = ("0", "unit") if asked.every else ("coalesce(sequence, 0)", "recording")
+        key = ("device", "register", "time", *rest)
+        start = "" if asked.start is None else f" WHERE ({', '.join(key)}) >= {_literal(asked.start)}"
+        order = ", ".join(part for part in key if part != "0")
+        batches = self._run(f"SELECT * FROM ({query}){start} ORDER BY {order} LIMIT {asked.limit:d}")
+        return [_reading(row, asked.devices) for batch in batches for row in _rows(batch)]
+
+    def _fitting(self, asked: Asked) -> str:
+        recordings = self._store.execute(
+            "SELECT session_id FROM test_sessions WHERE context = ?", (asked.context,)
+        )
+        parts = [
+            names_in("device", asked.devices),
+            names_in("recording", ["", *(row[0] for row in recordings)]),
+        ]
+        if asked.registers:
+            parts.append(names_in("register", asked.registers))
+        for moment, sign in ((asked.since, ">="), (asked.until, "<=")):
+            if moment is not None:
+                parts.append(f"time {sign} make_timestamp_ns({moment:d})")
+        if asked.start is not None:
+            parts.append(f"device >= {quoted(asked.start[0])}")  # spares the files of those before
+        return " AND ".join(parts)
+
+
+def _raw_or_stretches(wanted: Wanted, condition: str) -> str:
+    if wanted.every:
+        return aggregated(wanted, condition)
+    return f"SELECT * FROM readings WHERE {condition}"
+
+
+def _literal(key: Key) -> str:
+    device, register, time, sequence, last = key
+    return (
+        f"({quoted(device)}, {quoted(register)}, make_timestamp_ns({time:d}), {sequence:d}, {quoted(last)})"
+    )
+
+
+def _rows(batch: Any) -> list[dict[str, Any]]:
+    """The rows with times as whole nanoseconds: Python's own have no nanoseconds."""
+    import pyarrow as pa
+
+    place = batch.schema.get_field_index("time")
+    numbers = batch.column(place).cast(pa.timestamp("ns")).cast(pa.int64())
+    rows: list[dict[str, Any]] = batch.set_column(place, "time", numbers).to_pylist()
+    return rows
+
+
+def _reading(row: dict[str, Any], devices: dict[str, DeviceId]) -> RecordedReading:
+    device_id, name, time, unit = devices[row["device"]], row["register"], row["time"], row["unit"] or ""
+    if "kind" not in row:
+        return RecordedReading(
+            device_id=device_id, register=name, timestamp=time, unit=unit, value=row["value"],
+            readings=row["readings"],
+        )  # fmt: skip
+    latency, raw = row["latency_us"], row["raw"]
+    return RecordedReading(
+        device_id=device_id, register=name, timestamp=time, unit=unit, value=value_of(row),
+        quality=Quality(row["quality"]), raw=None if raw is None else msgspec.json.decode(raw),
+        latency_ms=None if latency is None else latency / 1000, error=row["error"] or "",
+        error_code=row["error_code"] or "", sequence=row["sequence"] or 0, recording=row["recording"] or "",
+    )  # fmt: skip
+
+
+def value_of(row: dict[str, Any]) -> Value | None:
+    """A value as it was: truths and whole numbers are floats in the archive, text and the longest apart."""
+    kind, value = row["kind"], row["value"]
+    if kind == "text":
+        text: str = row["text"]
+        return text
+    if kind == "digits":
+        return int(row["text"])
+    if value is None or kind not in ("integer", "truth"):
+        return None if value is None else float(value)
+    return int(value) if kind == "integer" else bool(value)
