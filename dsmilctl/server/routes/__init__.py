@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dsmilctl.server.endpoint import Endpoint
 from dsmilctl.server.push import streams
-from dsmilctl.server.routes import approvals, auth, devices, emergency, journal, operations, system
+from dsmilctl.server.routes import approvals, auth, devices, emergency, journal, operations, readings, system
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *auth.ENDPOINTS,
@@ -15,5 +15,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *emergency.ENDPOINTS,
     *approvals.ENDPOINTS,
     *journal.ENDPOINTS,
+    *readings.ENDPOINTS,
 )
 """Every endpoint; routes and OpenAPI document are made from this list alone."""
