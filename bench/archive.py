@@ -15,12 +15,13 @@ from pathlib import Path
 import duckdb
 
 from bench.row import Row
-from dsmilctl.archive.exporting import export
+from dsmilctl.archive.exporting import Layout, export
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.query import Query, Wanted
 from dsmilctl.archive.recorder import PAUSE
 from dsmilctl.archive.recording import new_recording
 from dsmilctl.archive.rows import operation_row
+from dsmilctl.archive.scanning import Scan
 from dsmilctl.archive.store import Store
 from dsmilctl.archive.writer import Writer
 from dsmilctl.fleet.bus import Bus, Policy, each
@@ -193,9 +194,8 @@ def asked(folder: Path, made: list[Reading]) -> Iterable[Row]:
 
 def taken_along(places: Places, target: Path, format: str) -> None:
     """Export the newest recording."""
-    with Query(places) as query:
-        found = query.readings(Wanted(), ordered=False)
-        export(found, query.description("last"), target, format, lambda _: None)
+    with Scan(places) as scan:
+        export(scan.readings(Wanted()), scan.description("last"), target, Layout(format), lambda _: None)
 
 
 def exported(folder: Path, made: list[Reading]) -> Iterable[Row]:

@@ -10,6 +10,7 @@ import typer
 
 from dsmilctl import diagnostics
 from dsmilctl.archive.extra import require_archive
+from dsmilctl.archive.recording import counts
 from dsmilctl.clock import SYSTEM
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
@@ -18,10 +19,12 @@ from dsmilctl.commands.record.place import ArchiveFolder, RecordingName, existin
 from dsmilctl.commands.record.querying import Since, Until
 from dsmilctl.commands.runner import show
 from dsmilctl.commands.times import moment
-from dsmilctl.errors import Conflict, NotFound
+from dsmilctl.errors import Conflict, InvalidParameter, NotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from dsmilctl.archive.asking import Wanted
 
 app = Noun("record")
 FormatName = Annotated[
@@ -32,45 +35,87 @@ FormatName = Annotated[
 @app.command(impact="read")
 def export(
     recording: RecordingName,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="where to; its ending says the format")],
+    file: Annotated[str, typer.Argument(metavar="[FILE]", help="where to; its ending says the format")] = "",
     format_: FormatName = "",
+    output: Annotated[str, typer.Option(metavar="FILE", help="where to, as an option")] = "",
+    table: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="operations, events, gaps, token_tests, … in place of readings"),
+    ] = "readings",
     devices: Annotated[str, typer.Option(metavar="SEL", help="only these devices")] = "",
     registers: Annotated[str, typer.Option(metavar="A,B", help="only these registers")] = "",
     since: Since = "",
     until: Until = "",
+    compress: Annotated[
+        str, typer.Option(metavar="KIND", help="zstd or gzip; FILE.zst and FILE.gz say it, too")
+    ] = "",
+    metadata: Annotated[
+        bool, typer.Option("--metadata", help="write what is known of the recording to FILE.meta.json, too")
+    ] = False,
+    escape_formulas: Annotated[
+        bool, typer.Option("--escape-formulas", help="csv: no text that a spreadsheet takes for a formula")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="write over a file that is there")] = False,
     archive: ArchiveFolder = "",
 ) -> None:
     """Write a recording to a file that other programs read; it is whole or not there.
 
-    All formats but csv and excel carry operations and events, too; `record import` gets the same rows out of
-    each but excel, in which no text is taken for a formula.
+    json, ndjson, parquet, arrow and dsm carry operations, events and all that is known of the recording, too;
+    `record import` gets the same readings out of each format but excel, in which no text is taken for a
+    formula.
 
     Example: dsmilctl record export last tour.parquet
-    Example: dsmilctl record export last tour.csv --devices 0x8000 --registers TEMP
+    Example: dsmilctl record export last tour.csv.zst --metadata --devices 0x8000 --registers TEMP
+    Example: dsmilctl record export last --format csv --output operations.csv --table operations
     """
     require_archive()
     from dsmilctl.archive.exporting import export as write
-    from dsmilctl.archive.exporting import format_of
-    from dsmilctl.archive.query import Query, Wanted
+    from dsmilctl.archive.exporting import layout_of, write_description
+    from dsmilctl.archive.scanning import Scan
+    from dsmilctl.archive.tables import READINGS, require_table, rows_of
 
-    chosen = format_of(file, format_)
-    if file.exists() and not force:
-        raise Conflict(f"{file} is there already", hint="--force writes over it", target=str(file))
-    with Query(existing(archive)) as opened:
-        description = opened.description(recording)
-        wanted = Wanted(
-            selector=devices,
-            registers=tuple(filter(None, (word.strip() for word in registers.split(",")))),
-            recording=description.recording.recording_id,
-            since=moment(since),
-            until=moment(until),
-        )
-        with Told("exported") as told:
-            count = write(opened.readings(wanted, ordered=False), description, file, chosen, told)
-    row: dict[str, str | int] = {"recording_id": description.recording.recording_id, "file": str(file)}
-    row |= {"format": chosen, "readings": count, "bytes": file.stat().st_size}
-    show(row, schema="record.export/1")
+    path = _target(file, output, force)
+    layout = layout_of(path, format_, compress, escape_formulas=escape_formulas)
+    require_table(table)
+    narrowed = (devices, registers, since, until)
+    if table != READINGS and any(narrowed):
+        raise InvalidParameter(f"{table} are exported whole", hint="leave the choice out", target="--table")
+    with Scan(existing(archive)) as opened:
+        described = opened.description(recording)
+        identity = described.recording.recording_id
+        if table == READINGS:
+            rows, description = opened.readings(_wanted(identity, *narrowed)), described
+            total = 0 if any(narrowed) else counts(opened.store, identity)["readings"]
+        else:
+            rows, description, total = rows_of(opened.store, table, identity), None, 0
+        with Told("exported", total) as told:
+            count = write(rows, description, path, layout, told)
+        beside = str(write_description(described, path)) if metadata else None
+    row: dict[str, str | int | None] = {"recording_id": identity, "file": str(path), "table": table}
+    row |= {"format": layout.format, "readings" if table == READINGS else "rows": count}
+    show(row | {"bytes": path.stat().st_size, "metadata": beside}, schema="record.export/1")
+
+
+def _target(file: str, output: str, force: bool) -> Path:
+    """Where to write; raises UsageError for none or two places, Conflict for a file that is there."""
+    if bool(file) == bool(output):
+        raise UsageError("one file is needed", hint="dsmilctl record export last tour.parquet")
+    path = Path(file or output)
+    if path.exists() and not force:
+        raise Conflict(f"{path} is there already", hint="--force writes over it", target=str(path))
+    return path
+
+
+def _wanted(recording_id: str, devices: str, registers: str, since: str, until: str) -> Wanted:
+    from dsmilctl.archive.asking import Wanted
+
+    return Wanted(
+        selector=devices,
+        registers=tuple(filter(None, (word.strip() for word in registers.split(",")))),
+        recording=recording_id,
+        since=moment(since),
+        until=moment(until),
+    )
 
 
 @app.command("import", impact="read")
@@ -100,10 +145,14 @@ def import_(
 
 
 class Told:
-    """How many readings are through, told on stderr: a line on a terminal, or JSON for programs."""
+    """How many readings are through, told on stderr: a line on a terminal, or JSON for programs.
 
-    def __init__(self, what: str) -> None:
+    `total` is how many there are, 0 where nobody knows.
+    """
+
+    def __init__(self, what: str, total: int = 0) -> None:
         self._what = what
+        self._total = total
         self._at = SYSTEM.monotonic()
         mode = invocation().progress
         self._painted = mode == "auto" and diagnostics.is_terminal()
@@ -121,6 +170,8 @@ class Told:
             return
         self._at = SYSTEM.monotonic()
         if self._json:
-            diagnostics.say(msgspec.json.encode({"progress": {"done": count}}).decode())
+            told = {"done": count} | ({"total": self._total} if self._total else {})
+            diagnostics.say(msgspec.json.encode({"progress": told}).decode())
         else:
-            diagnostics.write(f"\r{self._what} {count} readings\x1b[K")
+            of = f" of {self._total}, {100 * count // self._total} %" if self._total else " readings"
+            diagnostics.write(f"\r{self._what} {count}{of}\x1b[K")

@@ -100,10 +100,9 @@ def files_of(names: Sequence[str]) -> str:
     return f"read_parquet([{', '.join(map(quoted, names))}])"
 
 
-def plain(condition: str, *, ordered: bool) -> str:
+def plain(condition: str) -> str:
     """The readings that fit."""
-    order = " ORDER BY device, register, time, sequence" if ordered else ""
-    return f"SELECT * FROM readings WHERE {condition}{order}"
+    return f"SELECT * FROM readings WHERE {condition} ORDER BY device, register, time, sequence"
 
 
 def require_aggregate(name: str) -> None:

@@ -1,246 +1,121 @@
-"""Exporting: a recording as a file that other programs read: CSV, JSON, NDJSON, Parquet, Arrow and .dsm."""
+"""Exporting: a recording, or one of its tables, as a file that other programs read."""
 
 from __future__ import annotations
 
-import codecs
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Protocol
+from typing import IO
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from pyarrow import csv
 
-from dsmilctl.archive.description import FORMAT, KEY, Description
-from dsmilctl.archive.segments import DELTAS, PLAIN, ROWS, WORDS
+from dsmilctl.archive.compression import ENDINGS, compressed
+from dsmilctl.archive.description import Description
+from dsmilctl.archive.formats import COLUMNS, FORMATS, GzipParquetSink, HarmlessSink, Make
 from dsmilctl.errors import InvalidParameter, nearest
 
-COLUMNS = (
-    "device", "register", "time", "kind", "value", "text", "unit", "quality", "sequence", "latency_us", "raw",
-    "error", "error_code",
-)  # fmt: skip
-"""The columns of every format; `time` is UTC with nanoseconds, `kind` says what the value is."""
+__all__ = ["COLUMNS", "FORMATS", "Layout", "export", "format_of", "layout_of", "write_description"]
 
-NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+PACKED = ("arrow", "dsm")
+"""Formats that are always packed with zstd inside."""
 
-
-class Sink(Protocol):
-    """Where batches go; closing it makes the file whole."""
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add the readings of a batch."""
-        ...
-
-    def close(self) -> None:
-        """Write what comes behind the last reading."""
-        ...
+SUFFIX = ".meta.json"
+"""What the name of a description gets that stands beside its file."""
 
 
-class CsvSink:
-    """RFC 4180 with one header, UTF-8; text is quoted, what is missing is empty and not quoted."""
+class Layout(msgspec.Struct, frozen=True):
+    """How a file is written: its format, how it is packed (`zstd`, `gzip`, empty), and formulas in CSV."""
 
-    def __init__(self, file: IO[bytes], schema: pa.Schema, description: Description) -> None:
-        del description  # a table of readings has no place for it
-        self._writer = csv.CSVWriter(file, _plain(schema))
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add lines."""
-        self._writer.write_batch(batch.cast(_plain(batch.schema)))
-
-    def close(self) -> None:
-        """Nothing stands behind the last line."""
-        self._writer.close()
-
-
-class ExcelSink(CsvSink):
-    """CSV that a spreadsheet opens as it is: with a byte order mark, and no text that it takes for a formula.
-
-    Source: OWASP, CSV injection.  It cannot be imported again: text may have got an apostrophe in front.
-    """
-
-    def __init__(self, file: IO[bytes], schema: pa.Schema, description: Description) -> None:
-        file.write(codecs.BOM_UTF8)
-        super().__init__(file, schema, description)
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add lines."""
-        harmless = batch.cast(_plain(batch.schema))
-        for place, field in enumerate(harmless.schema):
-            if pa.types.is_string(field.type):
-                column = pc.replace_substring_regex(harmless.column(place), r"^([=+\-@\t\r])", r"'\1")
-                harmless = harmless.set_column(place, field, column)
-        super().write(harmless)
-
-
-class ParquetSink:
-    """One file with zstd, the description in its metadata."""
-
-    def __init__(self, file: IO[bytes], schema: pa.Schema, description: Description) -> None:
-        self._writer = pq.ParquetWriter(
-            file, _described(schema, description), compression="zstd",
-            use_dictionary=[name for name in (*WORDS, *PLAIN) if name in schema.names],
-            column_encoding=dict.fromkeys(DELTAS, "DELTA_BINARY_PACKED"),
-            write_page_checksum=True, data_page_version="2.0",
-        )  # fmt: skip
-
-        self._gathered: list[pa.RecordBatch] = []
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add readings; a row group is written when there are enough for one."""
-        self._gathered.append(batch)
-        if sum(part.num_rows for part in self._gathered) >= ROWS:
-            self._write_gathered()
-
-    def close(self) -> None:
-        """Write what is left, and the footer."""
-        self._write_gathered()
-        self._writer.close()
-
-    def _write_gathered(self) -> None:
-        if self._gathered:
-            self._writer.write_table(pa.Table.from_batches(self._gathered))
-            self._gathered.clear()
-
-
-class ArrowSink:
-    """Arrow's file format, buffers compressed with zstd, the description in its metadata."""
-
-    def __init__(self, file: IO[bytes], schema: pa.Schema, description: Description) -> None:
-        options = pa.ipc.IpcWriteOptions(compression="zstd", unify_dictionaries=False)
-        self._writer = pa.ipc.new_file(file, _plain(_described(schema, description)), options=options)
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add a batch; words are written out, as a file may have one dictionary only."""
-        self._writer.write_batch(batch.cast(_plain(batch.schema)))
-
-    def close(self) -> None:
-        """Write the footer."""
-        self._writer.close()
-
-
-class LinesSink:
-    """Lines of JSON: the description, a reading each, and how many there were, so that a cut file shows."""
-
-    def __init__(self, file: IO[bytes], schema: pa.Schema, description: Description) -> None:
-        del schema  # each line names its fields
-        self._file = file
-        self._count = 0
-        file.write(msgspec.json.encode(description) + b"\n")
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add lines."""
-        self._count += batch.num_rows
-        self._file.write(b"".join(line + b"\n" for line in documents(batch)))
-
-    def close(self) -> None:
-        """Say how many readings there were."""
-        self._file.write(b'{"end":%d}\n' % self._count)
-
-
-class JsonSink:
-    """One JSON document: the description, and in it the readings."""
-
-    def __init__(self, file: IO[bytes], schema: pa.Schema, description: Description) -> None:
-        del schema  # each reading names its fields
-        self._file = file
-        self._between = b"\n"
-        file.write(msgspec.json.encode(description).removesuffix(b"}") + b',"readings":[')
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add readings."""
-        for line in documents(batch):
-            self._file.write(self._between + line)
-            self._between = b",\n"
-
-    def close(self) -> None:
-        """Close the document."""
-        self._file.write(b"\n]}\n")
-
-
-FORMATS: dict[str, Callable[[IO[bytes], pa.Schema, Description], Sink]] = {
-    "csv": CsvSink,
-    "excel": ExcelSink,
-    "json": JsonSink,
-    "ndjson": LinesSink,
-    "parquet": ParquetSink,
-    "arrow": ArrowSink,
-    "dsm": ArrowSink,
-}
+    format: str
+    compress: str = ""
+    escape_formulas: bool = False
 
 
 def format_of(path: Path, wanted: str = "", known: Iterable[str] = tuple(FORMATS)) -> str:
     """The format that is asked for, or that the file's name says; raises InvalidParameter."""
-    name = wanted or path.suffix.removeprefix(".").lower()
+    bare = path.with_suffix("") if path.suffix.lower() in ENDINGS else path
+    name = wanted or bare.suffix.removeprefix(".").lower()
     if name not in known:
         hint = nearest(name, known) or f"--format {', '.join(known)}"
         raise InvalidParameter(f"no format {name or path.name!r}", hint=hint, target="--format")
     return name
 
 
+def layout_of(path: Path, format: str = "", compress: str = "", *, escape_formulas: bool = False) -> Layout:
+    """How a file is to be written, as far as that is not said by its name; raises InvalidParameter."""
+    chosen = format_of(path, format)
+    packing = compress or ENDINGS.get(path.suffix.lower(), "")
+    if packing not in ("", "none", *ENDINGS.values()):
+        raise InvalidParameter(f"no compression {packing!r}", hint="zstd, gzip, none", target="--compress")
+    if packing == "gzip" and chosen in PACKED:
+        raise InvalidParameter(f"{chosen} is packed with zstd inside", hint="leave --compress out",
+                               target="--compress")  # fmt: skip
+    if escape_formulas and chosen not in ("csv", "excel"):
+        raise InvalidParameter("only csv is opened by spreadsheets", hint="--format csv",
+                               target="--escape-formulas")  # fmt: skip
+    return Layout(chosen, "" if packing == "none" else packing, escape_formulas)
+
+
 def export(
-    readings: pa.RecordBatchReader,
-    description: Description,
+    rows: pa.RecordBatchReader,
+    description: Description | None,
     path: Path,
-    format: str,
+    layout: Layout,
     progress: Callable[[int], None],
 ) -> int:
-    """Write readings to a file that is whole or not there; how many there were.
+    """Write readings, or other rows without a description, to a file that is whole or not there.
 
-    `progress` hears how many are written so far.  Raises OSError; what was at `path` is there still then.
+    The number of rows is returned, and `progress` hears how many are written so far.  Raises OSError; what
+    was at `path` is there still then.
     """
-    with _Whole(path) as file:
-        sink, count = None, 0
-        for batch in _chosen(readings):
-            sink = sink or FORMATS[format](file, batch.schema, description)
-            sink.write(batch)
+    schema = _chosen_columns(rows.schema)
+    with Whole(path) as file, compressed(file, _packing_around(layout)) as packed:
+        sink, count = _make(layout)(packed, schema, description), 0
+        for batch in _not_empty(rows):
+            sink.write(batch.select(schema.names))
             count += batch.num_rows
             progress(count)
-        sink = sink or FORMATS[format](file, _empty(readings.schema), description)
         sink.close()
     return count
 
 
-def documents(batch: pa.RecordBatch) -> Iterator[bytes]:
-    """Each reading as JSON; fields without anything in them are left out."""
-    rows = batch.set_column(
-        batch.schema.names.index("time"), "time", batch.column("time").cast(pa.int64())
-    ).to_pylist()
-    for row in rows:
-        value = row["value"]
-        if value is not None and not math.isfinite(value):
-            row["value"] = str(value)
-        yield msgspec.json.encode({name: item for name, item in row.items() if item is not None})
+def write_description(description: Description, path: Path) -> Path:
+    """Write everything of a recording but its readings beside a file; where it is."""
+    beside = path.with_name(path.name + SUFFIX)
+    with Whole(beside) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(description), indent=2) + b"\n")
+    return beside
 
 
-def _chosen(readings: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    for batch in readings:
+def _make(layout: Layout) -> Make:
+    if layout.format == "csv" and layout.escape_formulas:
+        return HarmlessSink
+    if layout.format == "parquet" and layout.compress == "gzip":
+        return GzipParquetSink
+    return FORMATS[layout.format]
+
+
+def _packing_around(layout: Layout) -> str:
+    """The compression of the whole file; Parquet and Arrow are packed inside."""
+    return "" if layout.format in ("parquet", *PACKED) else layout.compress
+
+
+def _not_empty(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    for batch in rows:
         if batch.num_rows:
-            yield batch.select(list(COLUMNS))
+            yield batch
 
 
-def _empty(schema: pa.Schema) -> pa.Schema:
+def _chosen_columns(schema: pa.Schema) -> pa.Schema:
+    """The columns that travel: those of readings without their recording, every one of other rows."""
+    if set(COLUMNS) - set(schema.names):
+        return schema
     return pa.schema([schema.field(name) for name in COLUMNS])
 
 
-def _described(schema: pa.Schema, description: Description) -> pa.Schema:
-    return schema.with_metadata({KEY: msgspec.json.encode(description), b"format": FORMAT.encode()})
-
-
-def _plain(schema: pa.Schema) -> pa.Schema:
-    """The same without dictionaries."""
-    fields = [
-        pa.field(field.name, field.type.value_type) if pa.types.is_dictionary(field.type) else field
-        for field in schema
-    ]
-    return pa.schema(fields, metadata=schema.metadata)
-
-
-class _Whole:
+class Whole:
     """A file that takes its place when it is whole, and leaves nothing behind when it is not."""
 
     def __init__(self, path: Path) -> None:

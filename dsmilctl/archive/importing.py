@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow import csv
+import pyarrow.compute as pc
 
+from dsmilctl.archive.compression import opened
 from dsmilctl.archive.description import KEY, Description
-from dsmilctl.archive.exporting import COLUMNS, NOT_FINITE
+from dsmilctl.archive.formats import COLUMNS, NOT_FINITE
 from dsmilctl.archive.hot import KIND_NAMES, QUALITY_NAMES, TABLE
 from dsmilctl.archive.recording import Recording, new_recording
 from dsmilctl.errors import InvalidParameter
@@ -27,6 +27,12 @@ PLAIN = pa.schema(
 """What every format is read as."""
 
 LINES = 20_000
+LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes of a line of NDJSON: the first one holds every operation and event."""
+
+LARGEST_BATCH = 256 * 1024 * 1024
+"""Bytes that the words of a batch, or a row group of Parquet, may unpack to."""
+
 LONGEST_DOCUMENT = 1024 * 1024 * 1024
 """Bytes of a JSON document, which is read whole; NDJSON has no such bound."""
 
@@ -53,7 +59,10 @@ def read_file(path: Path, format: str) -> Imported:
     return description, _checked(path, format, batches)
 
 
-_MISFITS = (pa.ArrowException, msgspec.MsgspecError, AttributeError, KeyError, TypeError, ValueError)
+_MISFITS = (
+    pa.ArrowException, msgspec.MsgspecError, AttributeError, KeyError, MemoryError, OverflowError, TypeError,
+    ValueError,
+)  # fmt: skip
 
 
 def _misfit(path: Path, format: str, error: Exception) -> InvalidParameter:
@@ -78,8 +87,14 @@ def _check_words(batch: pa.RecordBatch, name: str, known: tuple[str, ...]) -> No
 
 
 def _read_parquet(path: Path) -> Imported:
-    file = pq.ParquetFile(path, page_checksum_verification=True)
-    batches = (_plain(batch) for batch in file.iter_batches())
+    import pyarrow.parquet as pq
+
+    words = [field.name for field in PLAIN if pa.types.is_string(field.type)]
+    file = pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=words)
+    for number in range(file.metadata.num_row_groups):
+        if file.metadata.row_group(number).total_byte_size > LARGEST_BATCH:
+            raise ValueError("a row group of it is larger than any that was exported")
+    batches = (_plain(batch) for batch in file.iter_batches(LINES, columns=list(COLUMNS)))
     return _description(file.schema_arrow.metadata), batches
 
 
@@ -90,35 +105,49 @@ def _read_arrow(path: Path) -> Imported:
 
 
 def _read_csv(path: Path) -> Imported:
+    from pyarrow import csv
+
     options = csv.ConvertOptions(
         column_types=PLAIN, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
     )
-    reader = csv.open_csv(
-        path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=options
-    )
-    if missing := set(COLUMNS) - set(reader.schema.names):
-        raise ValueError(f"it has no column {sorted(missing)[0]}")
-    return None, (_plain(batch) for batch in reader)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with opened(path) as file:
+            parse = csv.ParseOptions(newlines_in_values=True)
+            reader = csv.open_csv(file, parse_options=parse, convert_options=options)
+            if missing := set(COLUMNS) - set(reader.schema.names):
+                raise ValueError(f"it has no column {sorted(missing)[0]}")
+            yield from map(_plain, reader)
+
+    return None, batches()
 
 
 def _read_lines(path: Path) -> Imported:
-    with path.open("rb") as file:
-        description = msgspec.json.decode(file.readline(), type=Description)
+    with opened(path) as file:
+        description = msgspec.json.decode(file.readline(LONGEST_LINE), type=Description)
 
     return description, _batches_of_lines(path)
 
 
 def _batches_of_lines(path: Path) -> Iterator[pa.RecordBatch]:
     count, end = 0, None
-    with path.open("rb") as file:
-        file.readline()
-        while lines := file.readlines(LINES * 100):
-            rows = [msgspec.json.decode(line) for line in lines]
+    with opened(path) as file:
+        file.readline(LONGEST_LINE)
+        while rows := [msgspec.json.decode(line) for line in _lines(file)]:
             end = rows.pop()["end"] if "end" in rows[-1] else None
             count += len(rows)
             yield _rows(rows)
     if end != count:
         raise ValueError("its end is missing")
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The next lines, LINES at the most."""
+    for _ in range(LINES):
+        line = file.readline(LONGEST_LINE)
+        if not line:
+            return
+        yield line
 
 
 class _Document(Description, frozen=True, kw_only=True):
@@ -128,9 +157,11 @@ class _Document(Description, frozen=True, kw_only=True):
 
 
 def _read_json(path: Path) -> Imported:
-    if path.stat().st_size > LONGEST_DOCUMENT:
+    with opened(path) as file:
+        content = file.read(LONGEST_DOCUMENT + 1)
+    if len(content) > LONGEST_DOCUMENT:
         raise ValueError("it is too large for one document: export it as ndjson")
-    document = msgspec.json.decode(path.read_bytes(), type=_Document)
+    document = msgspec.json.decode(content, type=_Document)
     fields = {name: getattr(document, name) for name in Description.__struct_fields__}
     starts = range(0, len(document.readings), LINES)
     rows = document.readings
@@ -147,7 +178,19 @@ def _rows(rows: list[dict[str, Any]]) -> pa.RecordBatch:
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    if _size(batch) > LARGEST_BATCH:
+        raise ValueError("the words of it unpack to more than any recording has")
     return batch.select(list(COLUMNS)).cast(PLAIN)
+
+
+def _size(batch: pa.RecordBatch) -> int:
+    """The bytes that the words of a batch take when each is written out."""
+    found = 0
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type) and pa.types.is_string(column.type.value_type):
+            lengths = pc.binary_length(column.dictionary)
+            found += pc.sum(pc.take(lengths.cast(pa.int64()), column.indices)).as_py() or 0
+    return found
 
 
 def _description(metadata: dict[bytes, bytes] | None) -> Description | None:

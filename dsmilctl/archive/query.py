@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -23,14 +22,13 @@ from dsmilctl.archive.asking import (
     require_aggregate,
     sources,
 )
+from dsmilctl.archive.choosing import Chosen, choose
 from dsmilctl.archive.database import connect
 from dsmilctl.archive.description import Description, describe
 from dsmilctl.archive.hot import chunks, table_of
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import find
-from dsmilctl.errors import InvalidParameter, nearest
-from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus, Risk, show_id
-from dsmilctl.model.selector import parse_selector, select
+from dsmilctl.errors import InvalidParameter
 
 TABLES = (
     "test_sessions", "token_definitions", "device_definitions", "token_tests", "system_metrics",
@@ -42,10 +40,6 @@ TABLES = (
 
 VIEW = "CREATE OR REPLACE VIEW readings AS SELECT *, latency_us / 1000.0 AS latency_ms FROM ({sources})"
 BATCH = 65_536
-SMALL_BATCH = 8192
-"""Rows that are in memory at once where all of them go to a file."""
-
-
 __all__ = ["Query", "Wanted"]
 
 
@@ -74,29 +68,25 @@ class Query:
         """Everything of a recording but its readings; raises NotFound."""
         return describe(self._store, find(self._store, recording))
 
-    def readings(self, wanted: Wanted, *, ordered: bool = True) -> pa.RecordBatchReader:
+    def readings(self, wanted: Wanted) -> pa.RecordBatchReader:
         """The readings that were asked for, by device, register and time, in batches.
-
-        Those that are not `ordered` come as they are stored, which takes less memory.
 
         Raises InvalidParameter, NotFound and DeviceNotFound for what there is not, CheckFailed for hot
         readings that are damaged.
         """
         require_aggregate(wanted.aggregate)
-        recording = find(self._store, wanted.recording).recording_id if wanted.recording else ""
-        condition = self._condition(wanted, recording)
-        found = sources(self._store, wanted, recording)
-        self._make_view(found.raw, *overlapping(wanted.since, wanted.until, recording))
+        chosen = choose(self._store, wanted)
+        condition = self._condition(chosen)
+        found = sources(self._store, wanted, chosen.recording)
+        self._make_view(found.raw, *overlapping(wanted.since, wanted.until, chosen.recording))
         if found.stretches:
             query = aggregated_stretches(wanted, condition, self._paths(found.stretches))
         elif wanted.every:
             query = aggregated(wanted, condition)
         else:
-            query = plain(condition, ordered=ordered)
-        if not ordered:
-            self._duck.execute("SET threads = 1")  # each thread has buffers of its own
+            query = plain(condition)
         query = f"{query} LIMIT {wanted.limit:d}" if wanted.limit else query
-        return self._run(query, BATCH if ordered else SMALL_BATCH)
+        return self._run(query)
 
     def sql(self, query: str) -> pa.RecordBatchReader:
         """Rows of one SELECT over `readings` and TABLES; nothing else can be read, and nothing written.
@@ -118,9 +108,9 @@ class Query:
         self._duck.execute("SET lock_configuration = true")
         return self._run(query)
 
-    def _run(self, query: str, batch: int = BATCH) -> pa.RecordBatchReader:
+    def _run(self, query: str) -> pa.RecordBatchReader:
         try:
-            return self._duck.sql(query).to_arrow_reader(batch)
+            return self._duck.sql(query).to_arrow_reader(BATCH)
         except duckdb.Error as error:
             raise _wrong(error) from None
 
@@ -145,54 +135,18 @@ class Query:
             parts.append("FROM hot")
         self._duck.execute(VIEW.format(sources=" UNION ALL BY NAME ".join(parts)))
 
-    def _condition(self, wanted: Wanted, recording: str) -> str:
+    def _condition(self, chosen: Chosen) -> str:
         parts = ["true"]
-        if wanted.selector and wanted.selector != "@all":
-            parts.append(names_in("device", self._devices(wanted.selector)))
-        if wanted.registers:
-            parts.append(names_in("register", self._registers(wanted.registers)))
-        if recording:
-            parts.append(names_in("recording", [recording]))
-        for moment, sign in ((wanted.since, ">="), (wanted.until, "<=")):
+        if chosen.devices is not None:
+            parts.append(names_in("device", chosen.devices))
+        if chosen.registers is not None:
+            parts.append(names_in("register", chosen.registers))
+        if chosen.recording:
+            parts.append(names_in("recording", [chosen.recording]))
+        for moment, sign in ((chosen.since, ">="), (chosen.until, "<=")):
             if moment is not None:
                 parts.append(f"time {sign} make_timestamp_ns({moment:d})")
         return " AND ".join(parts)
-
-    def _devices(self, selector: str) -> list[str]:
-        """The devices with readings that a selector names; groups and risks are those of the 84."""
-        found = select(parse_selector(selector), self._known_devices, _status, quarantined=True)
-        return [show_id(device.device_id) for device in found]
-
-    @cached_property
-    def _known_devices(self) -> list[Device]:
-        rows = self._store.execute(
-            "SELECT hex_id, device_name, device_group, risk_level FROM device_definitions"
-        )
-        known = {row[0]: row[1:] for row in rows}
-        names = self._store.execute("SELECT DISTINCT device FROM series ORDER BY device")
-        return [_device(name, known.get(name)) for (name,) in names]
-
-    def _registers(self, wanted: Sequence[str]) -> list[str]:
-        """The registers of those names, in any case."""
-        known = [row[0] for row in self._store.execute("SELECT DISTINCT register FROM series")]
-        for name in wanted:
-            if name.casefold() not in map(str.casefold, known):
-                hint = nearest(name, known) or f"registers: {', '.join(known[:12])}"
-                raise InvalidParameter(f"no register {name!r} in this archive", hint=hint, target=name)
-        folded = {name.casefold() for name in wanted}
-        return [name for name in known if name.casefold() in folded]
-
-
-def _device(name: str, known: tuple[Any, ...] | None) -> Device:
-    identity = int(name, 16) if re.fullmatch(r"0x[0-9A-F]{4,}", name) else name
-    if known is None:
-        return Device(identity, name, "")
-    return Device(identity, known[0], "", group=str(known[1]), risk=Risk(known[2]))
-
-
-def _status(device_id: DeviceId) -> DeviceStatus:
-    """An archive does not know how a device is now."""
-    return DeviceStatus(device_id, DeviceState.UNKNOWN)
 
 
 def _rows_of(store: sqlite3.Connection, table: str) -> pa.Table:

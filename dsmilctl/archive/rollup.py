@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-import duckdb
 import pyarrow as pa
 
 SECOND = 1_000_000_000
@@ -57,6 +56,8 @@ def stretches_of(source: str, every: int, *, raw: bool) -> str:
 
 def roll_up(table: pa.Table, tier: str) -> pa.Table:
     """Readings as the stretches of a tier, by device, register and time."""
+    import duckdb  # who reads through an archive needs none
+
     query = stretches_of("readings", TIERS[tier], raw=True)
     with duckdb.connect(":memory:") as connection:
         connection.register("readings", table)
@@ -65,6 +66,8 @@ def roll_up(table: pa.Table, tier: str) -> pa.Table:
 
 def roll_up_files(files: Iterable[str], tier: str, *, raw: bool) -> pa.Table:
     """Segments, or stretches of a shorter tier, as the stretches of a tier."""
+    import duckdb
+
     names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
     query = stretches_of(f"read_parquet([{names}])", TIERS[tier], raw=raw)
     with duckdb.connect(":memory:") as connection:
