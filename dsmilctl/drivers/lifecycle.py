@@ -172,6 +172,8 @@ class Lifecycle:
             if len(results) % IN_ONE_TURN == 0:
                 await asyncio.sleep(0)  # a large fleet must not keep the loop to itself
         alone = [index for index, result in enumerate(results) if result is None]
+        if not alone:
+            return [result for result in results if result is not None]
         asked = await asyncio.gather(*(self.read(*wanted[index], deadline=deadline) for index in alone))
         for index, result in zip(alone, asked, strict=True):
             results[index] = result

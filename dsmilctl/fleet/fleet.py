@@ -338,6 +338,9 @@ class Fleet:
         groups: dict[int, list[int]] = {}
         for index, (managed, _) in enumerate(wanted):
             groups.setdefault(id(managed.driver), []).append(index)
+        if len(groups) == 1:  # of one driver, as most are: nothing to do at the same time
+            found = await self.lifecycle.read_many(wanted, deadline=self.deadline)
+            return found[0] if len(found) == 1 else [reading for result in found for reading in result]
         answers = await asyncio.gather(
             *(
                 self.lifecycle.read_many([wanted[index] for index in group], deadline=self.deadline)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import ApprovalRequired, DSMILError, ReadOnly
@@ -70,6 +70,8 @@ class Admission:
     def place(self, places: Places) -> AbstractAsyncContextManager[None]:
         """A place among the operations of the identity that are under way; entering raises RateLimitError."""
         _, most = self._checks.allowances()
+        if most is None:
+            return nullcontext()
         return places.one(self._checks.identity.user, most)
 
     async def _take(self, keys: list[tuple[str, Bucket]]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Mapping
+from itertools import accumulate
 
 from dsmilctl.clock import Clock
 
@@ -18,7 +20,7 @@ class Metrics:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._requests: Counter[tuple[str, str, int]] = Counter()
-        self._buckets: Counter[float] = Counter()
+        self._buckets = [0] * (len(BOUNDS) + 1)
         self._seconds = 0.0
         self._count = 0
         self._recent: deque[tuple[float, float]] = deque(maxlen=20_000)
@@ -32,9 +34,7 @@ class Metrics:
         self._requests[method, route, status] += 1
         self._seconds += seconds
         self._count += 1
-        for bound in BOUNDS:
-            if seconds <= bound:
-                self._buckets[bound] += 1
+        self._buckets[bisect_left(BOUNDS, seconds)] += 1
         self._recent.append((self._clock.monotonic(), seconds))
 
     @property
@@ -58,7 +58,8 @@ class Metrics:
             lines.append(f"dsmil_http_requests_total{{{labels}}} {count}")
         lines += ["# TYPE dsmil_http_request_seconds histogram"]
         lines += [
-            f'dsmil_http_request_seconds_bucket{{le="{bound}"}} {self._buckets[bound]}' for bound in BOUNDS
+            f'dsmil_http_request_seconds_bucket{{le="{bound}"}} {count}'
+            for bound, count in zip(BOUNDS, accumulate(self._buckets), strict=False)
         ]
         lines += [f'dsmil_http_request_seconds_bucket{{le="+Inf"}} {self._count}']
         lines += [

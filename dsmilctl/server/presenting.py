@@ -17,7 +17,7 @@ from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus
 from dsmilctl.model.emergency import Stop
 from dsmilctl.model.identity import Identity
 from dsmilctl.model.operation import Operation
-from dsmilctl.model.reading import Reading
+from dsmilctl.model.reading import Quality, Reading
 from dsmilctl.model.register import Register
 from dsmilctl.wire.devices import FIRMWARE, Constraints, DeviceInfo, LifecycleStatus, RegisterInfo
 from dsmilctl.wire.emergency import ConfirmationInfo, StopInfo
@@ -31,6 +31,8 @@ EVERYTHING = "@all"
 GROUP_SIZE = 12
 FIRST_DEVICE = 0x8000
 _NUMBER = re.compile(r"\d+")
+PASSED = Authorization()
+"""Of an operation that every check let through, on a device that nobody kept from the user."""
 
 
 def device_info(
@@ -132,7 +134,7 @@ def reading_result(reading: Reading, register: Register | None = None) -> Operat
     return OperationResult(
         data=to_wire(reading.value),
         register=reading.register,
-        register_status="VALID" if reading.good else reading.quality.value.upper(),
+        register_status="VALID" if reading.quality is Quality.GOOD else reading.quality.value.upper(),
         device_response_time_ms=round(reading.latency_ms or 0.0, 3),
         value=reading.value,
         type=register.type if register else "",

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from dsmilctl.server.endpoint import Endpoint
 from dsmilctl.server.push import streams
-from dsmilctl.server.routes import approvals, auth, devices, emergency, journal, operations, readings, system
+from dsmilctl.server.routes import (
+    approvals,
+    auth,
+    bulk,
+    devices,
+    emergency,
+    journal,
+    operations,
+    readings,
+    system,
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *auth.ENDPOINTS,
     *system.ENDPOINTS,
     *devices.ENDPOINTS,
     *operations.ENDPOINTS,
+    *bulk.ENDPOINTS,
     *streams.ENDPOINTS,
     *emergency.ENDPOINTS,
     *approvals.ENDPOINTS,

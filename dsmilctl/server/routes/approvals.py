@@ -12,8 +12,9 @@ from dsmilctl.model.approval import Approval as Kept
 from dsmilctl.model.identity import Clearance
 from dsmilctl.model.operation import OperationType, Request, read_request
 from dsmilctl.server.endpoint import Call, Endpoint
+from dsmilctl.server.routes.changes import change_request
 from dsmilctl.server.routes.devices import device_of
-from dsmilctl.server.routes.operations import change_request, span_of
+from dsmilctl.server.routes.reads import span_of
 from dsmilctl.wire.emergency import Approval, ApprovalRequest, Approvals, ApprovalVerdict
 from dsmilctl.wire.values import to_wire
 

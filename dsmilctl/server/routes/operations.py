@@ -1,44 +1,20 @@
-"""`/devices/{id}/operations` and `/operations/bulk`: reading and changing devices."""
+"""`/devices/{id}/operations` and `/devices/{id}/commands`: reading and changing one device."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Any
-
 import msgspec
 
-from dsmilctl.client.interface import BulkOptions, Client
-from dsmilctl.clock import rfc3339
-from dsmilctl.errors import DSMILError, InvalidParameter, OperationTimeout, error_of
-from dsmilctl.model.device import Device, DeviceId
-from dsmilctl.model.operation import OperationStatus, OperationType, Request, summarize
-from dsmilctl.model.reading import Reading, Span
-from dsmilctl.model.register import find_register
-from dsmilctl.model.selector import EVERYTHING
+from dsmilctl.client.interface import BulkOptions
+from dsmilctl.model.device import Device
+from dsmilctl.model.operation import OperationType, Request
 from dsmilctl.server.endpoint import Call, Endpoint
-from dsmilctl.server.presenting import authorization_after, operation_answer, reading_result
+from dsmilctl.server.presenting import operation_answer
+from dsmilctl.server.routes.changes import change_request, finished
+from dsmilctl.server.routes.deadlines import too_late, within
 from dsmilctl.server.routes.devices import the_device
-from dsmilctl.server.visible import no_device
-from dsmilctl.wire.operations import (
-    BulkAnswer,
-    BulkItem,
-    BulkRequest,
-    BulkSummary,
-    CommandRequest,
-    OperationAnswer,
-    OperationData,
-    OperationRequest,
-)
-from dsmilctl.wire.values import from_wire, written_value
-from dsmilctl.wire.words import in_fields
+from dsmilctl.server.routes.reads import read
+from dsmilctl.wire.operations import CommandRequest, OperationAnswer, OperationRequest
 
-LONGEST_TIMEOUT_MS = 600_000
-DENIALS = frozenset(
-    ("DEVICE_QUARANTINED", "PERMISSION_DENIED", "DEVICE_NOT_FOUND", "RATE_LIMITED", "APPROVAL_REQUIRED")
-)
 CHANGE_ERRORS = (
     "DEVICE_NOT_FOUND", "INVALID_PARAMETER", "JUSTIFICATION_REQUIRED", "APPROVAL_REQUIRED",
     "DEVICE_QUARANTINED", "DEVICE_BUSY", "CONFLICT", "EMERGENCY_STOP", "HARDWARE_ERROR",
@@ -47,144 +23,28 @@ CHANGE_ERRORS = (
 
 
 async def operate(call: Call) -> OperationAnswer:
-    """One operation on one device."""
+    """One operation on one device; raises OperationTimeout when the time that the client gave is over."""
     wanted: OperationRequest = call.body
     device = await the_device(call)
-    async with in_time(wanted, device):
-        if wanted.operation_type == "READ":
-            options = BulkOptions(justification=wanted.justification, approval=wanted.approval_id)
-            client = await call.gateway.client_for_reads(call.user)
-            return await _read(call, device, wanted.operation_data, options, client)
-        request = change_request(
-            device, wanted.operation_type, wanted.operation_data, wanted.justification, wanted.approval_id
-        )
-        request = msgspec.structs.replace(
-            request, dry_run=wanted.dry_run, dual_auth=wanted.dual_auth_required
-        )
-        return _finished(operation_answer(await call.change(request)))
-
-
-@asynccontextmanager
-async def in_time(wanted: OperationRequest, device: Device) -> AsyncGenerator[None]:
-    """Raise OperationTimeout when the time that the client gave is over; of a change it is the outcome."""
+    if wanted.timeout_ms is None:
+        return await _operate(call, wanted, device)
     try:
         async with within(wanted.timeout_ms):
-            yield
+            return await _operate(call, wanted, device)
     except TimeoutError:
-        change = wanted.operation_type != "READ"
-        error = OperationTimeout(
-            f"{wanted.operation_type} on {device.shown_id} was not done within {wanted.timeout_ms} ms"
-            + (": whether it happened is not known" if change else ""),
-            device_id=device.device_id,
-            hint="read the register before it is tried again" if change else "a longer timeout_ms",
-        )
-        error.__dict__["is_outcome"] = change
-        raise error from None
+        raise too_late(wanted, device) from None
 
 
-def within(timeout_ms: int | None) -> AbstractAsyncContextManager[object]:
-    """The time that a client gives an operation; raises InvalidParameter for nonsense."""
-    if timeout_ms is not None and not 1 <= timeout_ms <= LONGEST_TIMEOUT_MS:
-        raise InvalidParameter(
-            f"timeout_ms {timeout_ms} is not 1 to {LONGEST_TIMEOUT_MS}", target="timeout_ms"
-        )
-    return nullcontext() if timeout_ms is None else asyncio.timeout(timeout_ms / 1000)
-
-
-def _finished(answer: OperationAnswer) -> OperationAnswer:
-    """An answer; raises the error of an operation that was let through and then failed."""
-    if answer.status in ("SUCCESS", "PLANNED", "PENDING"):
-        return answer
-    error = error_of(answer.error_code, answer.error, hint=answer.hint, target=str(answer.device_id))
-    error.__dict__["details"] = {"operation": msgspec.to_builtins(answer)}  # a client may want all of it
-    error.__dict__["is_outcome"] = True  # of what happened, which no repetition may make happen again
-    raise error
-
-
-async def _read(
-    call: Call, device: Device, data: OperationData, options: BulkOptions, client: Client
-) -> OperationAnswer:
-    begun = call.gateway.clock.monotonic()
-    names = list(data.registers) or ([data.register] if data.register else [])
-    readings = await client.read([device], names, span=span_of(data), options=options)
-    if not readings:
-        raise InvalidParameter(f"{device.shown_id} has no register to read", target="register")
-    if all(reading.value is None for reading in readings):
-        raise error_of(readings[0].error_code, readings[0].error, target=device.shown_id)
-    return _read_answer(call, device, readings, begun)
-
-
-def span_of(data: OperationData) -> Span | None:
-    """The part of a register block that a READ is about."""
-    if data.offset is None and data.length is None:
-        return None
-    return Span(data.offset or 0, 4 if data.length is None else data.length)
-
-
-def _read_answer(call: Call, device: Device, readings: Sequence[Reading], begun: float) -> OperationAnswer:
-    registers = {register.name: register for register in device.registers}
-    results = [reading_result(reading, registers.get(reading.register)) for reading in readings]
-    first = results[0]
-    if len(results) > 1:
-        first = msgspec.structs.replace(first, values=[msgspec.to_builtins(result) for result in results])
-    failed = readings[0].value is None
-    answer = OperationAnswer(
-        operation_id=f"op-{os.urandom(8).hex()}",
-        device_id=device.device_id,
-        operation_type="READ",
-        status=_read_status(readings[0]),
-        result=first,
-        timestamp=rfc3339(call.gateway.clock.now()),
-        execution_time_ms=round((call.gateway.clock.monotonic() - begun) * 1000, 3),
-        user_id=call.user.user,
-        authorization=authorization_after(
-            readings[0].error_code if failed else "", device.device_id, call.user
-        ),
-        error=readings[0].error if failed else "",
-        error_code=readings[0].error_code if failed else "",
+async def _operate(call: Call, wanted: OperationRequest, device: Device) -> OperationAnswer:
+    if wanted.operation_type == "READ":
+        options = BulkOptions(justification=wanted.justification, approval=wanted.approval_id)
+        client = await call.gateway.client_for_reads(call.user)
+        return await read(call, device, wanted.operation_data, options, client)
+    request = change_request(
+        device, wanted.operation_type, wanted.operation_data, wanted.justification, wanted.approval_id
     )
-    if not device.quarantined:  # what an approval let one person see is nobody else's
-        call.gateway.reads.keep(answer)
-    return answer
-
-
-def _read_status(reading: Reading) -> str:
-    if reading.value is not None:
-        return OperationStatus.SUCCESS.value
-    if reading.error_code == OperationTimeout.code:
-        return OperationStatus.TIMEOUT.value
-    return (OperationStatus.DENIED if reading.error_code in DENIALS else OperationStatus.FAILED).value
-
-
-def change_request(
-    device: Device, kind: str, data: OperationData, justification: str, approval: str = ""
-) -> Request:
-    """A change as the guard takes it; raises InvalidParameter for a register or value that cannot be."""
-    type_ = OperationType(kind)
-    if type_ is not OperationType.WRITE:
-        return Request(
-            device_id=device.device_id,
-            type=type_,
-            arguments=tuple(data.settings.items()),
-            justification=justification,
-            approval=approval,
-            origin="api",
-        )
-    register = find_register(device.registers, data.register or "DATA")
-    if data.value is None:
-        raise InvalidParameter("a WRITE needs a value", hint='"value": "0x00000005"', target="value")
-    numeric = register.type not in ("str", "bool", "f32", "f64")
-    return Request(
-        device_id=device.device_id,
-        type=type_,
-        register=register.name,
-        value=written_value(data.value) if numeric else data.value,
-        if_value=from_wire(data.if_value) if numeric else data.if_value,
-        verify=data.verify,
-        justification=justification,
-        approval=approval,
-        origin="api",
-    )
+    request = msgspec.structs.replace(request, dry_run=wanted.dry_run, dual_auth=wanted.dual_auth_required)
+    return finished(operation_answer(await call.change(request)))
 
 
 async def command(call: Call) -> OperationAnswer:
@@ -201,182 +61,7 @@ async def command(call: Call) -> OperationAnswer:
         dry_run=wanted.dry_run,
         origin="api",
     )
-    return _finished(operation_answer(await call.change(request)))
-
-
-async def bulk(call: Call) -> BulkAnswer:
-    """Many operations; each is refused, fails or succeeds on its own."""
-    wanted: BulkRequest = call.body
-    _check_bulk(call, wanted)
-    begun = call.gateway.clock.monotonic()
-    known = await call.gateway.client.devices(EVERYTHING, quarantined=True)
-    client = await call.gateway.client_for_bulk(
-        call.user,
-        changes=any(item.operation_type != "READ" for item in wanted.operations),
-        justification=_justification(wanted),
-    )
-    run = _Bulk(call, wanted, {item.device_id: item for item in known}, client)
-    try:
-        async with within(wanted.timeout_ms):
-            await run.all()
-    except TimeoutError:
-        run.time_is_over()
-    elapsed = (call.gateway.clock.monotonic() - begun) * 1000
-    found = run.answer(elapsed)
-    call.gateway.keep_bulk(call.user, found)
-    return found
-
-
-def _check_bulk(call: Call, wanted: BulkRequest) -> None:
-    most = call.gateway.limits.bulk_operation_max_devices
-    if not 1 <= len(wanted.operations) <= most:
-        message = f"a bulk has 1 to {most} operations, not {len(wanted.operations)}"
-        raise InvalidParameter(message, hint="GET /api/v2/system/capabilities", target="operations")
-
-
-def _justification(wanted: BulkRequest) -> str | None:
-    """The longest justification of a bulk of changes alone: where not even that will do, nothing is done."""
-    if any(item.operation_type == "READ" for item in wanted.operations):
-        return None
-    texts = [item.justification or wanted.justification for item in wanted.operations]
-    return max(texts, key=lambda text: len(text.strip()))
-
-
-class _Bulk:
-    """One bulk on its way: results in the order asked for."""
-
-    def __init__(
-        self, call: Call, wanted: BulkRequest, devices: dict[DeviceId, Device], client: Client
-    ) -> None:
-        self._call = call
-        self._client = client
-        self._wanted = wanted
-        self._devices = devices
-        self._results: list[OperationAnswer | None] = [None] * len(wanted.operations)
-
-    async def all(self) -> None:
-        """All at once, so many at once, or one after the other."""
-        sequential = self._wanted.execution_mode == "SEQUENTIAL"
-        reads = [index for index, item in enumerate(self._wanted.operations) if item.operation_type == "READ"]
-        if len(reads) == len(self._wanted.operations) and not sequential and not self._wanted.max_concurrency:
-            await self._read_all(reads)
-            return
-        places = asyncio.Semaphore(1 if sequential else self._wanted.max_concurrency or len(self._results))
-        failed = asyncio.Event()
-
-        async def one(index: int, item: BulkItem) -> None:
-            async with places:
-                if self._wanted.stop_on_first_error and failed.is_set():
-                    return
-                self._results[index] = await self._one(item)
-                if self._results[index].status not in ("SUCCESS", "PLANNED"):  # type: ignore[union-attr] # set above
-                    failed.set()
-
-        await asyncio.gather(*(one(index, item) for index, item in enumerate(self._wanted.operations)))
-
-    async def _read_all(self, indexes: Sequence[int]) -> None:
-        """Reads of the same registers travel to the drivers together."""
-        groups: dict[tuple[str, ...], list[int]] = {}
-        for index in indexes:
-            data = self._wanted.operations[index].operation_data
-            alone = span_of(data) is not None or self._wanted.operations[index].approval_id
-            if alone or self._wanted.operations[index].device_id not in self._devices:
-                self._results[index] = await self._one(self._wanted.operations[index])
-            else:
-                groups.setdefault(tuple(data.registers) or (data.register,), []).append(index)
-        await asyncio.gather(*(self._read_group(names, group) for names, group in groups.items()))
-
-    async def _read_group(self, names: tuple[str, ...], indexes: Sequence[int]) -> None:
-        begun = self._call.gateway.clock.monotonic()
-        devices = [self._devices[self._wanted.operations[index].device_id] for index in indexes]
-        registers = [name for name in names if name]
-        options = BulkOptions(justification=self._wanted.justification)
-        try:
-            once = list({device.device_id: device for device in devices}.values())
-            readings = iter(await self._client.read(once, registers, options=options))
-        except DSMILError as error:
-            for index in indexes:
-                self._results[index] = self._refused(self._wanted.operations[index], error)
-            return
-        per_device: dict[DeviceId, list[Reading]] = {}
-        for reading in readings:
-            per_device.setdefault(reading.device_id, []).append(reading)
-        for index, device in zip(indexes, devices, strict=True):
-            found = per_device.get(device.device_id, [])
-            self._results[index] = (
-                _read_answer(self._call, device, found, begun)
-                if found
-                else self._refused(self._wanted.operations[index], InvalidParameter("no such register"))
-            )
-
-    async def _one(self, item: BulkItem) -> OperationAnswer:
-        device = self._devices.get(item.device_id)
-        try:
-            if device is None:
-                raise no_device(item.device_id)
-            text = item.justification or self._wanted.justification
-            if item.operation_type == "READ":
-                options = BulkOptions(justification=text, approval=item.approval_id)
-                return await _read(self._call, device, item.operation_data, options, self._client)
-            request = change_request(device, item.operation_type, item.operation_data, text, item.approval_id)
-            request = msgspec.structs.replace(request, dry_run=self._wanted.dry_run)
-            return operation_answer(await self._call.change(request, self._client))
-        except DSMILError as error:
-            return self._refused(item, error)
-
-    def _refused(self, item: BulkItem, error: DSMILError) -> OperationAnswer:
-        status = "TIMEOUT" if isinstance(error, OperationTimeout) else "DENIED"
-        if error.code in ("HARDWARE_ERROR", "NETWORK_ERROR", "PROTOCOL_ERROR"):
-            status = "FAILED"
-        return OperationAnswer(
-            operation_id=f"op-{os.urandom(8).hex()}",
-            device_id=item.device_id,
-            operation_type=item.operation_type,
-            status=status,
-            user_id=self._call.user.user,
-            error=error.message,
-            error_code=error.code,
-            hint=in_fields(error.hint),
-            timestamp=rfc3339(self._call.gateway.clock.now()),
-            authorization=authorization_after(error.code, item.device_id, self._call.user),
-        )
-
-    def time_is_over(self) -> None:
-        """What has no result yet ran out of time; a change among them has an unknown outcome."""
-        late = OperationTimeout("not done within timeout_ms: the outcome is unknown")
-        for index, item in enumerate(self._wanted.operations):
-            if self._results[index] is None:
-                self._results[index] = self._refused(item, late)
-
-    def answer(self, elapsed_ms: float) -> BulkAnswer:
-        """The whole bulk; operations that were not begun are FAILED."""
-        not_begun = error_of("HARDWARE_ERROR", "not begun: an earlier operation failed")
-        results = [
-            result or self._refused(item, not_begun)
-            for result, item in zip(self._results, self._wanted.operations, strict=True)
-        ]
-        summary = summarize([OperationStatus(result.status) for result in results])
-        status = (
-            "COMPLETED"
-            if summary.successful == summary.total
-            else "PARTIAL"
-            if summary.successful
-            else "FAILED"
-        )
-        counts: dict[str, Any] = msgspec.structs.asdict(summary)
-        return BulkAnswer(
-            bulk_operation_id=f"bulk-{os.urandom(6).hex()}",
-            total_operations=len(results),
-            status=status,
-            execution_time_ms=round(elapsed_ms, 3),
-            results=results,
-            summary=BulkSummary(**counts),
-        )
-
-
-async def bulk_status(call: Call) -> BulkAnswer:
-    """What became of a bulk of this user."""
-    return call.gateway.bulk(call.user, call.path["bulk_id"])
+    return finished(operation_answer(await call.change(request)))
 
 
 ENDPOINTS = (
@@ -387,13 +72,5 @@ ENDPOINTS = (
     Endpoint(
         method="POST", path="/devices/{device_id}/commands/{name}", handler=command, body=CommandRequest,
         answer=OperationAnswer, summary="Carry out a driver's command", errors=CHANGE_ERRORS, operation=True,
-    ),
-    Endpoint(
-        method="POST", path="/operations/bulk", handler=bulk, body=BulkRequest, answer=BulkAnswer,
-        summary="Many operations at once", errors=("JUSTIFICATION_REQUIRED", "TIMEOUT"), operation=True,
-    ),
-    Endpoint(
-        method="GET", path="/operations/bulk/{bulk_id}", handler=bulk_status, answer=BulkAnswer,
-        summary="What became of a bulk", errors=("NOT_FOUND",),
     ),
 )  # fmt: skip
