@@ -210,6 +210,19 @@ async def test_a_real_server_refuses_the_demo_passwords_and_serves_no_file_that_
         assert (await server.login("operator")).status_code == 200
 
 
+async def test_a_demo_password_under_another_name_in_a_file_of_users_opens_nothing(
+    home: Paths, tmp_path: Path
+) -> None:
+    users = users_file(tmp_path)
+    users.change("ada", other_passwords=(Hasher(CHEAP).hash("dsmil_op_2024"),))
+
+    async with doors(users=users) as server:
+        refused = await server.login("ada", "dsmil_op_2024")
+
+        assert code(refused) == (401, "AUTHENTICATION_FAILED")
+        assert (await server.login("ada")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("listening", "option"),
     [(Listening(key="key.pem"), "--tls-key"), (Listening(client_authority="ca.pem"), "--client-ca")],

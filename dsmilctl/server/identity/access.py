@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dsmilctl.clock import NANOSECONDS, Clock
 from dsmilctl.errors import AuthenticationError, MfaRequired
 from dsmilctl.model.identity import Clearance, Identity
-from dsmilctl.server.demo_accounts import refuse_demo_accounts
+from dsmilctl.server.demo_accounts import PASSWORDS, refuse_demo_accounts
 from dsmilctl.server.gateway import Limits
 from dsmilctl.server.identity.attempts import Attempts
 from dsmilctl.server.identity.lockout import Lockout
@@ -104,7 +104,8 @@ class AccessControl:
         known = user is not None
         await self._lockout.begin(login.username, known=known)
         try:
-            if not await self._hasher.matches(user.hashes if user else (), login.password):
+            right = await self._hasher.matches(user.hashes if user else (), login.password)
+            if not right or self._known_to_all(login):
                 raise AuthenticationError("wrong user name or password")
             checked = self._allowed(user)
             if checked.totp:
@@ -117,6 +118,13 @@ class AccessControl:
             raise
         self._lockout.end(login.username, known=known, right=True)
         return checked
+
+    def _known_to_all(self, login: Login) -> bool:
+        """Whether somebody of a real server comes with the password of a demo account, under whatever name."""
+        if not self.users.in_file or login.password not in PASSWORDS:
+            return False
+        LOGGER.warning("the password of %s is that of a demo account: dsmilctl user passwd", login.username)
+        return True
 
     def _allowed(self, user: User | None) -> User:
         if user is None or user.disabled:
