@@ -15,12 +15,14 @@ from dsmilctl.archive.tokens import (
     begin,
     complete,
     hex_id_of,
+    newest_test,
     open_test,
     parse_token,
     query_token_tests,
 )
 from dsmilctl.client.interface import Client
 from dsmilctl.clock import SYSTEM, rfc3339
+from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.place import ArchiveFolder, existing, places_of, reading
 from dsmilctl.commands.runner import run, show
@@ -56,6 +58,7 @@ ACTIONS = {
     "begin": {"method", "operation", "initial", "set_", "expect", "notes"},
     "end": {"final", "expect", "outcome", "error", "message", "retries", "notes"},
     "list": {"recording", "outcome", "limit"},
+    "show": set(),
 }
 """The actions, and which options each of them takes."""
 
@@ -82,11 +85,12 @@ class TokenOptions(msgspec.Struct, frozen=True, kw_only=True):
     archive: str = ""
 
 
-@app.command(impact="read", usage="begin|end|list [TOKEN|TEST] [OPTIONS]")
+@app.command(impact="read", usage="begin|end|list|show [TOKEN|TEST] [OPTIONS]")
 def token(
-    action: Annotated[str, typer.Argument(metavar="ACTION", help="begin, end or list")],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="begin, end, list or show")],
     wanted: Annotated[
-        str, typer.Argument(metavar="[TOKEN]", help="0x480 to 0x4C7; for end also the number of a test")
+        str,
+        typer.Argument(metavar="[TOKEN]", help="0x480 to 0x4C7; for end and show also the number of a test"),
     ] = "",
     method: Annotated[
         str, typer.Option(metavar="NAME", help="begin: smbios-token-ctl, smi, direct or wmi")
@@ -113,10 +117,13 @@ def token(
 
     Without one a recording is made for the test.  The token's value and temperatures are read from the
     context before and after; a test has succeeded unless an error is given or another value was expected.
+    `show` tells which operations, messages of the kernel and responses of devices are tied to a test: those
+    up to `archive.correlation_window` seconds behind it.
 
     Example: dsmilctl -C local record token begin 0x481 --operation write --set 1 --expect 1
     Example: dsmilctl -C local record token end 0x481 --notes 'took two tries' --retries 1
     Example: dsmilctl record token list --outcome failed
+    Example: dsmilctl record token show 0x481
     """
     given = {name: value for name, value in locals().items() if name != "action"}
     options = TokenOptions(**given)
@@ -126,6 +133,9 @@ def token(
         empty = "no token was tested: dsmilctl record token begin 0x480"
         show(rows, schema="record.token.list/1", columns=COLUMNS, empty=empty)
         return
+    if action == "show":
+        show(_shown(options), schema="record.token.show/1")
+        return
     require_archive()
     work = begin_test if action == "begin" else end_test
     run(work, options, schema=f"record.token.{action}/1")
@@ -134,7 +144,7 @@ def token(
 def _require_fitting(action: str, given: dict[str, Any]) -> None:
     """Raise InvalidParameter for an action there is not, UsageError for an option of another action."""
     if action not in ACTIONS:
-        hint = nearest(action, ACTIONS) or "begin, end or list"
+        hint = nearest(action, ACTIONS) or "begin, end, list or show"
         raise InvalidParameter(f"no action {action!r}", hint=hint, target="ACTION")
     for name in set(given) - {"wanted", "archive"} - ACTIONS[action]:
         if given[name]:
@@ -161,6 +171,25 @@ def _listed(options: TokenOptions) -> list[TokenTest]:
             success=OUTCOMES.get(options.outcome),
             limit=options.limit,
         )
+
+
+def _shown(options: TokenOptions) -> dict[str, Any]:
+    """A test, the newest where none is named, with all that is tied to it."""
+    from dsmilctl.archive.tying import related
+
+    with reading(options.archive) as connection:
+        test = newest_test(connection, options.wanted)
+        window = invocation().settings.archive.correlation_window
+        tied = related(connection, test.recording_id, test.test_id, window)
+    return test_row(test) | {
+        "tied": [
+            {
+                "kind": item.kind, "time": rfc3339(item.timestamp), "what": item.what,
+                "delay_ms": round(item.delay_ms, 3), "strength": round(item.strength, 3),
+            }
+            for item in tied
+        ]
+    }  # fmt: skip
 
 
 async def begin_test(client: Client, options: TokenOptions) -> dict[str, Any]:
@@ -204,8 +233,10 @@ def _home(inscription: Inscription, client: Client, token_id: int, now: int) -> 
 async def end_test(client: Client, options: TokenOptions) -> dict[str, Any]:
     """Read what there is after the test, and put that and the outcome into the archive; the row of it."""
     from dsmilctl.archive import recording as recordings
+    from dsmilctl.archive.dependencies import relate_tokens
     from dsmilctl.archive.inscribing import inscribing
     from dsmilctl.archive.probing import keep_temperatures, probe
+    from dsmilctl.archive.tying import tie_recording
 
     places = existing(options.archive)
     with reading(options.archive) as connection:
@@ -226,6 +257,9 @@ async def end_test(client: Client, options: TokenOptions) -> dict[str, Any]:
         done = complete(inscription.connection, test.test_id, outcome, now)
         if done.recording_id != inscription.running:
             recordings.extend(inscription.connection, done.recording_id, now)
+            window = invocation().settings.archive.correlation_window
+            tie_recording(inscription.connection, done.recording_id, window)
+            relate_tokens(inscription.connection, now, window)
     return test_row(done)
 
 

@@ -178,15 +178,30 @@ def find_test(connection: sqlite3.Connection, test_id: int) -> TokenTest:
 
 def open_test(connection: sqlite3.Connection, wanted: str = "") -> TokenTest:
     """The test that is meant and has not ended: by id, by token, or the newest; raises NotFound."""
+    hint = "dsmilctl record token begin 0x480"
+    return _newest(connection, wanted, "AND success IS NULL", f"no token test{_of(wanted)} goes on", hint)
+
+
+def newest_test(connection: sqlite3.Connection, wanted: str = "") -> TokenTest:
+    """The test that is meant: by id, the newest of a token, or the newest of all; raises NotFound."""
+    return _newest(
+        connection, wanted, "", f"there is no token test{_of(wanted)}", "dsmilctl record token list"
+    )
+
+
+def _of(wanted: str) -> str:
+    return f" of {wanted}" if wanted else ""
+
+
+def _newest(connection: sqlite3.Connection, wanted: str, more: str, problem: str, hint: str) -> TokenTest:
     if wanted.isdecimal() and not FIRST <= int(wanted) <= LAST:
         return find_test(connection, int(wanted))
-    condition, values = ("AND token_id = ?", [parse_token(wanted)]) if wanted else ("", [])
+    token = parse_token(wanted) if wanted else None
     row = connection.execute(
-        f"{SELECT} WHERE success IS NULL {condition} ORDER BY test_id DESC LIMIT 1", values
+        f"{SELECT} WHERE (?1 IS NULL OR token_id = ?1) {more} ORDER BY test_id DESC LIMIT 1", (token,)
     ).fetchone()
     if row is None:
-        what = f"of {wanted} " if wanted else ""
-        raise NotFound(f"no token test {what}goes on", hint="dsmilctl record token begin 0x480")
+        raise NotFound(problem, hint=hint)
     return _test_of(row)
 
 

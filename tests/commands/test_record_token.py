@@ -94,3 +94,22 @@ def test_a_wrong_line_is_told_and_ends_with_2(shell: Shell, line: str, says: str
 
     assert answer.exit == 2
     assert says in answer.err
+
+
+def test_a_test_shows_the_operations_that_came_with_it_and_in_the_window_behind_it(shell: Shell) -> None:
+    write = "dsmilctl -C sim device write 0x8001 CONFIG 5 --yes --justification 'tested at night'"
+    script = f"dsmilctl -C sim record token begin 0x481; {write}; dsmilctl -C sim record token end; {write}"
+    (shell.home / "script.sh").write_text(script)
+
+    outer = shell("dsmilctl -C sim record run -n outer -o json -- sh script.sh")
+
+    assert outer.exit == 0, outer.err
+    show = "dsmilctl record token show 0x481 -o json"
+    wide = shell(show, environment={"DSMIL_ARCHIVE__CORRELATION_WINDOW": "60"}).data["tied"]
+    narrow = shell(show, environment={"DSMIL_ARCHIVE__CORRELATION_WINDOW": "0"}).data["tied"]
+    assert [(item["kind"], item["what"]) for item in wide] == 2 * [
+        ("operation", "device.write 0x8001: SUCCESS")
+    ]
+    assert [item["strength"] for item in narrow] == [1.0]
+    assert 0 < wide[1]["strength"] < 1
+    assert shell("dsmilctl record token show 0x482").exit == 2
