@@ -15,7 +15,9 @@ app = Noun("serve")
 @app.alone(impact="write")
 def serve(
     fleet: Annotated[Path, typer.Argument(metavar="FLEET", help="the fleet file, version 2")],
-    users: Annotated[Path, typer.Option(metavar="FILE", help="who may come in: see `dsmilctl user add`")],
+    users: Annotated[
+        str, typer.Option(metavar="FILE", help="who may come in; without it those of `dsmilctl user list`")
+    ] = "",
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="where to listen")] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="P", min=0, max=65535, help="0 takes a free one")] = 8443,
     tls_cert: Annotated[str, typer.Option(metavar="FILE", help="certificate in PEM")] = "",
@@ -34,6 +36,7 @@ def serve(
     session_seconds, lockout_failures, lockout_seconds, approval_seconds, bulk_devices, clients,
     heartbeat_seconds, signing_key (a file: tokens are signed with EdDSA then).
 
+    Example: dsmilctl serve plant.yaml
     Example: dsmilctl serve plant.yaml --users users.json --tls-cert cert.pem --tls-key key.pem
     """
     from dsmilctl.commands.serving import require_server, serve_fleet

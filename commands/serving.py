@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +18,9 @@ from dsmilctl.commands.runner import end_with
 from dsmilctl.config.contexts import Context, DriverUse, simulated
 from dsmilctl.config.paths import Paths, file_name, paths
 from dsmilctl.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from dsmilctl.server.identity.users import Users
 
 EXTRA = "pip install 'dsmilctl[server]'"
 ACCOUNTS = (
@@ -50,20 +53,16 @@ def serve_simulator(
         serve_client(client, demo_users(), Listening(port=port), chosen, ACCOUNTS)
 
 
-def serve_fleet(fleet: Path, users: Path, listening: Any, settings: str = "") -> None:
-    """Serve a fleet file with its own users; there are no default accounts."""
+def serve_fleet(fleet: Path, users: str, listening: Any, settings: str = "") -> None:
+    """Serve a fleet file with its own users, those of this user's server without a file of them."""
     from dsmilctl.client.fleets import fleet_context
     from dsmilctl.server.fleet_lock import FleetLock
-    from dsmilctl.server.identity.users import Users
     from dsmilctl.server.settings import ServerSettings, read_settings
 
+    context = fleet_context(fleet)
     said = read_settings(Path(settings)) if settings else ServerSettings()
     chosen = said.options(Path(settings).parent)
-    known = Users(users)
-    if not len(known):
-        hint = f"dsmilctl user add NAME --users {users}"
-        raise ConfigError(f"{users}: nobody may come in", hint=hint, target=str(users))
-    context = fleet_context(fleet)
+    known = known_users(users)
     folders = apart(context.fleet)
     with FleetLock(paths(), context.fleet, context.aliases, str(fleet.resolve())):
         serving = Serving(approval_seconds=said.approval_seconds)
@@ -72,6 +71,20 @@ def serve_fleet(fleet: Path, users: Path, listening: Any, settings: str = "") ->
             context, folders=folders, common=paths(), read_only=read_only, serving=serving
         )
         serve_client(client, known, listening, chosen)
+
+
+def known_users(file: str) -> Users:
+    """Who may come in, from a file of users or that of this user; raises ConfigError where nobody may."""
+    from dsmilctl.server.identity.users import Users
+
+    path = Path(file) if file else paths().users_file
+    known = Users(path)
+    if not len(known):
+        import shlex
+
+        hint = "dsmilctl user add NAME" + (f" --users {shlex.quote(file)}" if file else "")
+        raise ConfigError(f"{path}: nobody may come in", hint=hint, target=str(path))
+    return known
 
 
 def apart(name: str) -> Paths:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,7 +36,9 @@ USER_COLUMNS = (
     Column("disabled"),
 )
 Name = Annotated[str, typer.Argument(metavar="NAME", help="the user")]
-File = Annotated[str, typer.Option("--users", metavar="FILE", help="the server's file of users")]
+File = Annotated[
+    str, typer.Option("--users", metavar="FILE", help="a server's file of users, instead of your own")
+]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="the password is a line on stdin")]
 
 
@@ -94,7 +97,8 @@ def list_(users: File = "") -> None:
     """
     require_server()
     rows = [user_row(user) for user in users_of(users).all()]
-    show(rows, schema="user.list/1", columns=USER_COLUMNS, empty="there is no user: dsmilctl user add NAME")
+    empty = "there is no user: dsmilctl user add NAME" + (f" --users {shlex.quote(users)}" if users else "")
+    show(rows, schema="user.list/1", columns=USER_COLUMNS, empty=empty)
 
 
 @app.command(impact="danger")

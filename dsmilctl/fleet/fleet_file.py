@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import Any, Protocol
 
 import msgspec
@@ -97,14 +98,23 @@ def _line_and_column(problem: Problem) -> tuple[int, int]:
     return int(line), int(column)
 
 
-def _read(path: Path) -> tuple[Placed, list[Problem]]:
+def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
+    except FileNotFoundError as error:
+        example = "{version: 2, devices: [{id: rack, driver: sim}]}"
+        hint = f"echo '{example}' > {quote(str(path))} makes one with simulated devices"
+        raise ConfigError(f"{path}: {error.strerror}", hint=hint, target=str(path)) from None
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}", target=str(path)) from None
+        raise ConfigError(f"{path}: {error.strerror}", hint="give a fleet file", target=str(path)) from None
     if len(content) > LARGEST:
         raise ConfigError(f"{path}: larger than {LARGEST >> 20} MB", target=str(path))
+    return content
+
+
+def _read(path: Path) -> tuple[Placed, list[Problem]]:
+    content = _content(path)
     try:
         text = content.decode("utf-8-sig")
         if path.suffix.casefold() == ".toml":

@@ -18,6 +18,10 @@ from dsmilctl.server.protocol import HttpProtocol, WebSocketProtocol, keep_alive
 
 BACKLOG = 2048
 GRACE_SECONDS = 5
+CERTIFICATE_HINT = (
+    "all are files in PEM; a certificate for tests: openssl req -x509 -newkey rsa:3072 -nodes -days 90 "
+    "-subj /CN=localhost -addext subjectAltName=DNS:localhost -out cert.pem -keyout key.pem"
+)
 LARGEST_MESSAGE = 1 << 20
 """Bytes of a WebSocket message."""
 PING_SECONDS = 10.0
@@ -170,5 +174,4 @@ def _tls(listening: Listening) -> ssl.SSLContext:
         return server_context(listening.certificate, listening.key, listening.client_authority)
     except OSError as error:  # an SSLError is one, too
         message = f"TLS cannot be set up with {listening.certificate}: {error.strerror or error}"
-        hint = "certificate, key and client authority are files in PEM"
-        raise ConfigError(message, hint=hint, target="--tls-cert") from error
+        raise ConfigError(message, hint=CERTIFICATE_HINT, target="--tls-cert") from error

@@ -62,7 +62,8 @@ def read_settings(path: Path) -> ServerSettings:
     try:
         content = path.read_bytes()[: LARGEST + 1]
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}", target=str(path)) from error
+        hint = "without --settings the server has its defaults"
+        raise ConfigError(f"{path}: {error.strerror}", hint=hint, target="--settings") from error
     node, data = _loaded(path, content)
     places = {str(key.value): key.start_mark for key, _ in node.value}
     known = ServerSettings.__struct_fields__
