@@ -120,7 +120,7 @@ class AccessControl:
         return checked
 
     def _known_to_all(self, login: Login) -> bool:
-        """Whether somebody of a real server comes with the password of a demo account, under whatever name."""
+        """Whether somebody comes to a real server with the password of a demo account, under any name."""
         if not self.users.in_file or login.password not in PASSWORDS:
             return False
         LOGGER.warning("the password of %s is that of a demo account: dsmilctl user passwd", login.username)
