@@ -14,7 +14,7 @@ __dsmilctl_verbs() {
     bulk) words='read write run status undo' ;;
     stream) words='devices events' ;;
     record) words='run start stop list show status note query export import check maintain token' ;;
-    backup) words='create list show verify restore' ;;
+    backup) words='create list show verify restore prune' ;;
     emergency) words='stop status history release' ;;
     context) words='list show use previous add remove' ;;
     auth) words='login logout status whoami refresh sessions token' ;;
@@ -66,6 +66,7 @@ __dsmilctl_options() {
     'backup show') words="$words --at" ;;
     'backup verify') words="$words --all --at" ;;
     'backup restore') words="$words --to --confirm --at --archive" ;;
+    'backup prune') words="$words --keep-last --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-yearly --keep-within --dry-run -y --yes --at" ;;
     'emergency stop') words="$words --reason --deadline" ;;
     'emergency history') words="$words --limit" ;;
     'emergency release') words="$words --justification --confirm --approval" ;;
@@ -145,6 +146,7 @@ __dsmilctl_takes() {
     'backup show --at') ;;
     'backup verify --at') ;;
     'backup restore --to' | 'backup restore --confirm' | 'backup restore --at' | 'backup restore --archive') ;;
+    'backup prune --keep-last' | 'backup prune --keep-hourly' | 'backup prune --keep-daily' | 'backup prune --keep-weekly' | 'backup prune --keep-monthly' | 'backup prune --keep-yearly' | 'backup prune --keep-within' | 'backup prune --at') ;;
     'emergency stop --reason' | 'emergency stop --deadline') ;;
     'emergency history --limit') ;;
     'emergency release --justification' | 'emergency release --confirm' | 'emergency release --approval') ;;
@@ -307,7 +309,7 @@ __dsmilctl_kind() {
     'record query 1') kind=devices ;;
     'record query +') kind=registers ;;
     'record export --format') kind=nothing ;;
-    'record export --output') kind=choices words='table wide json ndjson csv plain' ;;
+    'record export --output') kind=nothing ;;
     'record export --table') kind=nothing ;;
     'record export --devices') kind=nothing ;;
     'record export --registers') kind=registers ;;
@@ -356,6 +358,14 @@ __dsmilctl_kind() {
     'backup restore --at') kind=nothing ;;
     'backup restore --archive') kind=nothing ;;
     'backup restore 1') kind=nothing ;;
+    'backup prune --keep-last') kind=nothing ;;
+    'backup prune --keep-hourly') kind=nothing ;;
+    'backup prune --keep-daily') kind=nothing ;;
+    'backup prune --keep-weekly') kind=nothing ;;
+    'backup prune --keep-monthly') kind=nothing ;;
+    'backup prune --keep-yearly') kind=nothing ;;
+    'backup prune --keep-within') kind=nothing ;;
+    'backup prune --at') kind=nothing ;;
     'emergency stop --reason') kind=nothing ;;
     'emergency stop --deadline') kind=nothing ;;
     'emergency stop 1') kind=devices ;;

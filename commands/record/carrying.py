@@ -37,7 +37,7 @@ def export(
     recording: RecordingName,
     file: Annotated[str, typer.Argument(metavar="[FILE]", help="where to; its ending says the format")] = "",
     format_: FormatName = "",
-    output: Annotated[str, typer.Option(metavar="FILE", help="where to, as an option")] = "",
+    output_: Annotated[str, typer.Option("--output", metavar="FILE", help="where to, as an option")] = "",
     table: Annotated[
         str,
         typer.Option(metavar="NAME", help="operations, events, gaps, token_tests, … in place of readings"),
@@ -74,7 +74,7 @@ def export(
     from dsmilctl.archive.scanning import Scan
     from dsmilctl.archive.tables import READINGS, require_table, rows_of
 
-    path = _target(file, output, force)
+    path = _target(file, output_, force)
     layout = layout_of(path, format_, compress, escape_formulas=escape_formulas)
     require_table(table)
     narrowed = (devices, registers, since, until)

@@ -44,7 +44,8 @@ def take_in(
     written: list[Path] = []
     try:
         taken = {item.recording_id for item in recordings.recordings(connection)}
-        recording = as_recording(description, name or ("" if description else path.stem), clock.now(), taken)
+        called = name or ("" if description else path.name.partition(".")[0])
+        recording = as_recording(description, called, clock.now(), taken)
         if recording.status == "running":
             recording = msgspec.structs.replace(recording, status="completed", ended=clock.now())
         connection.execute("PRAGMA synchronous = FULL")

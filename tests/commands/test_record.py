@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -131,3 +132,26 @@ def ran(shell: Shell, program: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def test_an_export_is_packed_described_and_harmless_where_that_is_asked_for(
+    shell: Shell, tmp_path: Path
+) -> None:
+    shell("dsmilctl -C sim record run --name '=tour()' --for 1s --interval 0.2 --registers TEMP -o json")
+
+    exported = shell("dsmilctl record export last --format csv --output tour.csv.zst --metadata -o json")
+    assert exported.exit == 0
+    assert (shell.home / "tour.csv.zst").read_bytes()[:4] == b"\x28\xb5\x2f\xfd"
+    described = json.loads((shell.home / "tour.csv.zst.meta.json").read_text())
+    assert described["recording"]["name"] == "=tour()"
+    imported = shell("dsmilctl record import tour.csv.zst --archive other -o json").data
+    assert (imported["name"], imported["readings"]) == ("tour", exported.data["readings"])
+
+    table = shell("dsmilctl record export last events.csv --table events -o json")
+    assert table.data["rows"] == 0
+    assert (shell.home / "events.csv").read_text().startswith('"event_id","session_id","timestamp"')
+
+    assert shell("dsmilctl record export last x.parquet --escape-formulas -o json").exit == 2
+    assert shell("dsmilctl record export last x.csv --table secrets -o json").exit == 2
+    assert shell("dsmilctl record export last -o json").exit == 2
+    assert shell("dsmilctl record export last tour.csv.zst -o json").exit == 7
