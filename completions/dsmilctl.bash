@@ -82,9 +82,9 @@ __dsmilctl_options() {
     'audit log') words="$words --device --since --until --action --outcome --user --limit" ;;
     'audit verify') words="$words --anchor" ;;
     'audit restart') words="$words --reason -y --yes" ;;
-    'sim serve') words="$words --port --devices --layout --seed --fault --rate-limit --no-rate-limit --approvals --no-approvals --host --kind" ;;
+    'sim serve') words="$words --port --devices --layout --seed --fault --rate-limit --no-rate-limit --approvals --no-approvals --host --kind --past --record --record-interval" ;;
     'sim reset') words="$words -y --yes" ;;
-    'serve') words="$words --users --host --port --tls-cert --tls-key --client-ca --settings --insecure" ;;
+    'serve') words="$words --users --host --port --tls-cert --tls-key --client-ca --settings --insecure --record --record-interval" ;;
     'user add') words="$words --clearance --devices --compartment --person --certificate --service-token --no-password --password-stdin --users" ;;
     'user list') words="$words --users" ;;
     'user disable') words="$words --undo --users" ;;
@@ -162,8 +162,8 @@ __dsmilctl_takes() {
     'audit log --device' | 'audit log --since' | 'audit log --until' | 'audit log --action' | 'audit log --outcome' | 'audit log --user' | 'audit log --limit') ;;
     'audit verify --anchor') ;;
     'audit restart --reason') ;;
-    'sim serve --port' | 'sim serve --devices' | 'sim serve --layout' | 'sim serve --seed' | 'sim serve --fault' | 'sim serve --kind') ;;
-    'serve --users' | 'serve --host' | 'serve --port' | 'serve --tls-cert' | 'serve --tls-key' | 'serve --client-ca' | 'serve --settings') ;;
+    'sim serve --port' | 'sim serve --devices' | 'sim serve --layout' | 'sim serve --seed' | 'sim serve --fault' | 'sim serve --kind' | 'sim serve --past' | 'sim serve --record-interval') ;;
+    'serve --users' | 'serve --host' | 'serve --port' | 'serve --tls-cert' | 'serve --tls-key' | 'serve --client-ca' | 'serve --settings' | 'serve --record-interval') ;;
     'user add --clearance' | 'user add --devices' | 'user add --compartment' | 'user add --person' | 'user add --certificate' | 'user add --users') ;;
     'user list --users') ;;
     'user disable --users') ;;
@@ -422,6 +422,8 @@ __dsmilctl_kind() {
     'sim serve --seed') kind=nothing ;;
     'sim serve --fault') kind=nothing ;;
     'sim serve --kind') kind=nothing ;;
+    'sim serve --past') kind=nothing ;;
+    'sim serve --record-interval') kind=nothing ;;
     'serve --users') kind=nothing ;;
     'serve --host') kind=nothing ;;
     'serve --port') kind=nothing ;;
@@ -429,6 +431,7 @@ __dsmilctl_kind() {
     'serve --tls-key') kind=nothing ;;
     'serve --client-ca') kind=nothing ;;
     'serve --settings') kind=nothing ;;
+    'serve --record-interval') kind=nothing ;;
     'serve 1') kind=nothing ;;
     'user add --clearance') kind=nothing ;;
     'user add --devices') kind=nothing ;;

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dsmilctl.commands.backup import creating, listing, restoring
+from dsmilctl.commands.backup import creating, listing, pruning, restoring
 from dsmilctl.commands.nouns import Noun
 
 app = Noun("backup")
-for part in (creating, listing, restoring):
+for part in (creating, listing, restoring, pruning):
     app.verbs |= part.app.verbs

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dsmilctl import diagnostics
+from dsmilctl import __version__, diagnostics
 from dsmilctl.archive.extra import require_archive
 from dsmilctl.commands.backup.place import COLUMNS, along, repository_at, row_of, scratch, secret
 from dsmilctl.commands.nouns import Noun
@@ -39,12 +39,14 @@ def create(
 
     repository, places = repository_at(to), existing(archive)
     left = [source.name for source in secret()]
-    made = back_up(places, repository, name=name, along=along(), left_out=left, scratch=scratch())
+    made = back_up(
+        places, repository, name=name, along=along(), left_out=left, program=__version__, scratch=scratch()
+    )
     found = read_back(repository, made, scratch=scratch()) if verify else []
     for item in found:
         diagnostics.warn(f"{item.where}: {item.what}")
     if left:
         diagnostics.warn(f"left out, because they hold secrets: {', '.join(left)}")
-    row = row_of(made, repository.verified(made)) | {"stored": made.stored}
+    row = row_of(made, repository.was_verified(made)) | {"stored": made.stored}
     status = CheckFailed.exit_status if found else 0
     show(row, schema="backup.create/1", columns=COLUMNS, status=status)

@@ -35,7 +35,7 @@ def list_(at: At = "") -> None:
     repository = repository_at(at)
     rows: list[dict[str, Any]] = []
     for manifest in repository.manifests():
-        rows.append(row_of(manifest, _verified(repository, manifest)))
+        rows.append(row_of(manifest, repository.was_verified(manifest)))
     for name, found in repository.looked_at():
         if isinstance(found, Finding):
             rows.append({"name": name, "verified": None, "problem": found.what})
@@ -51,7 +51,7 @@ def show(name: BackupName, at: At = "") -> None:
     require_archive()
     repository = repository_at(at)
     manifest = repository.manifest(name)
-    row = row_of(manifest, _verified(repository, manifest)) | {
+    row = row_of(manifest, repository.was_verified(manifest)) | {
         "stored": manifest.stored,
         "program": manifest.program,
         "tables": {table: rows for table, rows in manifest.tables.items() if rows},
@@ -82,7 +82,7 @@ def verify(
     rows: list[dict[str, Any]] = []
     for manifest in repository.manifests() if all_ else [repository.manifest(name)]:
         found = read_back(repository, manifest, scratch=scratch())
-        plain = row_of(manifest, repository.verified(manifest) if not found else None)
+        plain = row_of(manifest, repository.was_verified(manifest) if not found else None)
         rows += [plain | _problem(item) for item in found] or [plain]
     rows += [{"name": None, "verified": None} | _problem(item) for item in strangers(repository)]
     status = CheckFailed.exit_status if any("where" in row for row in rows) else 0
@@ -92,12 +92,3 @@ def verify(
 def _problem(finding: Finding) -> dict[str, Any]:
     row: dict[str, Any] = msgspec.to_builtins(finding)
     return {key: row[key] for key in ("where", "what", "mend")}
-
-
-def _verified(repository: Any, manifest: Any) -> int | None:
-    """When a backup was verified; a damaged note of it is one that is not there."""
-    try:
-        found: int | None = repository.verified(manifest)
-    except ValueError:
-        return None
-    return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dsmilctl import diagnostics
+from dsmilctl import __version__, diagnostics
 from dsmilctl.archive.extra import require_archive
 from dsmilctl.commands.backup.place import At, BackupName, repository_at, row_of, scratch
 from dsmilctl.commands.execution import execute
@@ -53,7 +53,7 @@ def restore(
     if to is None:
         _require_consent(manifest.name, confirm)
     restoring.require_whole(repository, manifest, scratch=scratch())
-    row = row_of(manifest, repository.verified(manifest))
+    row = row_of(manifest, repository.was_verified(manifest))
     if to is not None:
         restoring.bring_out(repository, manifest, to)
         row |= {"restored_to": str(to)}
@@ -94,7 +94,7 @@ def _saved(repository: Repository, places: Places, saved: list[str]) -> bool:
     taken = {item.name.replace(BEFORE, "backup-") for item in repository.manifests()}
     name = new_name(SYSTEM.now(), taken).replace("backup-", BEFORE)
     try:
-        saved.append(create(places, repository, name=name, scratch=scratch()).name)
+        saved.append(create(places, repository, name=name, program=__version__, scratch=scratch()).name)
     except NotFound:
         return True  # nothing was recorded in it
     except DSMILError as error:

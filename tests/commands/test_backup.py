@@ -122,3 +122,21 @@ def test_settings_policy_and_journal_come_along_and_tokens_do_not_and_that_is_sa
     assert list((shell.home / "out/state").glob("journal-*.jsonl"))
     everything = b"".join(path.read_bytes() for path in (shell.home / "out").rglob("*") if path.is_file())
     assert b"hush-hush" not in everything
+
+
+def test_old_backups_go_by_the_rules_and_only_when_somebody_says_so(shell: Shell, recorded: int) -> None:
+    for name in ("one", "two", "three"):
+        shell(f"dsmilctl backup create --name {name}")
+
+    dry = shell("dsmilctl backup prune --keep-last 1 --dry-run -o json")
+    unasked = shell("dsmilctl backup prune --keep-last 1 -o json")
+    nothing = shell("dsmilctl backup prune --yes -o json")
+    assert [row["action"] for row in dry.data] == ["keep", "remove", "remove"]
+    assert unasked.error.code == "CONFIRMATION_REQUIRED"
+    assert (nothing.exit, nothing.error.code) == (2, "INVALID_PARAMETER")
+    assert len(shell("dsmilctl backup list -o json").data) == 3
+
+    assert shell("dsmilctl backup prune --keep-last 1 --yes").exit == 0
+
+    assert [row["name"] for row in shell("dsmilctl backup list -o json").data] == ["three"]
+    assert shell("dsmilctl backup verify --all").exit == 0

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from dsmilctl import __version__
 from dsmilctl.archive.backup import snapshot
 from dsmilctl.archive.backup.folder import OBJECTS
 from dsmilctl.archive.backup.manifest import ENDING, Entry, Manifest, decode, encode, new_name, require_name
@@ -43,6 +42,7 @@ def create(
     repository: Repository,
     *,
     name: str = "",
+    program: str = "",
     along: Sequence[Source] = (),
     left_out: Sequence[str] = (),
     scratch: Path | None = None,
@@ -50,7 +50,8 @@ def create(
 ) -> Manifest:
     """Back an archive up; a recorder may be at work meanwhile.
 
-    `along` are files of the configuration and the journal, `scratch` the folder for the copy of the database.
+    `program` is the version that makes it, `along` are files of the configuration and the journal, `scratch`
+    is the folder for the copy of the database.
     Raises Conflict for a name that is taken, CheckFailed for an archive with a damaged segment, NotFound for
     one without a recording.
     """
@@ -67,7 +68,7 @@ def create(
             filling = _Filling(repository, there)
             entries, found = _filled(places, Path(folder) / "archive.db", filling, along)
         manifest = Manifest(
-            name=chosen, created=created, program=__version__, size=sum(entry.size for entry in entries),
+            name=chosen, created=created, program=program, size=sum(entry.size for entry in entries),
             files=len(entries), stored=filling.stored, recordings=found.recordings, tables=found.tables,
             left_out=tuple(left_out), entries=entries,
         )  # fmt: skip

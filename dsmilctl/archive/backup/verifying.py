@@ -21,6 +21,9 @@ from dsmilctl.archive.finding import Finding
 from dsmilctl.clock import SYSTEM, Clock
 
 OBJECT = re.compile(rf"{OBJECTS}[0-9a-f]{{64}}")
+BROKEN = "broken"
+"""In the place of a digest: that something is wrong with a file was said already."""
+
 KEY = "key.age"
 """What opens the encrypted backups of a place, once it is opened itself with the passphrase."""
 
@@ -50,15 +53,12 @@ def _read_back(repository: Repository, manifest: Manifest, folder: Path) -> Iter
         yield fault(f"{manifest.name}{ENDING}", str(error))
         return
     digests: dict[str, str] = {}
-    broken = False
     for entry in entries:
         copy = folder / "archive.db" if entry.name == DATABASE else None
-        problems = list(_read_entry(repository, entry, copy, digests))
-        broken = broken or (bool(problems) and entry.name == DATABASE)
-        yield from problems
-    if DATABASE not in digests and not broken:
+        yield from _read_entry(repository, entry, copy, digests)
+    if DATABASE not in digests:
         yield fault(manifest.name, "it has no database: it would restore nothing")
-    elif not broken:
+    elif digests[DATABASE] != BROKEN:
         yield from check_database(manifest, folder / "archive.db", digests)
 
 
@@ -66,7 +66,7 @@ def _read_entry(
     repository: Repository, entry: Entry, copy: Path | None, digests: dict[str, str]
 ) -> Iterator[Finding]:
     """Read one file; its SHA-256 goes into `digests`, the database itself into `copy`."""
-    whole = hashlib.sha256()
+    whole, digests[entry.name] = hashlib.sha256(), BROKEN
     size, sealed = 0, entry.name.startswith(SEGMENTS)
     with (copy or Path("/dev/null")).open("wb") as file:
         for name, content in blocks(repository, entry.objects):
@@ -77,9 +77,10 @@ def _read_entry(
             if sealed:
                 whole.update(content)
             file.write(content)
-    digests[entry.name] = whole.hexdigest() if sealed else ""
     if size != entry.size:
         yield fault(entry.name, f"it has {size} bytes and should have {entry.size}")
+    else:
+        digests[entry.name] = whole.hexdigest()
 
 
 def blocks(repository: Repository, names: Iterable[str]) -> Iterator[tuple[str, bytes | Exception]]:
@@ -119,7 +120,7 @@ def check_database(manifest: Manifest, database: Path, digests: dict[str, str]) 
         yield fault(DATABASE, line)
     yield from _check_counts(manifest, held)
     for item in held.sealed:
-        if digests.get(f"{SEGMENTS}{item.file}") != item.sha256:
+        if digests.get(f"{SEGMENTS}{item.file}") not in (item.sha256, BROKEN):
             yield fault(f"{SEGMENTS}{item.file}", "it is not the file that the database names")
 
 
