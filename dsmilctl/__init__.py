@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from dsmilctl.errors import PermissionDenied as PermissionDenied
     from dsmilctl.errors import ProtocolError as ProtocolError
     from dsmilctl.errors import RateLimitError as RateLimitError
+    from dsmilctl.recording.archived import Archived as Archived
+    from dsmilctl.recording.auto import AutoRecorder as AutoRecorder
+    from dsmilctl.recording.session import RecordingSession as RecordingSession
+    from dsmilctl.recording.session import recorded as recorded
 
 __version__ = "0.1.0"
 
@@ -41,6 +45,9 @@ _HOMES = {
         "DeviceQuarantined", "NetworkError", "OperationTimeout", "PermissionDenied", "ProtocolError",
         "RateLimitError",
     ),
+    "dsmilctl.recording.archived": ("Archived",),
+    "dsmilctl.recording.auto": ("AutoRecorder",),
+    "dsmilctl.recording.session": ("RecordingSession", "recorded"),
 }  # fmt: skip
 _NAMES = {name: home for home, names in _HOMES.items() for name in names}
 
