@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dsmilctl.commands.nouns import Noun
+from dsmilctl.commands.targets import Record, RecordInterval
 
 app = Noun("serve")
 
@@ -29,6 +30,8 @@ def serve(
         str, typer.Option(metavar="FILE", help="lives of tokens and approvals, lockout, limits, signing key")
     ] = "",
     insecure: Annotated[bool, typer.Option("--insecure", help="listen beyond loopback without TLS")] = False,
+    record: Record = False,
+    record_interval: RecordInterval = "1s",
 ) -> None:
     """Serve the devices of a fleet file over the DSMIL API, until interrupted.
 
@@ -39,7 +42,7 @@ def serve(
     Example: dsmilctl serve plant.yaml
     Example: dsmilctl serve plant.yaml --users users.json --tls-cert cert.pem --tls-key key.pem
     """
-    from dsmilctl.commands.serving import require_server, serve_fleet
+    from dsmilctl.commands.serving import recorded_every, require_server, serve_fleet
 
     require_server()
     from dsmilctl.server.serve import Listening
@@ -47,4 +50,4 @@ def serve(
     listening = Listening(
         host=host, port=port, certificate=tls_cert, key=tls_key, client_authority=client_ca, insecure=insecure
     )
-    serve_fleet(fleet, users, listening, settings)
+    serve_fleet(fleet, users, listening, settings, recorded_every(record_interval, record=record))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,14 @@ from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.runner import end_with
 from dsmilctl.config.contexts import Context, DriverUse, simulated
 from dsmilctl.config.paths import Paths, file_name, paths
-from dsmilctl.errors import ConfigError, MissingExtraError
+from dsmilctl.errors import ConfigError, InvalidParameter, MissingExtraError
+from dsmilctl.times import duration
 
 if TYPE_CHECKING:
     from dsmilctl.server.identity.users import Users
+
+SHORTEST = 0.1
+"""Seconds between two readings of a device that a server keeps, at the least."""
 
 EXTRA = "pip install 'dsmilctl[server]'"
 ACCOUNTS = (
@@ -31,7 +36,13 @@ ACCOUNTS = (
 
 
 def serve_simulator(
-    *, port: int, options: dict[str, Any], rate_limit: bool, approvals: bool, host: bool
+    *,
+    port: int,
+    options: dict[str, Any],
+    rate_limit: bool,
+    approvals: bool,
+    host: bool,
+    record: float | None = None,
 ) -> None:
     """Serve simulated devices with the demo accounts on loopback, until interrupted."""
     require_server()
@@ -50,10 +61,12 @@ def serve_simulator(
     with FleetLock(paths(), "sim-serve", target=context.target):
         serving = Serving(rate_limits=rate_limit, approvals=approvals)
         client = connect_context(context, folders=folders, serving=serving)
-        serve_client(client, demo_users(), Listening(port=port), chosen, ACCOUNTS)
+        serve_client(client, demo_users(), Listening(port=port), chosen, greeting=ACCOUNTS, record=record)
 
 
-def serve_fleet(fleet: Path, users: str, listening: Any, settings: str = "") -> None:
+def serve_fleet(
+    fleet: Path, users: str, listening: Any, settings: str = "", record: float | None = None
+) -> None:
     """Serve a fleet file with its own users, those of this user's server without a file of them."""
     from dsmilctl.client.fleets import fleet_context
     from dsmilctl.server.fleet_lock import FleetLock
@@ -70,7 +83,7 @@ def serve_fleet(fleet: Path, users: str, listening: Any, settings: str = "") -> 
         client = connect_context(
             context, folders=folders, common=paths(), read_only=read_only, serving=serving
         )
-        serve_client(client, known, listening, chosen)
+        serve_client(client, known, listening, chosen, record=record)
 
 
 def known_users(file: str) -> Users:
@@ -85,6 +98,35 @@ def known_users(file: str) -> Users:
         hint = "dsmilctl user add NAME" + (f" --users {shlex.quote(file)}" if file else "")
         raise ConfigError(f"{path}: nobody may come in", hint=hint, target=str(path))
     return known
+
+
+def recording_of(client: LocalClient, interval: float) -> AbstractAsyncContextManager[None]:
+    """A recording of the devices for as long as they are served; raises MissingExtraError."""
+    from dsmilctl.archive.extra import require_archive
+
+    require_archive()
+    from dsmilctl.archive.places import Places
+    from dsmilctl.archive.store import Store
+    from dsmilctl.server.recording import recording
+
+    settings = invocation().settings.archive
+    store = Store(
+        Places(client.archive),
+        interval=settings.commit_interval,
+        least=settings.segment_readings,
+        waiting=settings.waiting_readings,
+        window=settings.correlation_window,
+    )
+    return recording(client, store, interval)
+
+
+def recorded_every(text: str, *, record: bool) -> float | None:
+    """Seconds between two readings that a server keeps, None where it keeps none; raises InvalidParameter."""
+    seconds = duration(text)
+    if seconds < SHORTEST:
+        message = f"--record-interval cannot be {text}"
+        raise InvalidParameter(message, hint="100ms is the shortest", target="--record-interval")
+    return seconds if record else None
 
 
 def apart(name: str) -> Paths:
@@ -119,8 +161,19 @@ def fast_loop() -> Callable[[], asyncio.AbstractEventLoop]:
     return made
 
 
-def serve_client(client: LocalClient, users: Any, listening: Any, options: Any, greeting: str = "") -> None:
-    """Serve a client until SIGINT or SIGTERM; the ready line goes to stderr, with JSON output to stdout."""
+def serve_client(
+    client: LocalClient,
+    users: Any,
+    listening: Any,
+    options: Any,
+    *,
+    greeting: str = "",
+    record: float | None = None,
+) -> None:
+    """Serve a client until SIGINT or SIGTERM; the ready line goes to stderr, with JSON output to stdout.
+
+    With `record` the server keeps readings in an archive of its own, one every so many seconds.
+    """
     from dsmilctl.server.assembly import assemble
     from dsmilctl.server.serve import serve
 
@@ -135,5 +188,6 @@ def serve_client(client: LocalClient, users: Any, listening: Any, options: Any, 
                 diagnostics.say(greeting)
 
     app, _ = assemble(client, users, options)
-    execute(serve(app, listening, ready), make_loop=fast_loop())
+    beside = None if record is None else recording_of(client, record)
+    execute(serve(app, listening, ready, beside), make_loop=fast_loop())
     end_with(0)

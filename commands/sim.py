@@ -11,10 +11,13 @@ from dsmilctl.commands.changes import ensure_person
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.questions import confirm
 from dsmilctl.commands.runner import run
-from dsmilctl.commands.targets import Yes
+from dsmilctl.commands.targets import Record, RecordInterval, Yes
 from dsmilctl.errors import EmergencyStopActive, InvalidParameter, ReadOnly, Refused
+from dsmilctl.times import duration
 
 app = Noun("sim")
+LONGEST_PAST = 366
+"""Days that simulated devices can look back."""
 
 
 @app.command(impact="write")
@@ -33,6 +36,11 @@ def serve(
     ] = True,
     host: Annotated[bool, typer.Option("--host", help="this machine's own sensors, too")] = False,
     kind: Annotated[str, typer.Option(metavar="KIND", help="dsmil")] = "dsmil",
+    past: Annotated[
+        str, typer.Option(metavar="DURATION", help="how far back readings reach, failures among them")
+    ] = "30d",
+    record: Record = False,
+    record_interval: RecordInterval = "1s",
 ) -> None:
     """Serve simulated devices over the DSMIL API on this machine, with demo accounts, until interrupted.
 
@@ -43,10 +51,33 @@ def serve(
     """
     if kind != "dsmil":
         raise InvalidParameter(f"no simulator of kind {kind!r}", hint="dsmil", target="--kind")
-    from dsmilctl.commands.serving import serve_simulator
+    from dsmilctl.commands.serving import recorded_every, serve_simulator
 
-    options = {"devices": devices, "layout": layout, "seed": seed, "faults": list(fault or [])}
-    serve_simulator(port=port, options=options, rate_limit=rate_limit, approvals=approvals, host=host)
+    options: dict[str, Any] = {
+        "devices": devices,
+        "layout": layout,
+        "seed": seed,
+        "faults": list(fault or []),
+    }
+    options["past_days"] = days_of(past)
+    serve_simulator(
+        port=port,
+        options=options,
+        rate_limit=rate_limit,
+        approvals=approvals,
+        host=host,
+        record=recorded_every(record_interval, record=record),
+    )
+
+
+def days_of(text: str) -> float:
+    """Days of a past; raises InvalidParameter for one of more than a year."""
+    days = duration(text) / 86_400
+    if days > LONGEST_PAST:
+        raise InvalidParameter(
+            f"--past cannot be {text}", hint="366d at the most, 0s for none", target="--past"
+        )
+    return days
 
 
 @app.command(impact="danger")

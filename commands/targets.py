@@ -31,6 +31,8 @@ Registers = Annotated[
 Justification = Annotated[str, typer.Option(metavar="TEXT", help="why; the policy may ask for it")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="go through every check, change nothing")]
+Record = Annotated[bool, typer.Option("--record", help="keep readings: `record query` asks for them")]
+RecordInterval = Annotated[str, typer.Option(metavar="DURATION", help="from one kept reading to the next")]
 Approval = Annotated[str, typer.Option(metavar="ID", help="a second person's approval, given on a server")]
 
 

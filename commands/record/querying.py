@@ -11,17 +11,20 @@ from dsmilctl import diagnostics
 from dsmilctl.archive.extra import require_archive
 from dsmilctl.clock import NANOSECONDS, rfc3339
 from dsmilctl.commands.nouns import Noun
+from dsmilctl.commands.record.asking import Question, ask, asks_server, require_askable
 from dsmilctl.commands.record.place import ArchiveFolder, existing
-from dsmilctl.commands.runner import show
+from dsmilctl.commands.runner import run, show
 from dsmilctl.commands.targets import OptionalTargets
 from dsmilctl.commands.times import duration, moment
 from dsmilctl.errors import InvalidParameter
+from dsmilctl.model.history import ReadingsQuery
 from dsmilctl.tables import Column
 
 if TYPE_CHECKING:
     from dsmilctl.archive.query import Wanted
 
 app = Noun("record")
+SCHEMA, EMPTY = "record.query/1", "nothing was recorded that fits"
 MOST = 1000
 """Rows that are shown where no number is asked for."""
 
@@ -71,18 +74,36 @@ def query(
 
     Sealed and fresh readings are one table.  SQL reads the archive and nothing else, and changes nothing.
 
+    On the context of a server the server is asked for what it recorded, unless --archive names a folder.
+
     Example: dsmilctl record query 0x8000 TEMP --since 1h --every 1m --agg mean
+    Example: dsmilctl -C plant record query 0x8000 TEMP --since 30d --every 1h
     Example: dsmilctl record query --sql 'SELECT device, max(value) FROM readings GROUP BY 1'
     """
+    columns = () if sql else STRETCH_COLUMNS if every else READING_COLUMNS
+    if asks_server(archive):
+        require_askable(sql=sql, recording=recording)
+        run(ask, _question(locals()), schema=SCHEMA, columns=columns, empty=EMPTY)
+        return
     require_archive()
     if sql and (targets or registers or every):
         raise InvalidParameter("--sql says itself what is wanted", hint="leave the rest out", target="--sql")
     rows = rows_of_sql(archive, sql, limit) if sql else rows_of(archive, _wanted(locals()))
-    columns = () if sql else STRETCH_COLUMNS if every else READING_COLUMNS
     if limit and len(rows) > limit:
         rows = rows[:limit]
         diagnostics.warn(f"only the first {limit} rows: --limit 0 shows all, record export takes them along")
-    show(rows, schema="record.query/1", columns=columns, empty="nothing was recorded that fits")
+    show(rows, schema=SCHEMA, columns=columns, empty=EMPTY)
+
+
+def _question(given: Mapping[str, Any]) -> Question:
+    query = ReadingsQuery(
+        registers=tuple(given["registers"] or ()),
+        since=moment(given["since"]),
+        until=moment(given["until"]),
+        every=_stretch(given["every"]),
+        aggregate=given["agg"],
+    )
+    return Question(selector=given["targets"], query=query, limit=given["limit"])
 
 
 def _wanted(given: Mapping[str, Any]) -> Wanted:

@@ -7,6 +7,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from ipaddress import ip_address
 from typing import Any
 
@@ -102,12 +103,20 @@ def _cannot_listen(listening: Listening, error: OSError) -> Conflict | UsageErro
     return UsageError(message, hint="--host takes an address of this machine", target="--host")
 
 
-async def serve(app: Any, listening: Listening, ready: Callable[[str], None]) -> None:
-    """Serve until the task is cancelled; `ready` is told the URL when connections are taken."""
+async def serve(
+    app: Any,
+    listening: Listening,
+    ready: Callable[[str], None],
+    beside: AbstractAsyncContextManager[None] | None = None,
+) -> None:
+    """Serve until the task is cancelled; `ready` is told the URL when connections are taken.
+
+    `beside` is entered when the devices can be asked, and left before they cannot.
+    """
     check_listening(listening)
     config = _config(app, listening)
     # Here, and not when uvicorn begins: a driver that cannot be opened is told as what it is.
-    async with app.state.gateway.client:
+    async with app.state.gateway.client, beside or nullcontext():
         await _serve(app, listening, config, ready)
 
 
