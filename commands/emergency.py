@@ -45,7 +45,14 @@ def status() -> None:
 
     Example: dsmilctl -C sim emergency status -o json
     """
-    run(show_status, None, schema="emergency.status/1", columns=STOP_COLUMNS, empty="no emergency stop")
+    run(
+        show_status,
+        None,
+        schema="emergency.status/1",
+        columns=STOP_COLUMNS,
+        empty="no emergency stop",
+        despite_errors=True,
+    )
 
 
 async def show_status(client: Client, options: None) -> Result:
@@ -62,7 +69,14 @@ def history(
 
     Example: dsmilctl -C sim emergency history -o wide
     """
-    run(show_history, limit, schema="emergency.history/1", columns=STOP_COLUMNS, empty="no emergency stops")
+    run(
+        show_history,
+        limit,
+        schema="emergency.history/1",
+        columns=STOP_COLUMNS,
+        empty="no emergency stops",
+        despite_errors=True,
+    )
 
 
 async def show_history(client: Client, limit: int) -> Result:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +15,15 @@ from dsmilctl import diagnostics, log_fallback
 from dsmilctl.commands.event_log import events_logged
 from dsmilctl.commands.execution import execute
 from dsmilctl.commands.invocation import begin, end, invocation
-from dsmilctl.errors import ConfigError, DSMILError, InvalidParameter, StateUnavailable, UsageError
+from dsmilctl.errors import (
+    ConfigError,
+    DSMILError,
+    InvalidParameter,
+    MissingExtraError,
+    NotFound,
+    StateUnavailable,
+    UsageError,
+)
 from dsmilctl.output import Output
 from dsmilctl.stdout import CLOSED_PIPE, abandon, flush
 from dsmilctl.tables import Column
@@ -55,16 +64,19 @@ def run(
     columns: Sequence[Column] = (),
     empty: str = "",
     rows: str = "",
+    despite_errors: bool = False,
 ) -> None:
     """Call a function with an open client and show what it returns, in the format that was asked for.
 
-    `columns`, `empty` and `rows` are those of `Output.show`.
+    `columns`, `empty` and `rows` are those of `Output.show`.  With `despite_errors` a local client does where
+    its settings, its fleet file or a driver are wrong, which is said.
     """
-    chosen = invocation()
+    chosen = invocation(despite_errors=despite_errors)
     output = chosen.make_output()
 
     async def work() -> Result:
-        async with chosen.connect() as client, events_logged(client):
+        client = chosen.connect(despite_errors=despite_errors)
+        async with _opened(client, despite_errors=despite_errors), events_logged(client):
             found = await function(client, options)
             return found if isinstance(found, Result) else Result(found)
 
@@ -73,6 +85,23 @@ def run(
     data = result.page if result.page is not None and output.for_people else result.data
     output.show(data, schema=schema, columns=result.columns or columns, empty=empty, rows=rows)
     end_with(result.status)
+
+
+@asynccontextmanager
+async def _opened(client: Client, *, despite_errors: bool) -> AsyncIterator[None]:
+    """Have the client open; with `despite_errors` as far as it is right."""
+    try:
+        try:
+            await client.open()
+        except (ConfigError, NotFound, MissingExtraError) as error:
+            if not despite_errors or client.context.kind == "remote":
+                raise
+            diagnostics.warn(
+                f"an emergency stop does not reach all of {client.context.name}: {error.message}"
+            )
+        yield
+    finally:
+        await client.close()
 
 
 def run_live(

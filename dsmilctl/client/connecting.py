@@ -33,7 +33,7 @@ def connect(
 
     `read_only` lets no change through, `timeout` is the seconds that one call of a driver, or one request to
     a server, may take.  Raises NotFound for an unknown context and ConfigError for a wrong configuration,
-    which `despite_errors` does not need to find a built-in context.
+    which `despite_errors` passes over as far as it can: what is wrong is a part that cannot be stopped then.
     """
     return prepare(
         context,
@@ -64,10 +64,12 @@ def prepare(
 
         chosen = settings or _load_settings()
         return partial(open_remote, found, read_only=read_only, timeout=timeout, settings=chosen, clock=clock)
+    if found.kind == "replay":
+        return partial(_replay, found)
     from dsmilctl.client.opening import opening
 
     if found.file:
-        found = _of_file(found)
+        found = _of_file(found, despite_errors=despite_errors)
     return opening(found, read_only=read_only, timeout=timeout, settings=settings, clock=clock).client
 
 
@@ -77,11 +79,24 @@ def _load_settings() -> Settings:
     return load_settings()
 
 
-def _of_file(context: Context) -> Context:
-    """The context over its fleet file; raises ConfigError for one that is wrong."""
-    from dsmilctl.client.fleets import fleet_context
+def _replay(found: Context) -> Client:
+    """A recording of the user's own archive; raises MissingExtraError."""
+    from dsmilctl.archive.extra import require_archive
 
-    read = fleet_context(Path(context.file))
+    require_archive()
+    from dsmilctl.archive.places import Places
+    from dsmilctl.archive.replay import ReplayClient
+    from dsmilctl.client.opening import local_identity
+    from dsmilctl.config.paths import paths
+
+    return ReplayClient(Places(paths().archive_folder), found.target, local_identity())
+
+
+def _of_file(context: Context, *, despite_errors: bool) -> Context:
+    """The context over its fleet file; raises ConfigError for one that is wrong."""
+    from dsmilctl.client.fleets import fleet_context, legible_context
+
+    read = (legible_context if despite_errors else fleet_context)(Path(context.file))
     return msgspec.structs.replace(
         read, name=context.name, read_only=context.read_only or read.read_only, file=context.file
     )

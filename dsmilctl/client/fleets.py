@@ -15,7 +15,14 @@ from dsmilctl.config.paths import paths
 from dsmilctl.config.problem import Problem
 from dsmilctl.drivers.registry import Registry
 from dsmilctl.errors import DSMILError, NotFound, nearest
-from dsmilctl.fleet.fleet_file import FleetDriver, FleetFile, FleetText, read_fleet_text, refuse
+from dsmilctl.fleet.fleet_file import (
+    FleetDriver,
+    FleetFile,
+    FleetText,
+    read_fleet_text,
+    read_what_is_right,
+    refuse,
+)
 
 
 def fleet_context(path: Path, registry: Registry | None = None) -> Context:
@@ -27,6 +34,16 @@ def fleet_context(path: Path, registry: Registry | None = None) -> Context:
     chosen = registry or Registry(paths().entry_point_cache)
     refuse(list(_wrong_options(read, chosen)))
     return _context_of(read.fleet, path, chosen)
+
+
+def legible_context(path: Path, registry: Registry | None = None) -> Context:
+    """The context over as much of a fleet file as can be read; what cannot is `broken`.
+
+    For an emergency: the file's own key is always among those of the fleet, so that its stop holds.
+    """
+    fleet, broken = read_what_is_right(path)
+    chosen = registry or Registry(paths().entry_point_cache)
+    return msgspec.structs.replace(_context_of(fleet, path, chosen), broken=broken)
 
 
 def _context_of(fleet: FleetFile, path: Path, registry: Registry) -> Context:

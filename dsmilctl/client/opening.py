@@ -280,6 +280,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             reconnect=Reconnect(wanted.first, wanted.cap, wanted.jitter, wanted.give_up),
             deadline=self.timeout,
             disabled=self.installed.disabled,
+            broken=self.context.broken,
         )
 
     def checks(self, identity: Identity, stop_control: StopControl, shared: _Shared) -> Checks:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from typing import Any
@@ -18,8 +19,12 @@ from dsmilctl.config.settings import load_settings, origins
 from dsmilctl.config.sources import Source, identity
 from dsmilctl.errors import ConfigError, NotFound, UsageError, nearest
 
+LOGGER = logging.getLogger("dsmilctl.config")
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 """What a context may be called; every such name is safe as a file name."""
+
+REPLAY = "replay:"
+"""What stands before a recording's id or name, or `last`, where one is a context of its own."""
 
 SIM_OPTIONS = "DSMIL_SIM_OPTIONS"
 """A JSON object of options for every `sim` driver, for tests and demos: `{"devices": 10000}`."""
@@ -55,7 +60,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     `target` says it to a reader.  `fleet` is the key of latch, lock and state: contexts over the same drivers
     are the same fleet, whatever they are called and however the options change, so that a stop holds for
     all of them; `fleet` in the contexts file sets a fleet apart.  `aliases` are further keys of the same
-    fleet: who shares one with it is the same fleet.
+    fleet: who shares one with it is the same fleet.  `broken` are parts of a fleet file that are wrong, and
+    why: in an emergency the others are stopped.
     """
 
     name: str
@@ -65,6 +71,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     fleet: str = ""
     aliases: tuple[str, ...] = ()
+    broken: dict[str, str] = {}
     builtin: bool = False
     description: str = ""
     server: Server | None = None
@@ -110,19 +117,30 @@ def contexts() -> list[Context]:
 def find_context(name: str = "", *, despite_errors: bool = False) -> Context:
     """The context of that name; without one the configured, the chosen, or `local`.  Raises NotFound.
 
-    Where the configuration is wrong, `despite_errors` still finds a built-in context by its name.
+    Where the configuration is wrong, `despite_errors` still finds what the rest of it says by its name.
     """
     try:
         wanted = name or current_name()
         known = {context.name: context for context in contexts()}
-    except ConfigError:
-        if despite_errors and name in BUILTIN:
-            return simulated(BUILTIN[name])
+    except ConfigError as error:
+        if despite_errors and (found := _legible().get(name)) is not None:
+            LOGGER.warning("%s", error.message)
+            return found
         raise
+    if wanted.startswith(REPLAY):
+        return Context(name=wanted, kind="replay", read_only=True, target=wanted.removeprefix(REPLAY))
     if wanted not in known:
         hint = nearest(wanted, known) or "dsmilctl context list shows every context"
         raise NotFound(f"no context {wanted!r}", hint=hint, target=wanted)
     return known[wanted]
+
+
+def _legible() -> dict[str, Context]:
+    """The contexts that can be read where something is wrong, without the environment's options."""
+    try:
+        return BUILTIN | {context.name: context for context in _written(paths())}
+    except ConfigError:
+        return BUILTIN
 
 
 def current_name() -> str:

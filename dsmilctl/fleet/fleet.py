@@ -62,7 +62,10 @@ class DriverSpec(msgspec.Struct, frozen=True):
 
 
 class Fleet:
-    """Opens drivers, knows their devices and reads them.  Changes go through the guard."""
+    """Opens drivers, knows their devices and reads them.  Changes go through the guard.
+
+    `broken` are parts of it of which nobody could read what they are, each with the reason.
+    """
 
     def __init__(
         self,
@@ -73,6 +76,7 @@ class Fleet:
         reconnect: Reconnect | None = None,
         deadline: float = DEADLINE,
         disabled: Callable[[], Mapping[str, str]] = dict,
+        broken: Mapping[str, str] | None = None,
     ) -> None:
         self.bus = Bus()
         self.clock = clock
@@ -81,6 +85,8 @@ class Fleet:
         self.drivers: dict[str, Driver] = {}
         self.absent: dict[str, DSMILError] = {}
         """The drivers of this fleet that bring no devices now, each with the reason and what to do."""
+        self._broken = {name: ConfigError(reason, target=name) for name, reason in (broken or {}).items()}
+        self.absent |= self._broken
         self._specs = specs
         self._registry = registry
         self._disabled = disabled
@@ -96,7 +102,7 @@ class Fleet:
     def load(self) -> list[DSMILError]:
         """Load every driver that can be loaded, but for those somebody disabled; what stood in the way."""
         switched_off: Mapping[str, str] = {}
-        problems: list[DSMILError] = []
+        problems: list[DSMILError] = [*self._broken.values()]
         try:
             switched_off = self._disabled()
         except StateUnavailable as error:
@@ -274,7 +280,8 @@ class Fleet:
 
     def parts(self) -> list[tuple[str, Callable[[], Awaitable[list[Managed]]]]]:
         """Each driver of this fleet with what finds its devices, or raises why the driver is absent."""
-        return [(spec.key, partial(self._part, spec.key)) for spec in self._specs]
+        names = [*(spec.key for spec in self._specs), *self._broken]
+        return [(name, partial(self._part, name)) for name in names]
 
     async def _part(self, name: str) -> list[Managed]:
         if name not in self.drivers:

@@ -85,6 +85,29 @@ def read_fleet_text(path: Path) -> FleetText:
     return FleetText(path, msgspec.convert(text.data, FleetFile), text)
 
 
+def read_what_is_right(path: Path) -> tuple[FleetFile, dict[str, str]]:
+    """As much of a fleet as can be read, and by name what cannot, each with the reason; raises nothing."""
+    try:
+        text, problems = _read(path)
+    except ConfigError as error:
+        return FleetFile(VERSION, []), {path.name: error.message}
+    data = text.data if isinstance(text.data, Mapping) else {}
+    entries = data.get("devices")
+    good: dict[str, FleetDriver] = {}
+    broken: dict[str, str] = {path.name: "; ".join(map(str, problems))} if problems else {}
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        wrong = next(_entry(entry, ("devices", index)), None)
+        if wrong is None and entry["id"] not in good:
+            good[entry["id"]] = msgspec.convert(entry, FleetDriver)
+        else:
+            told = wrong or (("devices", index, "id"), "this id is there already", "")
+            broken[shown(("devices", index))] = str(_problem(path, text, *told))
+    if not good and not broken:
+        broken[path.name] = f"{path}: no device is named"
+    name = data.get("name")
+    return FleetFile(VERSION, [*good.values()], name=name if isinstance(name, str) else ""), broken
+
+
 def refuse(problems: list[Problem]) -> None:
     """Raise ConfigError for the first problems of a file, in the order of their places."""
     ordered = sorted(problems, key=_line_and_column)
