@@ -8,7 +8,15 @@ import typer
 
 from dsmilctl import __version__, diagnostics
 from dsmilctl.archive.extra import require_archive
-from dsmilctl.commands.backup.place import COLUMNS, along, repository_at, row_of, scratch, secret
+from dsmilctl.commands.backup.place import (
+    COLUMNS,
+    PassphraseFile,
+    along,
+    repository_at,
+    row_of,
+    scratch,
+    secret,
+)
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.place import ArchiveFolder, existing
 from dsmilctl.commands.runner import show
@@ -23,12 +31,15 @@ def create(
     to: Annotated[
         str, typer.Option("--to", metavar="URL", help="into another folder than the user's own")
     ] = "",
+    encrypt: Annotated[bool, typer.Option("--encrypt", help="so that only a passphrase opens it")] = False,
+    passphrase_file: PassphraseFile = "",
     verify: Annotated[bool, typer.Option(help="read everything back at once")] = True,
     archive: ArchiveFolder = "",
 ) -> None:
     """Back up the archive as it is now, while recording goes on, with settings, policy and journal.
 
-    What has not changed since an earlier backup is not kept twice.  Tokens and users are left out.
+    What has not changed since an earlier backup is not kept twice.  Tokens and users are left out, unless
+    the backup is encrypted: with age, by the passphrase of DSMIL_BACKUP_PASSPHRASE, a file, or typed.
 
     Example: dsmilctl backup create
     Example: dsmilctl backup create --name before-upgrade --to /mnt/disk
@@ -37,10 +48,12 @@ def create(
     from dsmilctl.archive.backup.creating import create as back_up
     from dsmilctl.archive.backup.verifying import verify as read_back
 
-    repository, places = repository_at(to), existing(archive)
-    left = [source.name for source in secret()]
+    places = existing(archive)
+    repository = repository_at(to, passphrase_file, encrypts=encrypt)
+    sources = [*along(), *(secret() if encrypt else [])]
+    left = [] if encrypt else [source.name for source in secret()]
     made = back_up(
-        places, repository, name=name, along=along(), left_out=left, program=__version__, scratch=scratch()
+        places, repository, name=name, along=sources, left_out=left, program=__version__, scratch=scratch()
     )
     found = read_back(repository, made, scratch=scratch()) if verify else []
     for item in found:

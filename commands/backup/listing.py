@@ -9,7 +9,15 @@ import typer
 
 from dsmilctl.archive.extra import require_archive
 from dsmilctl.archive.finding import Finding
-from dsmilctl.commands.backup.place import COLUMNS, At, BackupName, repository_at, row_of, scratch
+from dsmilctl.commands.backup.place import (
+    COLUMNS,
+    At,
+    BackupName,
+    PassphraseFile,
+    repository_at,
+    row_of,
+    scratch,
+)
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.runner import show as show_data
 from dsmilctl.errors import CheckFailed, UsageError
@@ -43,13 +51,13 @@ def list_(at: At = "") -> None:
 
 
 @app.command(impact="read")
-def show(name: BackupName, at: At = "") -> None:
+def show(name: BackupName, passphrase_file: PassphraseFile = "", at: At = "") -> None:
     """Show one backup: its files, the rows of each table, what was left out.
 
     Example: dsmilctl backup show last
     """
     require_archive()
-    repository = repository_at(at)
+    repository = repository_at(at, passphrase_file)
     manifest = repository.manifest(name)
     row = row_of(manifest, repository.was_verified(manifest)) | {
         "stored": manifest.stored,
@@ -65,6 +73,7 @@ def show(name: BackupName, at: At = "") -> None:
 def verify(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="its name, or last")] = "",
     all_: Annotated[bool, typer.Option("--all", help="every backup there is")] = False,
+    passphrase_file: PassphraseFile = "",
     at: At = "",
 ) -> None:
     """Read backups back, every byte, open their database and count its rows; exit status 9 if damaged.
@@ -78,7 +87,7 @@ def verify(
 
     if bool(name) == all_:
         raise UsageError("either NAME or --all", hint="dsmilctl backup verify last", target="NAME")
-    repository = repository_at(at)
+    repository = repository_at(at, passphrase_file)
     rows: list[dict[str, Any]] = []
     for manifest in repository.manifests() if all_ else [repository.manifest(name)]:
         found = read_back(repository, manifest, scratch=scratch())

@@ -14,9 +14,12 @@ from dsmilctl.tables import Column
 
 if TYPE_CHECKING:
     from dsmilctl.archive.backup.creating import Source
+    from dsmilctl.archive.backup.encryption import Encrypting
     from dsmilctl.archive.backup.manifest import Manifest
-    from dsmilctl.archive.backup.repository import Repository
 
+PassphraseFile = Annotated[
+    str, typer.Option("--passphrase-file", metavar="FILE", help="what opens encrypted backups; - is stdin")
+]
 At = Annotated[
     str, typer.Option("--at", metavar="URL", help="other backups than those of this user: a folder")
 ]
@@ -33,12 +36,14 @@ COLUMNS = (
 )
 
 
-def repository_at(url: str) -> Repository:
-    """The backups at a place, without one those of the user's own."""
+def repository_at(url: str, passphrase_file: str = "", *, encrypts: bool = False) -> Encrypting:
+    """The backups at a place, without one those of the user's own; a passphrase is read when it is needed."""
+    from dsmilctl.archive.backup.encryption import Encrypting
     from dsmilctl.archive.backup.folder import Folder
-    from dsmilctl.archive.backup.repository import Repository
+    from dsmilctl.commands.backup.passphrase import passphrase
 
-    return Repository(Folder(Path(url) if url else paths().backup_folder))
+    target = Folder(Path(url) if url else paths().backup_folder)
+    return Encrypting(target, lambda new: passphrase(passphrase_file, new=new), encrypts=encrypts)
 
 
 def along() -> list[Source]:

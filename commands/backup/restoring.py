@@ -9,7 +9,7 @@ import typer
 
 from dsmilctl import __version__, diagnostics
 from dsmilctl.archive.extra import require_archive
-from dsmilctl.commands.backup.place import At, BackupName, repository_at, row_of, scratch
+from dsmilctl.commands.backup.place import At, BackupName, PassphraseFile, repository_at, row_of, scratch
 from dsmilctl.commands.execution import execute
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.questions import confirm_by_name
@@ -18,7 +18,7 @@ from dsmilctl.commands.runner import show
 from dsmilctl.errors import ConfirmationRequired, DSMILError, NotFound, Refused
 
 if TYPE_CHECKING:
-    from dsmilctl.archive.backup.repository import Repository
+    from dsmilctl.archive.backup.encryption import Encrypting
     from dsmilctl.archive.places import Places
 
 app = Noun("backup")
@@ -34,6 +34,7 @@ def restore(
         typer.Option("--to", metavar="DIR", help="bring everything out into a new folder instead"),
     ] = None,
     confirm: Annotated[str, typer.Option("--confirm", metavar="NAME", help="the name, typed again")] = "",
+    passphrase_file: PassphraseFile = "",
     at: At = "",
     archive: ArchiveFolder = "",
 ) -> None:
@@ -48,7 +49,7 @@ def restore(
     require_archive()
     from dsmilctl.archive.backup import restoring
 
-    repository = repository_at(at)
+    repository = repository_at(at, passphrase_file)
     manifest = repository.manifest(name)
     if to is None:
         _require_consent(manifest.name, confirm)
@@ -71,10 +72,11 @@ def _require_consent(name: str, confirm: str) -> None:
         raise Refused("nothing was restored")
 
 
-def _restored(repository: Repository, manifest: Any, places: Places) -> dict[str, Any]:
+def _restored(repository: Encrypting, manifest: Any, places: Places) -> dict[str, Any]:
     from dsmilctl.archive.backup import restoring
 
     saved: list[str] = []
+    repository.encrypts = bool(manifest.sealed)
     aside = restoring.restore(repository, manifest, places, before=lambda: _saved(repository, places, saved))
     if aside is not None:
         diagnostics.warn(f"the archive that was there could not be backed up: it is kept in {aside}")
@@ -85,7 +87,7 @@ def _restored(repository: Repository, manifest: Any, places: Places) -> dict[str
     }
 
 
-def _saved(repository: Repository, places: Places, saved: list[str]) -> bool:
+def _saved(repository: Encrypting, places: Places, saved: list[str]) -> bool:
     """Back up what is there; whether that was possible, or nothing was there."""
     from dsmilctl.archive.backup.creating import create
     from dsmilctl.archive.backup.manifest import new_name

@@ -17,6 +17,7 @@ PREFIX = "DSMIL_"
 NOT_SETTINGS = frozenset(
     {
         "DSMIL_API_VERSION",
+        "DSMIL_BACKUP_PASSPHRASE",
         "DSMIL_BASE_URL",
         "DSMIL_CA",
         "DSMIL_CACHE_TTL",

@@ -140,3 +140,39 @@ def test_old_backups_go_by_the_rules_and_only_when_somebody_says_so(shell: Shell
 
     assert [row["name"] for row in shell("dsmilctl backup list -o json").data] == ["three"]
     assert shell("dsmilctl backup verify --all").exit == 0
+
+
+def test_an_encrypted_backup_takes_secrets_along_and_opens_with_its_passphrase_only(
+    shell: Shell, recorded: int
+) -> None:
+    (shell.home / "state/tokens").mkdir(mode=0o700, parents=True, exist_ok=True)
+    (shell.home / "state/tokens/plant").write_text("hush-hush")
+    (shell.home / "phrase").write_text("correct horse\n")
+    key = {"DSMIL_BACKUP_PASSPHRASE": "correct horse"}
+
+    made = shell("dsmilctl backup create --encrypt --name x -o json", environment=key)
+    again = shell("dsmilctl backup create --encrypt --passphrase-file phrase -o json")
+
+    assert (made.exit, again.exit) == (0, 0)
+    assert made.data["verified"] is not None
+    assert again.data["stored"] == 0
+    assert len(shell("dsmilctl backup list -o json").data) == 2, "what there is needs no passphrase"
+    unasked = shell("dsmilctl backup verify x -o json")
+    wrong = shell("dsmilctl backup restore x --to out -o json", environment={"DSMIL_BACKUP_PASSPHRASE": "no"})
+    assert (unasked.exit, unasked.error.code) == (2, "CONFIRMATION_REQUIRED")
+    assert (wrong.exit, wrong.error.code) == (4, "AUTHENTICATION_FAILED")
+    assert not (shell.home / "out").exists()
+    assert shell("dsmilctl backup restore x --to out", environment=key).exit == 0
+    assert (shell.home / "out/state/tokens/plant").read_text() == "hush-hush"
+
+
+def test_without_pyrage_an_encrypted_backup_names_the_extra_to_install(shell: Shell, recorded: int) -> None:
+    (shell.home / "sitecustomize.py").write_text(
+        "import importlib.util as u\nfind = u.find_spec\n"
+        "u.find_spec = lambda name, *rest: None if name == 'pyrage' else find(name, *rest)\n"
+    )
+
+    answer = shell("dsmilctl backup create --encrypt -o json", environment={"PYTHONPATH": str(shell.home)})
+
+    assert (answer.exit, answer.error.code) == (2, "MISSING_EXTRA")
+    assert "dsmilctl[backup]" in (answer.error.hint or "")

@@ -58,6 +58,7 @@ def create(
     if name:
         require_name(name)
     with repository.target.held():
+        repository.prepare()
         there = set(repository.target.names())
         created = clock.now()
         taken = {item.removesuffix(ENDING) for item in there if item.endswith(ENDING)}

@@ -13,7 +13,7 @@ from dsmilctl.archive.backup import objects
 from dsmilctl.archive.backup.folder import OBJECTS
 from dsmilctl.archive.backup.manifest import ENDING, LAST, Entry, Manifest, decode
 from dsmilctl.archive.finding import Finding
-from dsmilctl.errors import CheckFailed, NotFound, nearest
+from dsmilctl.errors import AuthenticationError, CheckFailed, NotFound, nearest
 
 VERIFIED = ".verified"
 CHECK = "dsmilctl backup verify --all says what is damaged"
@@ -96,8 +96,13 @@ class Repository:
             raise CheckFailed(f"{name}{ENDING}: {error}", hint=CHECK, target=name) from error
 
     def entries(self, manifest: Manifest) -> tuple[Entry, ...]:
-        """The files of a backup."""
+        """The files of a backup; raises AuthenticationError where it is encrypted."""
+        if manifest.sealed:
+            raise _locked(manifest.name)
         return manifest.entries
+
+    def prepare(self) -> None:
+        """Have at hand what making a backup takes."""
 
     def seal(self, manifest: Manifest) -> Manifest:
         """A manifest as it is kept."""
@@ -113,10 +118,18 @@ class Repository:
 
     def block(self, name: str) -> bytes:
         """The content of an object; raises ValueError where it is not what its name says, and OSError."""
-        content = objects.unpack(self.target.read(f"{OBJECTS}{name}"))
-        if self.name_of(content) != name:
+        return self.content_of(name, self.target.read(f"{OBJECTS}{name}"))
+
+    def content_of(self, name: str, stored: bytes) -> bytes:
+        """The content of an object as it is kept; raises ValueError where it is not what its name says."""
+        content = self.unpacked(stored)
+        if objects.name_of(content) != name:
             raise ValueError("it holds something else than its name says: it was renamed")
         return content
+
+    def unpacked(self, stored: bytes) -> bytes:
+        """The content of an object; raises ValueError where a bit of it has changed."""
+        return objects.unpack(stored)
 
     def verified(self, manifest: Manifest) -> int | None:
         """When a backup was last read back without a fault, in nanoseconds UTC; None if never.
@@ -147,6 +160,11 @@ class Repository:
         found = Verified(at, manifest.digest)
         content = msgspec.json.encode(msgspec.structs.replace(found, digest=found.own_digest))
         self.target.write(f"{manifest.name}{VERIFIED}", content)
+
+
+def _locked(name: str) -> AuthenticationError:
+    hint = "give its passphrase: --passphrase-file FILE or DSMIL_BACKUP_PASSPHRASE"
+    return AuthenticationError(f"backup {name} is encrypted", hint=hint, target=name)
 
 
 def fault(where: str, what: str) -> Finding:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from dsmilctl.archive.backup.creating import DATABASE, SEGMENTS, THREADS
+from dsmilctl.archive.backup.encryption import KEY, KEY_SUM, PREFIX, require_whole_key
 from dsmilctl.archive.backup.folder import OBJECTS
 from dsmilctl.archive.backup.manifest import ENDING, Entry, Manifest
 from dsmilctl.archive.backup.repository import VERIFIED, Repository, fault
@@ -19,13 +20,11 @@ from dsmilctl.archive.backup.snapshot import Snapshot, look_at
 from dsmilctl.archive.database import DAMAGED, migrations
 from dsmilctl.archive.finding import Finding
 from dsmilctl.clock import SYSTEM, Clock
+from dsmilctl.errors import CheckFailed
 
 OBJECT = re.compile(rf"{OBJECTS}[0-9a-f]{{64}}")
 BROKEN = "broken"
 """In the place of a digest: that something is wrong with a file was said already."""
-
-KEY = "key.age"
-"""What opens the encrypted backups of a place, once it is opened itself with the passphrase."""
 
 
 def verify(
@@ -171,13 +170,30 @@ def strangers(repository: Repository) -> Iterator[Finding]:
             object_name = file.removeprefix(OBJECTS)
             if object_name not in known and not damaged and not _sound(repository, object_name):
                 yield fault(file, "it belongs to no backup, and is not what its name says")
-        elif file not in names and file != KEY:
+        elif file not in names and file not in (KEY, KEY_SUM):
             yield fault(file, "this file is none of a backup's")
+    yield from _check_key(repository)
+
+
+def _check_key(repository: Repository) -> Iterator[Finding]:
+    """Whether the key of the encrypted backups is there as it was; only its passphrase is not known."""
+    there = set(repository.target.names())
+    encrypted = [item.name for item in repository.manifests() if item.sealed]
+    if encrypted and KEY not in there:
+        yield fault(KEY, f"it is missing: nothing opens {', '.join(encrypted[:3])}")
+    elif KEY in there and KEY_SUM not in there:
+        yield fault(KEY_SUM, "it is missing")
+    elif KEY in there:
+        try:
+            require_whole_key(repository.target, repository.target.read(KEY))
+        except CheckFailed as error:
+            yield fault(KEY, error.message.partition(": ")[2])
 
 
 def _sound(repository: Repository, name: str) -> bool:
+    """Whether an object is what its name says; of an encrypted one only the passphrase could tell."""
     try:
-        repository.block(name)
+        stored = repository.target.read(f"{OBJECTS}{name}")
+        return stored.startswith(PREFIX) or bool(repository.content_of(name, stored) is not None)
     except (OSError, ValueError):
         return False
-    return True
