@@ -10,6 +10,7 @@ from dsmilctl.commands.record import (
     maintaining,
     noting,
     querying,
+    replaying,
     running,
     starting,
     stopping,
@@ -17,5 +18,7 @@ from dsmilctl.commands.record import (
 )
 
 app = Noun("record")
-for part in (running, starting, stopping, listing, noting, querying, carrying, checking, maintaining, token):
+for part in (
+    running, starting, stopping, listing, noting, querying, carrying, replaying, checking, maintaining, token,
+):  # fmt: skip
     app.verbs |= part.app.verbs

@@ -28,10 +28,12 @@ AGGREGATES = {
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which readings: of which devices and registers, of which recording, when (nanoseconds UTC, inclusive).
 
+    `devices` are named exactly, beside or in place of what a selector names.
     With `every` (nanoseconds) one row for each register and stretch of time, computed by `aggregate`.
     """
 
     selector: str = ""
+    devices: tuple[str, ...] = ()
     registers: tuple[str, ...] = ()
     recording: str = ""
     since: int | None = None

@@ -32,7 +32,9 @@ class Chosen(msgspec.Struct, frozen=True):
 def choose(store: sqlite3.Connection, wanted: Wanted) -> Chosen:
     """Find what is asked for; raises DeviceNotFound, InvalidParameter or NotFound for what there is not."""
     recording = find(store, wanted.recording).recording_id if wanted.recording else ""
-    devices = _devices(store, wanted.selector) if wanted.selector not in ("", "@all") else None
+    devices: tuple[str, ...] | None = wanted.devices or None
+    if wanted.selector not in ("", "@all"):
+        devices = (*wanted.devices, *_devices(store, wanted.selector))
     registers = _registers(store, wanted.registers) if wanted.registers else None
     return Chosen(devices, registers, recording, wanted.since, wanted.until)
 

@@ -88,6 +88,31 @@ class Query:
         query = f"{query} LIMIT {wanted.limit:d}" if wanted.limit else query
         return self._run(query)
 
+    def in_time(self, wanted: Wanted) -> pa.RecordBatchReader:
+        """The readings that were asked for in the order in which they were taken, whatever their device."""
+        return self._run(f"SELECT * FROM readings WHERE {self._viewing(wanted)} ORDER BY time, sequence")
+
+    def latest(self, wanted: Wanted) -> pa.RecordBatchReader:
+        """The last one of the readings that were asked for, of each register."""
+        newest = "row_number() OVER (PARTITION BY device, register ORDER BY time DESC, sequence DESC) = 1"
+        return self._run(f"SELECT * FROM readings WHERE {self._viewing(wanted)} QUALIFY {newest}")
+
+    def series(self, wanted: Wanted) -> pa.RecordBatchReader:
+        """Each device, register, unit and kind of values, with its `first` and `last` time in nanoseconds."""
+        return self._run(
+            f"""SELECT device, register, unit, kind,
+                epoch_ns(min(time)) AS first, epoch_ns(max(time)) AS last
+              FROM readings WHERE {self._viewing(wanted)}
+              GROUP BY ALL ORDER BY device, register, count(*) DESC"""
+        )
+
+    def _viewing(self, wanted: Wanted) -> str:
+        """Make `readings` of what a question needs; its condition."""
+        chosen = choose(self._store, wanted)
+        found = sources(self._store, wanted, chosen.recording)
+        self._make_view(found.raw, *overlapping(wanted.since, wanted.until, chosen.recording))
+        return self._condition(chosen)
+
     def sql(self, query: str) -> pa.RecordBatchReader:
         """Rows of one SELECT over `readings` and TABLES; nothing else can be read, and nothing written.
 

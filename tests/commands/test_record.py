@@ -155,3 +155,28 @@ def test_an_export_is_packed_described_and_harmless_where_that_is_asked_for(
     assert shell("dsmilctl record export last x.csv --table secrets -o json").exit == 2
     assert shell("dsmilctl record export last -o json").exit == 2
     assert shell("dsmilctl record export last tour.csv.zst -o json").exit == 7
+
+
+def test_a_recording_is_replayed_and_is_a_context_beside_the_live_one(shell: Shell) -> None:
+    done = shell(
+        "dsmilctl -C sim record run --name tour --for 1s --interval 0.2 --registers TEMP -o json"
+    ).data
+
+    lines = shell("dsmilctl record replay tour --speed 0 -o ndjson").lines
+    assert (lines[0]["event"], lines[-1]["event"]) == ("start", "end")
+    assert len(lines) - 2 == done["readings"]
+    times = [line["timestamp"] for line in lines[1:-1]]
+    assert times == sorted(times)
+    later = shell(f"dsmilctl record replay tour 0x8000 TEMP --speed 0 --from {times[-1]} -o ndjson").lines
+    assert len(later) < 5
+
+    (reading,) = shell("dsmilctl -C replay:last device read 0x8000 TEMP -o json").data
+    assert reading["timestamp"] in times
+    refused = shell(
+        "dsmilctl -C replay:last device write 0x8000 TEMP 5 --yes --justification 'just to see' -o json"
+    )
+    assert (refused.exit, refused.error.code) == (1, "READ_ONLY")
+    stop = shell("dsmilctl -C replay:last emergency stop -o json")
+    assert stop.exit != 0
+    assert shell("dsmilctl record replay tour --speed fast -o ndjson").exit == 2
+    assert shell("dsmilctl -C replay:none device list -o json").error.code == "NOT_FOUND"
