@@ -13,8 +13,8 @@ class Playhead:
     """A moment between `first` and `last` (nanoseconds UTC) that moves on while it plays.
 
     Until it plays for the first time it stands at the end: whoever asks then gets the last values.
-    `jumps` counts how often somebody moved it, `sought` is where to.  Speed 1 is as it was, 2 twice as fast, 0
-    at once.
+    `jumps` counts how often somebody moved it, `sought` is where to.  Speed 1 is as it was, 2 twice as
+    fast, 0 at once.
     """
 
     def __init__(self, first: int, last: int, speed: float = 1.0, clock: Clock = SYSTEM) -> None:

@@ -41,7 +41,7 @@ class ReplayClient(Client):
     """One recording, played again: readings and events come with the times at which they were recorded.
 
     Nothing can be changed: whatever would raises ReadOnly.  `playhead` says where it stands; it begins to
-    play with the first stream.
+    play with the first stream.  With `stay` a stream waits at the end for somebody who goes back.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class ReplayClient(Client):
         speed: float = 1.0,
         since: int | None = None,
         until: int | None = None,
+        stay: bool = False,
     ) -> None:
         self.context = ContextInfo(f"replay:{recording}", "replay", f"recording {recording}", read_only=True)
         self.identity = identity
@@ -60,6 +61,7 @@ class ReplayClient(Client):
         self._places = places
         self._name = recording
         self._bounds = since, until
+        self._stay = stay
         self._devices: list[Device] = []
         self._description: Description | None = None
 
@@ -189,7 +191,7 @@ class ReplayClient(Client):
                     yield Batch(number, taken[-1].timestamp, tuple(taken))
                 elif gaps and gaps[0][0] <= position:
                     yield Gap(gaps.pop(0)[1])
-                elif not more and playhead.position >= playhead.last:
+                elif not (more or self._stay) and playhead.position >= playhead.last:
                     return
                 else:
                     await asyncio.sleep(interval)

@@ -89,7 +89,7 @@ def _replay(found: Context) -> Client:
     from dsmilctl.client.opening import local_identity
     from dsmilctl.config.paths import paths
 
-    return ReplayClient(Places(paths().archive_folder), found.target, local_identity())
+    return ReplayClient(Places(paths().archive_folder), found.target, local_identity(), stay=True)
 
 
 def _of_file(context: Context, *, despite_errors: bool) -> Context:
