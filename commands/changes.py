@@ -10,7 +10,7 @@ import msgspec
 
 from dsmilctl import diagnostics
 from dsmilctl.client.interface import BulkOptions, Client, new_bulk_id
-from dsmilctl.commands.execution import ending
+from dsmilctl.commands.execution import ending, time_left
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.progress import Progress
 from dsmilctl.commands.questions import confirm, require_person
@@ -23,6 +23,8 @@ from dsmilctl.model.register import Register
 from dsmilctl.tables import lay_out
 
 SHOWN_IN_PLAN = 20
+TO_TELL = 0.5
+"""Seconds of a deadline that are kept for telling what became of changes."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -130,7 +132,7 @@ async def _carry_out(client: Client, requests: Sequence[Request], options: BulkO
         try:
             return await client.change_many(
                 requests,
-                options=options,
+                options=msgspec.structs.replace(options, timeout=_time_for_changes()),
                 progress=lambda operation: progress.step(failed=not operation.success),
             )
         except asyncio.CancelledError:
@@ -138,6 +140,12 @@ async def _carry_out(client: Client, requests: Sequence[Request], options: BulkO
             undo = f"dsmilctl -C {client.context.name} bulk undo {options.bulk_id}"
             diagnostics.warn(f"{told}; {undo} puts them back")
             raise
+
+
+def _time_for_changes() -> float | None:
+    """Seconds that changes have where the command has a deadline: what became of each is told in the rest."""
+    left = time_left()
+    return None if left is None else max(left - TO_TELL, left / 2)
 
 
 def _show_plan(client: Client, plan: BulkResult, devices: Sequence[Device]) -> None:
@@ -166,9 +174,11 @@ def _bulk_question(client: Client, plan: BulkResult) -> str:
 
 
 def bulk_exit(result: BulkResult) -> int:
-    """0 when all succeeded, 6 when some did, else the status of the first failure."""
+    """0 when all succeeded, 6 when some did, 5 when nobody knows of one, else that of the first failure."""
     if result.summary.successful == result.summary.total:
         return 0
     if result.summary.successful:
         return diagnostics.PARTIAL
-    return kind_of(next(item.error_code for item in result.results if not item.success)).exit_status
+    codes = [item.error_code for item in result.results if not item.success]
+    unknown = [code for code in codes if code == OperationTimeout.code]
+    return kind_of((unknown or codes)[0]).exit_status

@@ -52,6 +52,12 @@ def ending() -> str:
     return "deadline" if _Running.limit is not None and _Running.limit.expired() else "error"
 
 
+def time_left() -> float | None:
+    """Seconds until the deadline of the work that runs now; None without one."""
+    when = _Running.limit.when() if _Running.limit is not None else None
+    return None if when is None else max(0.0, when - asyncio.get_running_loop().time())
+
+
 async def _bounded(work: Coroutine[Any, Any, T], deadline: float) -> T:
     try:
         async with asyncio.timeout(deadline or None) as limit:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from dsmilctl.client.bulks import Bulks, bulk_result, denied
+from dsmilctl.client.bulks import Bulks
 from dsmilctl.client.interface import (
     LIFECYCLE_VERBS,
     BulkOptions,
@@ -18,10 +18,10 @@ from dsmilctl.client.interface import (
     ContextInfo,
     DriverInfo,
     HistoryQuery,
-    new_bulk_id,
     one_person,
 )
 from dsmilctl.client.local_approvals import Consents
+from dsmilctl.client.local_bulks import LocalBulks
 from dsmilctl.client.local_drivers import InstalledDrivers
 from dsmilctl.client.local_guarded import forget_all, records_of, switch_driver
 from dsmilctl.client.local_history import RecordedReadings
@@ -31,11 +31,11 @@ from dsmilctl.client.local_stops import MOST_LATCHED, LocalStops
 from dsmilctl.client.local_walk import Walk
 from dsmilctl.client.standing import Standing, standing
 from dsmilctl.drivers.managed import Managed
-from dsmilctl.errors import DSMILError, InvalidParameter, nearest
+from dsmilctl.errors import InvalidParameter, nearest
 from dsmilctl.fleet.bus import each
 from dsmilctl.fleet.fleet import Fleet
 from dsmilctl.fleet.memory import Memory
-from dsmilctl.guard.guard import Bulk, Guard, unwatched
+from dsmilctl.guard.guard import Guard
 from dsmilctl.guard.holds import Holds
 from dsmilctl.guard.journal import Journal
 from dsmilctl.guard.latch import Latch
@@ -48,12 +48,12 @@ from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.model.event import Event
 from dsmilctl.model.identity import Identity
-from dsmilctl.model.operation import BulkResult, Operation, Request
+from dsmilctl.model.operation import Operation, Request
 from dsmilctl.model.reading import Batch, Gap, Reading, Span
 from dsmilctl.model.selector import EVERYTHING, Selector
 
 
-class LocalClient(RecordedReadings, Client):
+class LocalClient(LocalBulks, RecordedReadings, Client):
     """One open local fleet: its devices, its guard, its stop."""
 
     def __init__(
@@ -187,9 +187,13 @@ class LocalClient(RecordedReadings, Client):
     def _status_of(self, managed: Managed) -> DeviceStatus:
         if managed.state is not DeviceState.DISCOVERED or managed.last_seen is not None:
             return managed.status
+        return self._last_known().get(managed.device.device_id, managed.status)
+
+    def _last_known(self) -> dict[DeviceId, DeviceStatus]:
+        """How earlier processes left the devices."""
         if self._remembered is None:
             self._remembered = self._memory.load()
-        return self._remembered.get(managed.device.device_id, managed.status)
+        return self._remembered
 
     async def read(
         self,
@@ -208,57 +212,10 @@ class LocalClient(RecordedReadings, Client):
         await self._settle()
         return await self._guard.change(managed, request)
 
-    async def change_many(
-        self,
-        requests: Sequence[Request],
-        *,
-        options: BulkOptions | None = None,
-        progress: Callable[[Operation], None] | None = None,
-    ) -> BulkResult:
-        """Carry out many guarded changes; what is needed to undo them is kept before the first one."""
-        await self._settle()
-        chosen = options or BulkOptions()
-        bulk_id = chosen.bulk_id or new_bulk_id()
-        known = await self._fleet.all()
-        wanted = [(known[item.device_id], item) for item in requests if item.device_id in known]
-
-        def keep(operations: Sequence[Operation]) -> None:
-            self._bulks.keep(bulk_result(bulk_id, operations))
-
-        bulk = Bulk(
-            bulk_id=bulk_id,
-            concurrency=chosen.concurrency,
-            stop_on_error=chosen.stop_on_error,
-            timeout=chosen.timeout,
-            keep=keep,
-            progress=progress or unwatched,
-        )
-        operations = iter(await self._guard.change_many(wanted, bulk))
-        results = [
-            next(operations) if item.device_id in known else await self._stranger(item) for item in requests
-        ]
-        return bulk_result(bulk_id, results)
-
-    async def _stranger(self, request: Request) -> Operation:
-        """The operation on a device that is not here."""
-        try:
-            await self._fleet.managed(request.device_id)
-        except DSMILError as error:
-            return denied(request, error, self.identity.user, self._fleet.clock.now())
-        raise AssertionError(f"{request.device_id} is here after all")
-
     async def _settle(self) -> None:
         """Changes whose end a crashed process took along are read back and recorded, once."""
         if not self.context.read_only:
             await self._settling.settle(await self._fleet.all())
-
-    async def bulk(self, bulk_id: str) -> BulkResult:
-        """What became of a bulk."""
-        return await asyncio.to_thread(self._bulks.get, bulk_id)
-
-    async def undo_requests(self, bulk_id: str) -> list[Request]:
-        """The writes that would put back what a bulk changed."""
-        return await asyncio.to_thread(self._bulks.undo, bulk_id)
 
     async def lifecycle(self, verb: str, devices: Sequence[Device]) -> list[DeviceStatus]:
         """Carry out a lifecycle verb on each device; a failure shows in its state and reason.
@@ -274,7 +231,7 @@ class LocalClient(RecordedReadings, Client):
             known = await self._fleet.all()
             devices = [device for device in devices if device.device_id in known]
         chosen = await self._fleet.managed_of(devices)
-        walk = Walk(self._fleet, self._guard.checks)
+        walk = Walk(self._fleet, self._guard.checks, self._last_known())
         statuses = await asyncio.gather(*(walk.go(verb, managed) for managed in chosen))
         await self._guard.admission.record_denied(f"device.{verb}", walk.denied)
         return [status or self._status_of(managed) for status, managed in zip(statuses, chosen, strict=True)]

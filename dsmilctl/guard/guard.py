@@ -108,6 +108,14 @@ class Guard:
         await self._run(plans, bulk)
         return [self._ended(plan) for plan in plans]
 
+    async def refuse_many(
+        self, wanted: Sequence[tuple[Managed, Request]], error: DSMILError, bulk: Bulk
+    ) -> None:
+        """Journal changes that are refused for a reason which lies outside them."""
+        plans = [self._plan(managed, request, bulk) for managed, request in wanted]
+        refuse(plans, error)
+        await self._intend(plans, bulk)
+
     def break_off(self) -> None:
         """Break off every change that is under way to a device under an emergency stop."""
         self._delivery.underway.break_off()

@@ -131,7 +131,7 @@ class Gateway:
 
     async def client_for_bulk(
         self, identity: Identity, *, changes: bool, justification: str | None
-    ) -> Client:
+    ) -> LocalClient:
         """The client for the parts of one bulk, which the guard has judged and counted as a whole."""
         whole = self.client.for_identity(identity)
         return await whole.for_bulk(changes=changes, justification=justification)

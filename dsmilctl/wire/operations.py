@@ -31,7 +31,7 @@ class OperationData(Request, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class OperationRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /devices/{id}/operations`."""
+    """`POST /devices/{id}/operations`; a refusal of a dry run that is an `attempt` is journalled."""
 
     operation_type: OperationType
     operation_data: OperationData = OperationData()
@@ -41,6 +41,7 @@ class OperationRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields
     timeout_ms: int | None = None
     approval_id: str = ""
     dry_run: bool = False
+    attempt: bool = False
 
 
 class OperationResult(Answer, frozen=True, kw_only=True):
@@ -105,7 +106,7 @@ class BulkItem(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class BulkRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /operations/bulk`."""
+    """`POST /operations/bulk`; a refusal of a dry run that is an `attempt` is journalled."""
 
     operations: list[BulkItem]
     execution_mode: Literal["PARALLEL", "SEQUENTIAL"] = "PARALLEL"
@@ -114,6 +115,7 @@ class BulkRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True
     justification: str = ""
     stop_on_first_error: bool = False
     dry_run: bool = False
+    attempt: bool = False
 
 
 class BulkSummary(Answer, frozen=True, kw_only=True):
@@ -144,6 +146,7 @@ class CommandRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=T
     justification: str = ""
     approval_id: str = ""
     dry_run: bool = False
+    attempt: bool = False
 
 
 class History(Answer, frozen=True, kw_only=True):

@@ -91,12 +91,13 @@ async def test_the_stop_of_one_client_breaks_off_the_bulk_of_another(home: Paths
          "operation_data": {"register": "CONFIG", "value": 77}}
         for index in range(5)
     ]  # fmt: skip
+    held = {"register": "CONFIG"}
     async with doors(driver={"faults": slow}) as server:
         await server.token("analyst")
         request = {"operations": writes, "justification": WHY, "execution_mode": "SEQUENTIAL"}
         bulk = asyncio.create_task(server.ask("operator", "POST", "/operations/bulk", request))
         async with asyncio.timeout(PATIENCE):
-            while not any(item["outcome"] == "SUCCESS" for item in await writes_of(server)):
+            while (await server.read("ada", 0x8024, operation_data=held)).json()["result"]["value"] != 77:
                 await asyncio.sleep(0.02)
         stop = await server.ask("analyst", "POST", "/emergency/stop", {"justification": "smoke"})
         found = (await bulk).json()

@@ -10,7 +10,7 @@ import msgspec
 
 from dsmilctl.client.remote.answers import GOOD, merged
 from dsmilctl.client.remote.api import Api
-from dsmilctl.errors import DSMILError, InvalidParameter, NetworkError
+from dsmilctl.errors import DSMILError, InvalidParameter, NetworkError, Refused
 from dsmilctl.wire.operations import BulkAnswer, BulkItem, BulkRequest, BulkSummary, OperationAnswer
 from dsmilctl.wire.system import Capabilities
 
@@ -33,6 +33,7 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
     justification: str = ""
     stop_on_first_error: bool = False
     dry_run: bool = False
+    attempt: bool = False
 
 
 def mode_of(execution_mode: str, max_concurrency: int | None, timeout: float | None) -> Mode:
@@ -58,7 +59,9 @@ class Bulks:
         begun = self._api.clock.monotonic()
         most = await self.limit(len(items))
         parts = [items[first : first + most] for first in range(0, len(items), most)]
-        answers = await self._in_order(parts, mode) if mode.sequential else await self._at_once(parts, mode)
+        ends = None if mode.timeout is None else begun + mode.timeout
+        way = self._in_order if mode.sequential else self._at_once
+        answers = await way(parts, mode, ends)
         if len(answers) == 1 or not parts:
             return answers[0] if answers else merged([], 0.0)
         return merged(answers, (self._api.clock.monotonic() - begun) * 1000)
@@ -74,10 +77,12 @@ class Bulks:
             session.bulk_limit = announced if isinstance(announced, int) and announced > 0 else ALWAYS
         return max(1, session.bulk_limit or ALWAYS)
 
-    async def _in_order(self, parts: Sequence[Sequence[BulkItem]], mode: Mode) -> list[BulkAnswer]:
+    async def _in_order(
+        self, parts: Sequence[Sequence[BulkItem]], mode: Mode, ends: float | None
+    ) -> list[BulkAnswer]:
         answers: list[BulkAnswer] = []
         for part in parts:
-            answers.append(await self._part(part, mode, alone=len(parts) == 1))
+            answers.append(await self._part(part, mode, ends, alone=len(parts) == 1))
             stopped = mode.stop_on_first_error and any(
                 item.status not in GOOD for item in answers[-1].results
             )
@@ -85,30 +90,39 @@ class Bulks:
                 done = sum(len(answer.results) for answer in answers)
                 rest = [item for other in parts for item in other][done:]
                 if rest:
-                    answers.append(_not_begun(rest))
+                    answers.append(_not_begun(rest, "an earlier operation failed"))
                 break
         return answers
 
-    async def _at_once(self, parts: Sequence[Sequence[BulkItem]], mode: Mode) -> list[BulkAnswer]:
+    async def _at_once(
+        self, parts: Sequence[Sequence[BulkItem]], mode: Mode, ends: float | None
+    ) -> list[BulkAnswer]:
         places = asyncio.Semaphore(AT_ONCE)
 
         async def one(part: Sequence[BulkItem]) -> BulkAnswer:
             async with places:
-                return await self._part(part, mode, alone=len(parts) == 1)
+                return await self._part(part, mode, ends, alone=len(parts) == 1)
 
         return list(await asyncio.gather(*(one(part) for part in parts)))
 
-    async def _part(self, part: Sequence[BulkItem], mode: Mode, *, alone: bool) -> BulkAnswer:
+    async def _part(
+        self, part: Sequence[BulkItem], mode: Mode, ends: float | None, *, alone: bool
+    ) -> BulkAnswer:
+        """One request, in the time that is left; without any it is not made."""
+        left = None if ends is None else ends - self._api.clock.monotonic()
+        if left is not None and left <= 0:
+            return _not_begun(part, "the time of the bulk was over")
         request = BulkRequest(
             operations=list(part),
             execution_mode="SEQUENTIAL" if mode.sequential else "PARALLEL",
             max_concurrency=mode.max_concurrency,
-            timeout_ms=None if mode.timeout is None else max(1, int(mode.timeout * 1000)),
+            timeout_ms=None if left is None else max(1, int(left * 1000)),
             justification=mode.justification,
             stop_on_first_error=mode.stop_on_first_error,
             dry_run=mode.dry_run,
+            attempt=mode.attempt,
         )
-        deadline = None if mode.timeout is None else mode.timeout + GRACE
+        deadline = None if left is None else left + GRACE
         try:
             return await self._api.post("/operations/bulk", BulkAnswer, request, deadline=deadline)
         except DSMILError as error:
@@ -137,15 +151,15 @@ def failed(part: Sequence[BulkItem], error: DSMILError) -> BulkAnswer:
     return _of(results)
 
 
-def _not_begun(part: Sequence[BulkItem]) -> BulkAnswer:
+def _not_begun(part: Sequence[BulkItem], why: str) -> BulkAnswer:
     results = [
         OperationAnswer(
             operation_id=f"op-{os.urandom(8).hex()}",
             device_id=item.device_id,
             operation_type=item.operation_type,
-            status="FAILED",
-            error="not begun: an earlier operation failed",
-            error_code="HARDWARE_ERROR",
+            status="DENIED",
+            error=f"not begun: {why}",
+            error_code=Refused.code,
         )
         for item in part
     ]

@@ -16,7 +16,15 @@ from dsmilctl.client.remote.batching import device_path, operations_path
 from dsmilctl.client.remote.bulk import Bulks, Mode, failed
 from dsmilctl.client.remote.mapping import bulk_of, operation_of
 from dsmilctl.client.remote.names import operation_type_of
-from dsmilctl.errors import DSMILError, NetworkError, NotFound, OperationTimeout, ProtocolError, ReadOnly
+from dsmilctl.errors import (
+    DSMILError,
+    NetworkError,
+    NotFound,
+    OperationTimeout,
+    ProtocolError,
+    ReadOnly,
+    Refused,
+)
 from dsmilctl.model.device import DeviceId, show_id
 from dsmilctl.model.operation import BulkResult, Operation, OperationStatus, OperationType, Request
 from dsmilctl.wire.operations import (
@@ -57,6 +65,7 @@ class Changes:
                 justification=request.justification,
                 approval_id=request.approval,
                 dry_run=request.dry_run,
+                attempt=request.attempt,
             )
             path = f"{device_path(request.device_id)}/commands/{quote(request.command, safe='')}"
             return await self._api.post(path, OperationAnswer, command, device_id=request.device_id)
@@ -66,6 +75,7 @@ class Changes:
             justification=request.justification,
             approval_id=request.approval,
             dry_run=request.dry_run,
+            attempt=request.attempt,
         )
         path = operations_path(request.device_id)
         return await self._api.post(path, OperationAnswer, operation, device_id=request.device_id)
@@ -100,9 +110,11 @@ class Changes:
         mode = Mode(
             sequential=options.concurrency == 1,
             max_concurrency=max(0, options.concurrency),
+            timeout=options.timeout,
             stop_on_first_error=options.stop_on_error,
             justification=requests[0].justification if requests else "",
             dry_run=bool(requests) and requests[0].dry_run,
+            attempt=bool(requests) and requests[0].attempt,
         )
         try:
             return await self._bulks.run(items, mode)
@@ -113,11 +125,15 @@ class Changes:
         """What no bulk of the API can hold: drivers' commands, and dry runs beside real ones."""
         places = asyncio.Semaphore(options.concurrency or 16)
         broken = asyncio.Event()
+        clock = self._api.clock
+        ends = None if options.timeout is None else clock.monotonic() + options.timeout
 
         async def one(request: Request) -> OperationAnswer:
             async with places:
                 if options.stop_on_error and broken.is_set():
-                    return _not_begun(request)
+                    return _refused(request, Refused("not begun: an earlier operation failed"))
+                if ends is not None and clock.monotonic() >= ends:
+                    return _refused(request, Refused("not begun: the time of the bulk was over"))
                 try:
                     return await self._ask(request)
                 except DSMILError as error:
@@ -220,17 +236,6 @@ def _refused(request: Request, error: DSMILError) -> OperationAnswer:
             hint=error.hint,
         )
     return answer
-
-
-def _not_begun(request: Request) -> OperationAnswer:
-    return OperationAnswer(
-        operation_id="",
-        device_id=request.device_id,
-        operation_type=request.type.value,
-        status="FAILED",
-        error="not begun: an earlier operation failed",
-        error_code="HARDWARE_ERROR",
-    )
 
 
 def _alone(answer: OperationAnswer) -> BulkAnswer:

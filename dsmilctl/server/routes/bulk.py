@@ -1,4 +1,4 @@
-"""`/operations/bulk`: many operations at once."""
+"""`/operations/bulk`: many operations as one, each of which is refused, fails or succeeds on its own."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
-from dsmilctl.client.interface import BulkOptions, Client
+from dsmilctl.client.interface import BulkOptions, new_bulk_id
+from dsmilctl.client.local import LocalClient
 from dsmilctl.clock import rfc3339
-from dsmilctl.errors import DSMILError, InvalidParameter, OperationTimeout, error_of
+from dsmilctl.errors import DSMILError, InvalidParameter, OperationTimeout, Refused
 from dsmilctl.model.device import Device, DeviceId
-from dsmilctl.model.operation import OperationStatus, summarize
+from dsmilctl.model.operation import Operation, OperationStatus, OperationType, Request, summarize
+from dsmilctl.model.operation import bulk_status as status_of
 from dsmilctl.model.reading import Reading
 from dsmilctl.model.selector import EVERYTHING
 from dsmilctl.server.endpoint import Call, Endpoint
@@ -25,35 +27,29 @@ from dsmilctl.server.visible import no_device
 from dsmilctl.wire.operations import BulkAnswer, BulkItem, BulkRequest, BulkSummary, OperationAnswer
 from dsmilctl.wire.words import in_fields
 
+FAILURES = frozenset(("HARDWARE_ERROR", "NETWORK_ERROR", "PROTOCOL_ERROR"))
+"""Codes that mean: nobody said no, it just did not work."""
+
 
 async def bulk(call: Call) -> BulkAnswer:
     """Many operations; each is refused, fails or succeeds on its own."""
     wanted: BulkRequest = call.body
-    _check_bulk(call, wanted)
+    _check(call, wanted)
     begun = call.gateway.clock.monotonic()
     known = await call.gateway.client.devices(EVERYTHING, quarantined=True)
-    client = await call.gateway.client_for_bulk(
-        call.user,
-        changes=any(item.operation_type != "READ" for item in wanted.operations),
-        justification=_justification(wanted),
-    )
-    run = _Bulk(call, wanted, {item.device_id: item for item in known}, client)
-    try:
-        async with within(wanted.timeout_ms):
-            await run.all()
-    except TimeoutError:
-        run.time_is_over()
-    elapsed = (call.gateway.clock.monotonic() - begun) * 1000
-    found = run.answer(elapsed)
+    run = _Bulk(call, wanted, {item.device_id: item for item in known})
+    await run.all()
+    found = run.answer((call.gateway.clock.monotonic() - begun) * 1000)
     call.gateway.keep_bulk(call.user, found)
     return found
 
 
-def _check_bulk(call: Call, wanted: BulkRequest) -> None:
+def _check(call: Call, wanted: BulkRequest) -> None:
     most = call.gateway.limits.bulk_operation_max_devices
     if not 1 <= len(wanted.operations) <= most:
         message = f"a bulk has 1 to {most} operations, not {len(wanted.operations)}"
         raise InvalidParameter(message, hint="GET /api/v2/system/capabilities", target="operations")
+    within(wanted.timeout_ms)
 
 
 def _justification(wanted: BulkRequest) -> str | None:
@@ -67,88 +63,190 @@ def _justification(wanted: BulkRequest) -> str | None:
 class _Bulk:
     """One bulk on its way: results in the order asked for."""
 
-    def __init__(
-        self, call: Call, wanted: BulkRequest, devices: dict[DeviceId, Device], client: Client
-    ) -> None:
+    def __init__(self, call: Call, wanted: BulkRequest, devices: dict[DeviceId, Device]) -> None:
         self._call = call
-        self._client = client
         self._wanted = wanted
         self._devices = devices
+        self._bulk_id = new_bulk_id()
+        self._client: LocalClient
         self._results: list[OperationAnswer | None] = [None] * len(wanted.operations)
+        seconds = None if wanted.timeout_ms is None else wanted.timeout_ms / 1000
+        self._ends = None if seconds is None else asyncio.get_running_loop().time() + seconds
 
     async def all(self) -> None:
-        """All at once, so many at once, or one after the other."""
-        sequential = self._wanted.execution_mode == "SEQUENTIAL"
-        reads = [index for index, item in enumerate(self._wanted.operations) if item.operation_type == "READ"]
-        if len(reads) == len(self._wanted.operations) and not sequential and not self._wanted.max_concurrency:
-            await self._read_all(reads)
-            return
-        places = asyncio.Semaphore(1 if sequential else self._wanted.max_concurrency or len(self._results))
-        failed = asyncio.Event()
+        """All at once, so many at once, or one after the other; raises what refuses the bulk as a whole."""
+        wanted, items = self._wanted, self._wanted.operations
+        changes = [index for index, item in enumerate(items) if item.operation_type != "READ"]
+        await self._begin(changes)
+        at_once = 1 if wanted.execution_mode == "SEQUENTIAL" else wanted.max_concurrency
+        if len(changes) == len(items):
+            await self._change(changes, at_once)
+        elif changes or at_once:
+            await self._one_by_one(at_once or len(items))
+        else:
+            await self._read_all()
+
+    async def _begin(self, changes: Sequence[int]) -> None:
+        """Have the bulk judged and counted as a whole; a refusal is journalled for each of its changes."""
+        gateway, user = self._call.gateway, self._call.user
+        try:
+            self._client = await gateway.client_for_bulk(
+                user, changes=bool(changes), justification=_justification(self._wanted)
+            )
+        except DSMILError as refusal:
+            asked = [self._asked(self._wanted.operations[index]) for index in changes]
+            await gateway.client_for(user).record_refused(asked, refusal, self._bulk_id)
+            raise
+
+    async def _one_by_one(self, at_once: int) -> None:
+        places, failed = asyncio.Semaphore(at_once), asyncio.Event()
 
         async def one(index: int, item: BulkItem) -> None:
             async with places:
-                if self._wanted.stop_on_first_error and failed.is_set():
+                if self._left() == 0 or (self._wanted.stop_on_first_error and failed.is_set()):
                     return
-                self._results[index] = await self._one(item)
-                if self._results[index].status not in ("SUCCESS", "PLANNED"):  # type: ignore[union-attr] # set above
+                if item.operation_type == "READ":
+                    self._results[index] = await self._read(item)
+                else:
+                    await self._change([index], 1)
+                found = self._results[index]
+                if found is None or found.status not in ("SUCCESS", "PLANNED"):
                     failed.set()
 
         await asyncio.gather(*(one(index, item) for index, item in enumerate(self._wanted.operations)))
 
-    async def _read_all(self, indexes: Sequence[int]) -> None:
+    def _left(self) -> float | None:
+        """Seconds until the time is over; None without a limit."""
+        return None if self._ends is None else max(0.0, self._ends - asyncio.get_running_loop().time())
+
+    # Changes
+
+    async def _change(self, indexes: Sequence[int], at_once: int) -> None:
+        """Changes travel through the guard together, as those of a local bulk do."""
+        requests, places = list[Request](), list[int]()
+        for index in indexes:
+            item = self._wanted.operations[index]
+            try:
+                requests.append(self._request(item))
+                places.append(index)
+            except DSMILError as error:
+                self._results[index] = self._refused(item, error)
+                await self._client.record_refused([self._asked(item)], error, self._bulk_id)
+                if self._wanted.stop_on_first_error:
+                    break
+        options = BulkOptions(
+            concurrency=at_once,
+            stop_on_error=self._wanted.stop_on_first_error,
+            timeout=self._left(),
+            bulk_id=self._bulk_id,
+        )
+        ended = await self._client.change_many(requests, options=options, progress=self._tell)
+        for index, operation in zip(places, ended.results, strict=True):
+            self._results[index] = self._changed(operation)
+
+    def _tell(self, operation: Operation) -> None:
+        self._call.gateway.push.changed(self._call.user, operation)
+
+    def _request(self, item: BulkItem) -> Request:
+        """A change as the guard takes it; raises what makes it none."""
+        device = self._devices.get(item.device_id)
+        if device is None:
+            raise no_device(item.device_id)
+        text = item.justification or self._wanted.justification
+        request = change_request(device, item.operation_type, item.operation_data, text, item.approval_id)
+        return msgspec.structs.replace(request, dry_run=self._wanted.dry_run, attempt=self._wanted.attempt)
+
+    def _asked(self, item: BulkItem) -> Request:
+        """A change as it was asked for, also one that there cannot be."""
+        try:
+            return self._request(item)
+        except DSMILError:  # what is wrong with it is told elsewhere
+            return Request(
+                device_id=item.device_id,
+                type=OperationType(item.operation_type),
+                register=item.operation_data.register,
+                value=item.operation_data.value,
+                justification=item.justification or self._wanted.justification,
+                approval=item.approval_id,
+                dry_run=self._wanted.dry_run,
+                attempt=self._wanted.attempt,
+                origin="api",
+            )
+
+    def _changed(self, operation: Operation) -> OperationAnswer:
+        answer = operation_answer(operation)
+        if operation.status is not OperationStatus.DENIED:
+            return answer
+        authorization = authorization_after(operation.error_code, operation.device_id, self._call.user)
+        return msgspec.structs.replace(answer, result=None, authorization=authorization)
+
+    # Reads
+
+    async def _read(self, item: BulkItem) -> OperationAnswer:
+        text = item.justification or self._wanted.justification
+        options = BulkOptions(justification=text, approval=item.approval_id)
+        try:
+            device = self._devices.get(item.device_id)
+            if device is None:
+                raise no_device(item.device_id)
+            async with asyncio.timeout_at(self._ends):
+                return await read(self._call, device, item.operation_data, options, self._client)
+        except DSMILError as error:
+            return self._refused(item, error)
+        except TimeoutError:
+            return self._refused(item, self._late())
+
+    async def _read_all(self) -> None:
         """Reads of the same registers travel to the drivers together."""
         groups: dict[tuple[str, ...], list[int]] = {}
-        for index in indexes:
-            data = self._wanted.operations[index].operation_data
-            alone = span_of(data) is not None or self._wanted.operations[index].approval_id
-            if alone or self._wanted.operations[index].device_id not in self._devices:
-                self._results[index] = await self._one(self._wanted.operations[index])
+        alone: list[int] = []
+        for index, item in enumerate(self._wanted.operations):
+            data = item.operation_data
+            if span_of(data) is not None or item.approval_id or item.device_id not in self._devices:
+                alone.append(index)
             else:
                 groups.setdefault(tuple(data.registers) or (data.register,), []).append(index)
-        await asyncio.gather(*(self._read_group(names, group) for names, group in groups.items()))
+        await asyncio.gather(
+            *(self._read_alone(index) for index in alone),
+            *(self._read_group(names, group) for names, group in groups.items()),
+        )
+
+    async def _read_alone(self, index: int) -> None:
+        self._results[index] = await self._read(self._wanted.operations[index])
 
     async def _read_group(self, names: tuple[str, ...], indexes: Sequence[int]) -> None:
         begun = self._call.gateway.clock.monotonic()
-        devices = [self._devices[self._wanted.operations[index].device_id] for index in indexes]
-        registers = [name for name in names if name]
+        items = [self._wanted.operations[index] for index in indexes]
+        once = {item.device_id: self._devices[item.device_id] for item in items}
         options = BulkOptions(justification=self._wanted.justification)
         try:
-            once = list({device.device_id: device for device in devices}.values())
-            readings = iter(await self._client.read(once, registers, options=options))
-        except DSMILError as error:
-            for index in indexes:
-                self._results[index] = self._refused(self._wanted.operations[index], error)
+            async with asyncio.timeout_at(self._ends):
+                registers = [name for name in names if name]
+                readings = await self._client.read(list(once.values()), registers, options=options)
+        except (DSMILError, TimeoutError) as error:
+            problem = error if isinstance(error, DSMILError) else self._late()
+            for index, item in zip(indexes, items, strict=True):
+                self._results[index] = self._refused(item, problem)
             return
         per_device: dict[DeviceId, list[Reading]] = {}
         for reading in readings:
             per_device.setdefault(reading.device_id, []).append(reading)
-        for index, device in zip(indexes, devices, strict=True):
-            found = per_device.get(device.device_id, [])
+        for index, item in zip(indexes, items, strict=True):
+            found = per_device.get(item.device_id, [])
             self._results[index] = (
-                read_answer(self._call, device, found, begun)
+                read_answer(self._call, once[item.device_id], found, begun)
                 if found
-                else self._refused(self._wanted.operations[index], InvalidParameter("no such register"))
+                else self._refused(item, InvalidParameter("no such register"))
             )
 
-    async def _one(self, item: BulkItem) -> OperationAnswer:
-        device = self._devices.get(item.device_id)
-        try:
-            if device is None:
-                raise no_device(item.device_id)
-            text = item.justification or self._wanted.justification
-            if item.operation_type == "READ":
-                options = BulkOptions(justification=text, approval=item.approval_id)
-                return await read(self._call, device, item.operation_data, options, self._client)
-            request = change_request(device, item.operation_type, item.operation_data, text, item.approval_id)
-            request = msgspec.structs.replace(request, dry_run=self._wanted.dry_run)
-            return operation_answer(await self._call.change(request, self._client))
-        except DSMILError as error:
-            return self._refused(item, error)
+    # What became of it
+
+    def _late(self) -> OperationTimeout:
+        return OperationTimeout(f"not done within {self._wanted.timeout_ms} ms", hint="a longer timeout_ms")
 
     def _refused(self, item: BulkItem, error: DSMILError) -> OperationAnswer:
         status = "TIMEOUT" if isinstance(error, OperationTimeout) else "DENIED"
-        if error.code in ("HARDWARE_ERROR", "NETWORK_ERROR", "PROTOCOL_ERROR"):
+        if error.code in FAILURES:
             status = "FAILED"
         return OperationAnswer(
             operation_id=f"op-{os.urandom(8).hex()}",
@@ -163,33 +261,19 @@ class _Bulk:
             authorization=authorization_after(error.code, item.device_id, self._call.user),
         )
 
-    def time_is_over(self) -> None:
-        """What has no result yet ran out of time; a change among them has an unknown outcome."""
-        late = OperationTimeout("not done within timeout_ms: the outcome is unknown")
-        for index, item in enumerate(self._wanted.operations):
-            if self._results[index] is None:
-                self._results[index] = self._refused(item, late)
-
     def answer(self, elapsed_ms: float) -> BulkAnswer:
-        """The whole bulk; operations that were not begun are FAILED."""
-        not_begun = error_of("HARDWARE_ERROR", "not begun: an earlier operation failed")
+        """The whole bulk; what has no result was not begun."""
+        why = "the time of the bulk was over" if self._left() == 0 else "an earlier operation failed"
         results = [
-            result or self._refused(item, not_begun)
+            result or self._refused(item, Refused(f"not begun: {why}"))
             for result, item in zip(self._results, self._wanted.operations, strict=True)
         ]
         summary = summarize([OperationStatus(result.status) for result in results])
-        status = (
-            "COMPLETED"
-            if summary.successful == summary.total
-            else "PARTIAL"
-            if summary.successful
-            else "FAILED"
-        )
         counts: dict[str, Any] = msgspec.structs.asdict(summary)
         return BulkAnswer(
-            bulk_operation_id=f"bulk-{os.urandom(6).hex()}",
+            bulk_operation_id=self._bulk_id,
             total_operations=len(results),
-            status=status,
+            status=status_of(summary),
             execution_time_ms=round(elapsed_ms, 3),
             results=results,
             summary=BulkSummary(**counts),

@@ -43,7 +43,9 @@ async def _operate(call: Call, wanted: OperationRequest, device: Device) -> Oper
     request = change_request(
         device, wanted.operation_type, wanted.operation_data, wanted.justification, wanted.approval_id
     )
-    request = msgspec.structs.replace(request, dry_run=wanted.dry_run, dual_auth=wanted.dual_auth_required)
+    request = msgspec.structs.replace(
+        request, dry_run=wanted.dry_run, attempt=wanted.attempt, dual_auth=wanted.dual_auth_required
+    )
     return finished(operation_answer(await call.change(request)))
 
 
@@ -59,6 +61,7 @@ async def command(call: Call) -> OperationAnswer:
         justification=wanted.justification,
         approval=wanted.approval_id,
         dry_run=wanted.dry_run,
+        attempt=wanted.attempt,
         origin="api",
     )
     return finished(operation_answer(await call.change(request)))
