@@ -29,22 +29,19 @@ class Numbering:
         latency: float,
     ) -> list[Reading]:
         """One reading per answer; an error is a reading of quality bad that carries it."""
-        return [
-            self._bad(device, register, answer, now, latency)
-            if isinstance(answer, DSMILError)
-            else self._judged(device, register, answer, now, latency)
-            for register, answer in zip(registers, answers, strict=True)
-        ]
-
-    def _judged(
-        self, device: Device, register: Register, answer: bool | float | str, now: int, latency: float
-    ) -> Reading:
-        self._sequence += 1
-        quality, why = judge(register, answer)
-        return Reading(
-            device.device_id, register.name, answer, now, register.unit, quality,
-            None, latency, why, "", self._sequence,
-        )  # fmt: skip
+        found = []
+        for register, answer in zip(registers, answers, strict=True):
+            if isinstance(answer, DSMILError):
+                found.append(self._bad(device, register, answer, now, latency))
+                continue
+            self._sequence += 1
+            quality, why = judge(register, answer)
+            reading = Reading(
+                device.device_id, register.name, answer, now, register.unit, quality,
+                None, latency, why, "", self._sequence,
+            )  # fmt: skip
+            found.append(reading)
+        return found
 
     def _bad(
         self, device: Device, register: Register, error: DSMILError, now: int, latency: float

@@ -22,7 +22,6 @@ from dsmilctl.errors import (
     DeviceQuarantined,
     DSMILError,
     HardwareError,
-    InvalidParameter,
     PermissionDenied,
     Refused,
     UsageError,
@@ -160,15 +159,17 @@ class Lifecycle:
             )
         except DSMILError as error:
             return self.failed_readings(managed, registers, error, begun)
-        return self.readings(managed, registers, answers, begun)
+        return self.readings(managed, registers, answers, *self.moment(begun))
 
     async def read_many(self, wanted: Sequence[Target], *, deadline: float = DEADLINE) -> list[list[Reading]]:
         """Readings of many devices of one driver; no device waits for another one."""
         begun = self._clock.monotonic()
         answers = await self.ask_many(wanted, deadline=deadline)
+        now, latency = self.moment(begun)
         results: list[list[Reading] | None] = []
         for (managed, registers), answer in zip(wanted, answers, strict=True):
-            results.append(None if answer is None else self.readings(managed, registers, answer, begun))
+            result = None if answer is None else self.readings(managed, registers, answer, now, latency)
+            results.append(result)
             if len(results) % IN_ONE_TURN == 0:
                 await asyncio.sleep(0)  # a large fleet must not keep the loop to itself
         alone = [index for index, result in enumerate(results) if result is None]
@@ -201,18 +202,26 @@ class Lifecycle:
             answers[index] = answer
         return answers
 
+    def moment(self, begun: float) -> tuple[int, float]:
+        """Now, in nanoseconds, and the milliseconds since `begun`: for all answers that came together."""
+        return self._clock.now(), (self._clock.monotonic() - begun) * 1000
+
     def readings(
-        self, managed: Managed, registers: Sequence[Register], answers: Sequence[Answer], begun: float
+        self,
+        managed: Managed,
+        registers: Sequence[Register],
+        answers: Sequence[Answer],
+        now: int,
+        latency: float,
     ) -> list[Reading]:
-        """Answers of a driver as readings, each with its quality."""
+        """Answers of a driver as readings of a moment, `latency` milliseconds after they were asked for."""
         if len(answers) != len(registers):
             error = HardwareError(
                 f"{managed.device.shown_id} gave {len(answers)} answers to {len(registers)} questions",
                 device_id=managed.device.device_id,
             )
             self.fail(managed, error)
-            return self.failed_readings(managed, registers, error, begun)
-        now, latency = self._clock.now(), (self._clock.monotonic() - begun) * 1000
+            return self._numbering.readings(managed.device, registers, [error] * len(registers), now, latency)
         problem = nothing_read(answers)
         if problem is None:
             self._answered(managed, now)
@@ -232,8 +241,8 @@ class Lifecycle:
         self, managed: Managed, registers: Sequence[Register], error: DSMILError, begun: float
     ) -> list[Reading]:
         """A bad reading per register that carries the error."""
-        now, latency = self._clock.now(), (self._clock.monotonic() - begun) * 1000
-        return self._numbering.readings(managed.device, registers, [error] * len(registers), now, latency)
+        errors = [error] * len(registers)
+        return self._numbering.readings(managed.device, registers, errors, *self.moment(begun))
 
     async def apply_write(
         self,
@@ -379,21 +388,3 @@ class Lifecycle:
 
 async def _nothing() -> None:
     """What there is to say to a device that is only to be connected."""
-
-
-def require_command(managed: Managed, name: str) -> None:
-    """Raise InvalidParameter unless the driver declares the command."""
-    from dsmilctl.errors import nearest
-
-    if name not in managed.driver.commands:
-        known = list(managed.driver.commands)
-        hint = nearest(name, known) or (
-            f"commands of {managed.driver.name}: {', '.join(known)}" if known else "it declares no commands"
-        )
-        raise InvalidParameter(f"{managed.device.shown_id} has no command {name!r}", hint=hint, target=name)
-
-
-def require_known_state(managed: Managed) -> None:
-    """Raise DeviceBusy for a device that was not discovered yet."""
-    if managed.state is DeviceState.UNKNOWN:
-        raise DeviceBusy(f"{managed.device.shown_id} was not discovered", device_id=managed.device.device_id)

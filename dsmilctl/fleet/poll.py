@@ -96,7 +96,7 @@ class Poll:
         self._interval = interval
         self._deadline = deadline
         self._changes_only = changes_only
-        self._good: dict[tuple[DeviceId, str], Reading] = {}
+        self._good: dict[DeviceId, list[Reading]] = {}
         self._codes: dict[DeviceId, str] = {}
         self._asking: dict[DeviceId, asyncio.Task[None]] = {}
         self._late: Tick | None = None
@@ -174,6 +174,7 @@ class Poll:
         This is what ten thousand devices cost each second, so the two usual cases come first.
         """
         changes_only, last = self._changes_only, group.last
+        now, latency = self._lifecycle.moment(tick.begun)
         for index, answer in enumerate(answers):
             target = group.targets[index]
             managed = target[0]
@@ -184,17 +185,23 @@ class Poll:
                 managed.last_seen = tick.now
             else:
                 last[index] = answer
-                self._keep(self._lifecycle.readings(managed, target[1], answer, tick.begun), tick)
+                readings = self._lifecycle.readings(managed, target[1], answer, now, latency)
+                self._keep(managed, readings, tick)
 
     def _is_ready(self, managed: Managed) -> bool:
         return managed.connected or self._lifecycle.connect_quickly(managed)
 
-    def _keep(self, readings: list[Reading], tick: Tick) -> None:
-        tick.readings.extend(readings)
-        if not self._changes_only:
-            for reading in readings:
-                if reading.value is not None:
-                    self._good[reading.device_id, reading.register] = reading
+    def _keep(self, managed: Managed, readings: list[Reading], tick: Tick) -> None:
+        """Put what a device answered into the tick; its last good values are kept for when it is silent."""
+        tick.readings += readings
+        if self._changes_only:
+            return
+        device_id, good = managed.device.device_id, readings
+        for reading in readings:
+            if reading.value is None:
+                good = _newest(self._good.get(device_id, ()), readings)
+                break
+        self._good[device_id] = good
 
     def _ask_alone(self, target: Target, tick: Tick) -> None:
         managed = target[0]
@@ -223,7 +230,7 @@ class Poll:
             del self._asking[managed.device.device_id]
         tick = self._collected(begun)
         if managed.connected:
-            self._keep(readings, tick)
+            self._keep(managed, readings, tick)
         else:
             tick.failed.append(managed.device.device_id)
             self._codes[managed.device.device_id] = next((item.error_code for item in readings), "")
@@ -251,7 +258,8 @@ class Poll:
         return [self._stale_reading(managed, register, reason, now) for register in registers]
 
     def _stale_reading(self, managed: Managed, register: Register, reason: str, now: int) -> Reading:
-        last = self._good.get((managed.device.device_id, register.name))
+        known = self._good.get(managed.device.device_id, ())
+        last = next((reading for reading in known if reading.register == register.name), None)
         return Reading(
             device_id=managed.device.device_id,
             register=register.name,
@@ -271,6 +279,12 @@ class Poll:
             tuple(tick.pending),
         )  # fmt: skip
         self._publish(batch)
+
+
+def _newest(before: Sequence[Reading], now: Sequence[Reading]) -> list[Reading]:
+    """The last reading of each register that has a value."""
+    known = {reading.register: reading for reading in (*before, *now) if reading.value is not None}
+    return list(known.values())
 
 
 def _by_driver(targets: Sequence[Target]) -> list[Group]:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from dsmilctl.drivers.lifecycle import require_known_state
 from dsmilctl.drivers.managed import Managed
+from dsmilctl.drivers.requirements import require_known_state
 from dsmilctl.errors import (
     ApprovalRequired,
     DeviceBusy,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dsmilctl.drivers.contract import Command, Driver
-from dsmilctl.drivers.lifecycle import require_command
 from dsmilctl.drivers.managed import Managed
+from dsmilctl.drivers.requirements import require_command
 from dsmilctl.errors import Conflict, InvalidParameter
 from dsmilctl.model.device import Device
 from dsmilctl.model.operation import OperationType, Request

@@ -105,8 +105,8 @@ class AuditRestart(Request, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reason: str
 
 
-class ReadingInfo(Answer, frozen=True, kw_only=True):
-    """One reading as streams and history carry it."""
+class ReadingInfo(Answer, frozen=True, gc=False):
+    """One reading as streams and history carry it: a hundred thousand a second, hence positions and no gc."""
 
     device_id: DeviceId
     register: str

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from dsmilctl.drivers.lifecycle import require_command, require_known_state
+from dsmilctl.drivers.requirements import require_command, require_known_state
 from dsmilctl.errors import DeviceBusy, EmergencyStopActive, InvalidParameter, StateUnavailable
 from dsmilctl.model.device import Device, DeviceState
 from dsmilctl.model.reading import Quality, Span

@@ -13,7 +13,7 @@ from dsmilctl.clock import NANOSECONDS, SYSTEM, Clock
 from dsmilctl.drivers.contract import Answer, Driver, DriverContext, NoOptions
 from dsmilctl.drivers.lifecycle import Lifecycle
 from dsmilctl.drivers.managed import Managed, Reconnect
-from dsmilctl.errors import InvalidParameter
+from dsmilctl.errors import HardwareError, InvalidParameter
 from dsmilctl.fleet.poll import Poll, Target
 from dsmilctl.model.device import Device, DeviceId, DeviceState
 from dsmilctl.model.event import Event
@@ -163,6 +163,30 @@ async def test_a_device_that_is_still_asked_is_late_and_stale_with_its_last_good
     ]
     assert turn.managed["rack-1"].statistics.late == 1
     assert rack.asked.count(("read", "rack-1")) == 1
+
+
+async def test_of_a_register_that_failed_before_its_device_fell_silent_the_last_good_value_is_shown() -> None:
+    clock, rack = StandingClock(), Rack(2)
+    values: dict[Any, Any] = rack.values
+    values["rack-1", "LEVEL"] = 55
+    turn = Round(rack, clock=clock)
+    await turn.poll.tick()
+    values["rack-1", "LEVEL"] = HardwareError("the float is stuck")
+    values["rack-1", "MODE"] = 2
+    clock.advance(1)
+    await turn.poll.tick()
+    rack.faults["rack-1", "read"] = "silent"
+
+    for _ in range(2):
+        clock.advance(1)
+        await turn.poll.tick()
+    stale = [reading for reading in turn.batches[-1].readings if reading.device_id == "rack-1"]
+    await turn.settle()
+
+    assert [(item.register, item.value, item.quality) for item in stale] == [
+        ("LEVEL", 55, Quality.STALE),
+        ("MODE", 2, Quality.STALE),
+    ]
 
 
 async def test_a_device_silent_for_an_hour_is_told_once_and_comes_back_once() -> None:

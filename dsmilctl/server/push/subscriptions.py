@@ -242,7 +242,7 @@ class DeviceUpdates:
         if self._batch:
             readings = tuple(self._waiting.values())
             self._waiting.clear()
-            infos = ENCODER.encode(list(reading_infos(readings)))
+            infos = ENCODER.encode(reading_infos(readings))
             newest = max(reading.timestamp for reading in readings)
             data = self._frame(infos, newest, self._failed, partial=True)
             self._news("DEVICE_STATE_BATCH", data, len(readings))

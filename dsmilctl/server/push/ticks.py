@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -41,7 +41,7 @@ class Tick:
     def frames(self) -> list[tuple[int, bytes]]:
         """The readings as JSON lists of at most FRAME_READINGS, each with its count."""
         if self._frames is None:
-            infos = list(reading_infos(self.batch.readings))
+            infos = reading_infos(self.batch.readings)
             parts = [infos[at : at + FRAME_READINGS] for at in range(0, len(infos), FRAME_READINGS)] or [[]]
             self._frames = [(len(part), ENCODER.encode(part)) for part in parts]
         return self._frames
@@ -64,25 +64,18 @@ class Tick:
         return self._events
 
 
-def reading_infos(readings: Sequence[Reading]) -> Iterator[ReadingInfo]:
+def reading_infos(readings: Sequence[Reading]) -> list[ReadingInfo]:
     """Readings as batches carry them; those of one moment share the text of its time."""
-    moment, text = -1, ""
-    for reading in readings:
-        if reading.timestamp != moment:
-            moment, text = reading.timestamp, rfc3339(reading.timestamp, 6)
-        yield ReadingInfo(
-            device_id=reading.device_id,
-            register=reading.register,
-            value=reading.value,
-            timestamp=text,
-            unit=reading.unit,
-            quality=reading.quality.value,
-            latency_ms=reading.latency_ms,
-            error=reading.error,
-            error_code=reading.error_code,
-            raw=reading.raw,
-            sequence=reading.sequence,
-        )
+    moment, text, infos = -1, "", []
+    for item in readings:
+        if item.timestamp != moment:
+            moment, text = item.timestamp, rfc3339(item.timestamp, 6)
+        info = ReadingInfo(
+            item.device_id, item.register, item.value, text, item.unit, item.quality, item.latency_ms,
+            item.error, item.error_code, item.raw, item.sequence,
+        )  # fmt: skip
+        infos.append(info)
+    return infos
 
 
 class _Update(msgspec.Struct, frozen=True, omit_defaults=True):
