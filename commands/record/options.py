@@ -23,11 +23,26 @@ Type = Annotated[
 Notes = Annotated[str, typer.Option("--notes", metavar="TEXT", help="what should be known about it")]
 Tag = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="may be repeated")]
 
+HostMetrics = Annotated[
+    bool, typer.Option("--host-metrics", help="load, memory, disk and temperatures of this machine, too")
+]
+Kernel = Annotated[bool, typer.Option("--kernel", help="the messages of this machine's kernel, too")]
+When = Annotated[
+    str, typer.Option("--when", metavar="CONDITION", help="keep readings only around this: 'TEMP > 80'")
+]
+PreTrigger = Annotated[
+    str, typer.Option("--pre-trigger", metavar="DURATION", help="what to keep from before; default 30s")
+]
+PostTrigger = Annotated[
+    str, typer.Option("--post-trigger", metavar="DURATION", help="what to keep from after; default 10s")
+]
+
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What is recorded, under which name, how often and until when (0: until interrupted).
 
-    A `detached` recorder has nobody who reads what it says.
+    A `detached` recorder has nobody who reads what it says.  With `when` readings are kept only around what
+    that names, from `pre_trigger` seconds before to `post_trigger` seconds after.
     """
 
     name: str
@@ -41,6 +56,11 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     archive: str = ""
     detached: bool = False
+    host_metrics: bool = False
+    kernel: bool = False
+    when: str = ""
+    pre_trigger: float = 30.0
+    post_trigger: float = 10.0
 
 
 def register_names(text: str) -> tuple[str, ...]:
@@ -48,6 +68,7 @@ def register_names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (word.strip() for word in text.split(","))))
 
 
-def interval_of(text: str) -> float:
-    """Seconds from one reading to the next: as asked for, else as set."""
-    return duration(text) if text else invocation().settings.archive.interval
+def seconds_of(text: str, setting: str) -> float:
+    """Seconds as an option says, else as set."""
+    chosen: float = getattr(invocation().settings.archive, setting)
+    return duration(text) if text else chosen

@@ -11,15 +11,20 @@ from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.options import (
     Devices,
     For,
+    HostMetrics,
     Interval,
+    Kernel,
     Name,
     Notes,
+    PostTrigger,
+    PreTrigger,
     Registers,
     RunOptions,
     Tag,
     Type,
-    interval_of,
+    When,
     register_names,
+    seconds_of,
 )
 from dsmilctl.commands.record.place import ArchiveFolder
 from dsmilctl.commands.record.session import record
@@ -39,6 +44,11 @@ def run(
     registers: Registers = "",
     interval: Interval = "",
     for_: For = "",
+    host_metrics: HostMetrics = False,
+    kernel: Kernel = False,
+    when: When = "",
+    pre_trigger: PreTrigger = "",
+    post_trigger: PostTrigger = "",
     type_: Type = "custom",
     notes: Notes = "",
     tag: Tag = None,
@@ -48,6 +58,8 @@ def run(
     """Record readings, operations and events in the foreground.
 
     With a command behind `--` the recording lasts as long as it runs, and ends with its exit status.
+    `--when` keeps readings only around what it names: `TEMP > 80 and not 0x8003.STATUS == 1`.
+    A temperature that is critical orders an emergency stop (setting `archive.limit_action`).
 
     Example: dsmilctl -C local record run --name tour --for 10s
     Example: dsmilctl -C sim record run --name nightly -- ./token-tests.sh
@@ -57,7 +69,7 @@ def run(
         name=name,
         selector=devices,
         registers=register_names(registers),
-        interval=interval_of(interval),
+        interval=seconds_of(interval, "interval"),
         seconds=duration(for_) if for_ else 0.0,
         command=tuple(command or ()),
         type=type_,
@@ -65,5 +77,10 @@ def run(
         tags=tuple(tag or ()),
         archive=archive,
         detached=detached,
+        host_metrics=host_metrics,
+        kernel=kernel,
+        when=when,
+        pre_trigger=seconds_of(pre_trigger, "pre_trigger"),
+        post_trigger=seconds_of(post_trigger, "post_trigger"),
     )
     run_live(record, options)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,10 +18,9 @@ from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.record.options import RunOptions
 from dsmilctl.commands.record.place import places_of
 from dsmilctl.commands.record.program import carried_out
-from dsmilctl.commands.targets import selector_of
+from dsmilctl.commands.record.sources import Sources, sources_of
 from dsmilctl.config.paths import paths
-from dsmilctl.errors import DeviceNotFound, DSMILError
-from dsmilctl.model.device import Device
+from dsmilctl.errors import DSMILError
 from dsmilctl.output import Output
 
 if TYPE_CHECKING:
@@ -38,9 +36,6 @@ async def record(client: Client, options: RunOptions, output: Output) -> int:
     from dsmilctl.archive.recording import new_recording
     from dsmilctl.archive.store import Store
 
-    chosen = await client.devices(selector_of(options.selector))
-    if not chosen:
-        raise DeviceNotFound(f"{options.selector or '@all'} names no device", hint="dsmilctl device list")
     recording = new_recording(
         options.name, SYSTEM.now(), type=options.type, notes=options.notes, tags=options.tags,
         operator=client.identity.user, host=os.uname().nodename, context=client.context.name,
@@ -54,20 +49,23 @@ async def record(client: Client, options: RunOptions, output: Output) -> int:
         waiting=settings.waiting_readings,
         window=settings.correlation_window,
     )
-    with store:
-        for left in store.aborted:
-            diagnostics.warn(f"recording {left} was not ended by its recorder: it is marked aborted")
-        return await Session(client, options, output, recording, store).run(chosen)
+    async with AsyncExitStack() as stack:
+        sources = await sources_of(client, options, stack)
+        with store:
+            for left in store.aborted:
+                diagnostics.warn(f"recording {left} was not ended by its recorder: it is marked aborted")
+            return await Session(sources, options, output, recording, store).run()
 
 
 class Session:
     """One recording while it runs."""
 
     def __init__(
-        self, client: Client, options: RunOptions, output: Output, recording: Recording, store: Store
+        self, sources: Sources, options: RunOptions, output: Output, recording: Recording, store: Store
     ) -> None:
         from dsmilctl.archive.recorder import Recorder
 
+        self._sources = sources
         self._options = options
         self._output = output
         self._recording = recording
@@ -76,20 +74,23 @@ class Session:
         self._supervision = Supervision(paths().recorder_folder(store.places.folder))
         self._supervision.prepare()
         self._writer = store.begin(recording)
+        limits = sources.limits(self._writer)
+        self._trigger = sources.trigger(options, self._writer)
         self._recorder = Recorder(
-            client, self._writer, recording.started, journal_interval=self._settings.journal_interval,
-            response_interval=self._settings.response_interval,
+            sources.client, self._writer, recording.started, journal_interval=self._settings.journal_interval,
+            response_interval=self._settings.response_interval, limits=limits, trigger=self._trigger,
+            monitors=sources.monitors(options, self._writer, limits),
         )  # fmt: skip
         self._begun = asyncio.Event()
 
-    async def run(self, devices: Sequence[Device]) -> int:
+    async def run(self) -> int:
         """Record; how it ended is on the disk whatever ends it."""
         self._tell_health()
         end, result = Ending("failed"), 1
         try:
             if self._options.detached:
                 _let_go_of_stderr()
-            result = await self._record(devices)
+            result = await self._record()
             end = Ending("failed", f"the command ended with status {result}") if result else Ending()
         except asyncio.CancelledError:
             end = self._supervision.asked() or Ending("completed", f"ended by a {ending()}")
@@ -104,12 +105,13 @@ class Session:
             self._tell_end(end.status)
         return result
 
-    async def _record(self, devices: Sequence[Device]) -> int:
+    async def _record(self) -> int:
         recording = asyncio.create_task(
             self._recorder.run(
-                devices, self._options.registers, interval=self._options.interval, ready=self._begun.set
+                self._sources.devices, self._sources.registers, interval=self._options.interval,
+                ready=self._begun.set,
             )
-        )
+        )  # fmt: skip
         telling = asyncio.create_task(self._tell())
         health = asyncio.create_task(self._keep_health())
         ending_task = asyncio.create_task(self._until_the_end())
@@ -144,12 +146,18 @@ class Session:
         health = Health(
             process=os.getpid(), recording_id=self._recording.recording_id, name=self._recording.name,
             context=self._recording.context, started=self._recording.started, updated=SYSTEM.now(),
-            state=state or ("degraded" if problem else "recording"), detached=self._options.detached,
+            state=state or self._state, detached=self._options.detached,
             readings=self._writer.written, operations=self._recorder.operations,
             events=self._recorder.events, missed=self._missed, problem=problem,
             aborted=tuple(self._store.aborted),
         )  # fmt: skip
         self._supervision.tell(health)
+
+    @property
+    def _state(self) -> str:
+        if self._writer.problem:
+            return "degraded"
+        return "recording" if self._trigger is None or self._trigger.open else "waiting"
 
     @property
     def _missed(self) -> int:

@@ -16,13 +16,18 @@ from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.options import (
     Devices,
     For,
+    HostMetrics,
     Interval,
+    Kernel,
     Name,
     Notes,
+    PostTrigger,
+    PreTrigger,
     Registers,
     Tag,
     Type,
-    interval_of,
+    When,
+    seconds_of,
 )
 from dsmilctl.commands.record.place import ArchiveFolder, places_of
 from dsmilctl.commands.runner import show
@@ -47,6 +52,11 @@ def start(
     registers: Registers = "",
     interval: Interval = "",
     for_: For = "",
+    host_metrics: HostMetrics = False,
+    kernel: Kernel = False,
+    when: When = "",
+    pre_trigger: PreTrigger = "",
+    post_trigger: PostTrigger = "",
     type_: Type = "custom",
     notes: Notes = "",
     tag: Tag = None,
@@ -59,13 +69,16 @@ def start(
     Example: dsmilctl -C sim record start --name night --interval 100ms
     """
     require_archive()
-    interval_of(interval)
-    duration(for_ or "0s")
+    seconds_of(interval, "interval")
+    for span in (for_, pre_trigger, post_trigger):
+        duration(span or "0s")
     places = places_of(archive)
     given = {"--name": name, "--devices": devices, "--registers": registers, "--interval": interval}
     given |= {"--for": for_, "--type": type_, "--notes": notes, "--archive": str(places.folder.absolute())}
+    given |= {"--when": when, "--pre-trigger": pre_trigger, "--post-trigger": post_trigger}
     options = [f"{option}={value}" for option, value in given.items() if value]
     options += [f"--tag={word}" for word in tag or ()]
+    options += ["--host-metrics"] * host_metrics + ["--kernel"] * kernel
     supervision = Supervision(paths().recorder_folder(places.folder))
     health = started(supervision, _command_line(invocation(), supervision.log, options))
     for left in health.aborted:

@@ -6,18 +6,29 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from typing import Protocol
 
+from dsmilctl.archive.limits import Limits
 from dsmilctl.archive.responses import follow_responses
 from dsmilctl.archive.rows import event_row, operation_row
+from dsmilctl.archive.trigger import Trigger
 from dsmilctl.archive.writer import Writer
 from dsmilctl.client.interface import Client, HistoryQuery
 from dsmilctl.errors import PermissionDenied
 from dsmilctl.model.device import Device
-from dsmilctl.model.reading import Gap
+from dsmilctl.model.reading import Gap, Reading
 
 LOGGER = logging.getLogger("dsmilctl.archive.recorder")
 PAUSE = 0.005
 """Seconds to wait while the disk is behind."""
+
+
+class Monitor(Protocol):
+    """Something that keeps more than the devices tell."""
+
+    async def run(self) -> None:
+        """Look for ever."""
+        ...
 
 
 class Recorder:
@@ -25,6 +36,7 @@ class Recorder:
 
     `begun` is when the recording began, in nanoseconds UTC: operations since then belong to it; the journal
     is looked into every `journal_interval` seconds, the status of DSMIL devices every `response_interval`.
+    `limits` judge what comes, `trigger` lets only what surrounds an event be kept, `monitors` run beside it.
     """
 
     def __init__(
@@ -35,11 +47,17 @@ class Recorder:
         *,
         journal_interval: float = 1.0,
         response_interval: float = 2.0,
+        limits: Limits | None = None,
+        trigger: Trigger | None = None,
+        monitors: Sequence[Monitor] = (),
     ) -> None:
         self._client = client
         self._writer = writer
         self._begun = begun
         self._journal_interval = journal_interval
+        self._limits = limits
+        self._trigger = trigger
+        self._monitors = monitors
         self._response_interval = response_interval
         self._seen: set[str] = set()
         self._closed = False
@@ -62,7 +80,11 @@ class Recorder:
                 group.create_task(
                     follow_responses(self._client, self._writer, devices, self._response_interval)
                 )
+                for monitor in self._monitors:
+                    group.create_task(monitor.run())
         finally:
+            if self._limits is not None:
+                await asyncio.shield(self._limits.close())
             await asyncio.shield(self._look_into_journal())
 
     async def _follow_readings(
@@ -77,12 +99,18 @@ class Recorder:
                 if isinstance(batch, Gap):
                     self._missed(batch.missed, "readings were missed")
                     continue
-                self._writer.readings(batch.readings)
-                self.readings += len(batch.readings)
+                self._keep(batch.readings)
                 if ready is not None:
                     ready()
                 while self._writer.crowded:
                     await asyncio.sleep(PAUSE)
+
+    def _keep(self, readings: Sequence[Reading]) -> None:
+        if self._limits is not None:
+            self._limits.readings(readings)
+        kept = readings if self._trigger is None else self._trigger.take(readings)
+        self._writer.readings(kept)
+        self.readings += len(kept)
 
     async def _follow_events(self) -> None:
         async with aclosing(self._client.events()) as source:

@@ -16,13 +16,30 @@ OPERATION_COLUMNS = (
     "decision", "outcome", "operation_id", "previous", "hash",
 )  # fmt: skip
 EVENT_COLUMNS = ("session_id", "timestamp", "type", "severity", "device", "message")
+PLAIN = {
+    "system_metrics": (
+        "session_id", "metric_timestamp", "cpu_percent", "memory_percent", "memory_available_gb",
+        "disk_usage_percent", "system_load_1min", "system_load_5min", "system_load_15min", "uptime_hours",
+        "process_count", "created_at",
+    ),
+    "thermal_readings": (
+        "session_id", "reading_timestamp", "sensor_name", "temperature_celsius", "critical_temp",
+        "warning_temp", "thermal_state", "fan_speed_rpm", "thermal_throttling", "created_at",
+    ),
+    "kernel_messages": (
+        "session_id", "message_timestamp", "log_level", "subsystem", "message_text", "raw_message",
+        "correlation_tags", "created_at",
+    ),
+}  # fmt: skip
+"""Tables of the seed that a recorder fills, and the columns that it knows."""
+
 SUMMED = {"operations": OPERATION_COLUMNS, "events": EVENT_COLUMNS}
 """Tables whose rows carry a checksum, and the columns that it covers."""
 
 
 def insert_of(table: str) -> str:
-    """The statement that puts a row with its checksum into a table."""
-    names = (*SUMMED[table], "checksum")
+    """The statement that puts a row, with its checksum where the table has one, into a table."""
+    names = PLAIN[table] if table in PLAIN else (*SUMMED[table], "checksum")
     return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 

@@ -110,7 +110,7 @@ class Writer:
         return len(self._pending.readings) >= ROOM and not self.problem
 
     def rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Take rows of `operations` or `events`; they are on the disk within an interval."""
+        """Take rows of a table that `insert_of` knows; they are on the disk within an interval."""
         statement = insert_of(table)
         with self._changed:
             self._pending.rows.extend((statement, row) for row in rows)
@@ -119,6 +119,11 @@ class Writer:
         """Take rows for a statement of one's own; they are on the disk within an interval."""
         with self._changed:
             self._pending.rows.extend((statement, row) for row in rows)
+
+    def put(self, statement: str, row: tuple[Any, ...]) -> None:
+        """Take a statement with its values; it is carried out in the next commit."""
+        with self._changed:
+            self._pending.rows.append((statement, row))
 
     def gap(self, missed: int, reason: str) -> None:
         """Note that readings or events did not arrive."""

@@ -64,6 +64,27 @@ class ArchiveSettings(BaseModel):
     health_interval: float = Field(default=0.5, ge=0.05, le=60, json_schema_extra=_unit("seconds"))
     """How often a recorder tells `record status` how it is."""
 
+    host_interval: float = Field(default=1.0, ge=0.05, le=3600, json_schema_extra=_unit("seconds"))
+    """From one look at the machine (`--host-metrics`) to the next."""
+
+    kernel_interval: float = Field(default=1.0, ge=0.05, le=3600, json_schema_extra=_unit("seconds"))
+    """From one look at the kernel's messages (`--kernel`) to the next."""
+
+    critical_temperature: float = Field(default=100.0, gt=0, le=1000, json_schema_extra=_unit("°C"))
+    """From which temperature on a sensor is critical that names no limit of its own."""
+
+    limit_action: Literal["stop", "event"] = "stop"
+    """What a critical temperature does: an emergency stop of what is recorded, or only an event."""
+
+    pre_trigger: float = Field(default=30.0, ge=0, le=86400, json_schema_extra=_unit("seconds"))
+    """How much is kept of what came before an event of `--when`, where `--pre-trigger` does not say it."""
+
+    post_trigger: float = Field(default=10.0, ge=0, le=86400, json_schema_extra=_unit("seconds"))
+    """How much is kept of what comes after an event of `--when`, where `--post-trigger` does not say it."""
+
+    ring_readings: int = Field(default=1_000_000, ge=1, le=100_000_000, json_schema_extra=_unit("readings"))
+    """How many readings wait in memory for an event of `--when`, at the most."""
+
     stop_wait: float = Field(default=60.0, gt=0, le=3600, json_schema_extra=_unit("seconds"))
     """How long `record start` waits for its recorder to begin, and `record stop` for it to end."""
 

@@ -37,6 +37,13 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True):
     waiting_readings: int = 2_000_000
     journal_interval: float = 1.0
     health_interval: float = 0.5
+    host_interval: float = 1.0
+    kernel_interval: float = 1.0
+    critical_temperature: float = 100.0
+    limit_action: str = "stop"
+    pre_trigger: float = 30.0
+    post_trigger: float = 10.0
+    ring_readings: int = 1_000_000
     stop_wait: float = 60.0
     correlation_window: float = 5.0
     response_interval: float = 2.0

@@ -49,7 +49,9 @@ def program(path: Path, script: str) -> str:
 
 
 async def test_the_kernels_messages_are_counted_by_level_and_other_peoples_lines_are_not(host: Host) -> None:
-    assert await host.answers("kernel") == {
+    names = ("errors", "warnings", "messages", "lost", "last_message", "last_error")
+
+    assert await host.answers("kernel", *names) == {
         "errors": 1,
         "warnings": 1,
         "messages": 4,

@@ -47,6 +47,10 @@ LOW = ("min", "lcrit")
 """Files of limits; the first one that there is raises the alarm."""
 
 
+HEAT = {"warning": "max", "critical": "crit", "emergency": "emergency"}
+"""Steps of heat and the files that say where they begin."""
+
+
 class Chip(msgspec.Struct, frozen=True):
     """One folder below `/sys/class/hwmon`: its real place, the chip's name, its files by sensor."""
 
@@ -96,9 +100,25 @@ def _part(chip: Chip) -> SensorPart:
         chip.device_id, chip.name, "host", numbered(registers), group="sensors",
         default_register=registers[0].name if registers else "",
         key_registers=tuple(register.name for register in registers[:4]),
-        facts=(("path", str(chip.folder)),),
+        facts=(("path", str(chip.folder)), *_heat_facts(chip, sensors)),
     )  # fmt: skip
     return SensorPart(device, chip.folder, sensors)
+
+
+def _heat_facts(chip: Chip, sensors: Mapping[str, Sensor]) -> list[tuple[str, str]]:
+    """Where each step of heat begins: `REGISTER.warning`, `.critical` and `.emergency`, in °C."""
+    found = []
+    for (kind, _), files in chip.files.items():
+        source = files.get("input")
+        name = next((name for name, sensor in sensors.items() if sensor.path == source), None)
+        if kind != "temp" or name is None:
+            continue
+        found += [
+            (f"{name}.{word}", f"{value:g}")
+            for word, file in HEAT.items()
+            if (value := _limit(KINDS[kind], files.get(file))) is not None and value > 0
+        ]
+    return found
 
 
 def measuring(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 import msgspec
@@ -15,12 +16,16 @@ LONGEST = 1000
 
 
 class KernelMessage(msgspec.Struct, frozen=True):
-    """One message: `timestamp` in microseconds since boot, `level` 0 (emergency) to 7 (debug)."""
+    """One message: `timestamp` in microseconds since boot, `level` 0 (emergency) to 7 (debug).
+
+    `wall` is its time in nanoseconds UTC, where the line itself tells it.
+    """
 
     timestamp: int
     level: int
     facility: int
     text: str
+    wall: int | None = None
 
 
 class MessageSource(Protocol):
@@ -50,3 +55,42 @@ def parse_record(record: str) -> tuple[int, KernelMessage]:
     if priority < 0 or sequence < 0:
         raise Nonsense(f"{printable(record)!r} is not a kernel message")
     return sequence, KernelMessage(timestamp, priority & 7, priority >> 3, printable(told, LONGEST))
+
+
+LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
+"""Names of the levels as dmesg prints them."""
+
+_ISO = re.compile(
+    r"(?:(?P<facility>[a-z0-9]+) *:(?P<level>[a-z]+) *: )?"
+    r"(?P<time>[0-9-]{10}T[0-9:]{8}[.,][0-9]{1,6}(?:[+-][0-9]{2}:[0-9]{2}|Z)) "
+    r"(?P<text>.*)"
+)
+_ERROR_WORDS = re.compile(r"\b(error|fail(ed|ure)?|invalid|panic|oops|bug)\b", re.IGNORECASE)
+_WARNING_WORDS = re.compile(r"\b(warn(ing)?|timed? ?out|throttl\w+)\b", re.IGNORECASE)
+
+
+def parse_iso_line(line: str) -> KernelMessage | None:
+    """The message of a line of `dmesg --time-format iso`, None for any other line.
+
+    With `--decode` it tells facility and level; without, the level is told by the words of the message.
+    """
+    match = _ISO.fullmatch(line)
+    if match is None:
+        return None
+    from datetime import UTC, datetime
+
+    try:
+        time = datetime.fromisoformat(match["time"].replace(",", ".").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    since = time.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    wall = (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000
+    told = printable(match["text"], LONGEST)
+    level = LEVELS.index(match["level"]) if match["level"] in LEVELS else _guessed(told)
+    return KernelMessage(0, level, 0 if match["facility"] in (None, "kern") else 1, told, wall)
+
+
+def _guessed(told: str) -> int:
+    if _ERROR_WORDS.search(told):
+        return ERROR
+    return WARNING if _WARNING_WORDS.search(told) else LEVELS.index("info")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from dsmilctl.drivers.host.machine import Nonsense
-from dsmilctl.drivers.host.message import KernelMessage, parse_record
+from dsmilctl.drivers.host.message import KernelMessage, parse_iso_line, parse_record
 
 RECORD = 64 * 1024
 MOST = 200_000
@@ -14,7 +14,10 @@ MOST = 200_000
 
 
 class Ring:
-    """The messages of `/dev/kmsg`, or of a file with the same records.  Source: dev-kmsg."""
+    """The messages of `/dev/kmsg`, or of a file with its records or the lines of `dmesg --time-format iso`.
+
+    Source: Documentation/ABI/testing/dev-kmsg, dmesg(1).
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,6 +44,9 @@ class Ring:
     def _message(self, record: str) -> list[KernelMessage]:
         if record.startswith(" ") or not record:
             return []  # a property of the message before
+        if (told := parse_iso_line(record)) is not None:
+            self._expected += 1
+            return [told]
         sequence, message = parse_record(record)
         self.lost += max(0, sequence - self._expected)
         self._expected = max(self._expected, sequence + 1)

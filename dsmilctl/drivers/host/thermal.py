@@ -43,9 +43,17 @@ def _zone(device_id: str, kind: str, folder: Path) -> SensorPart:
     )  # fmt: skip
     device = Device(
         device_id, kind, "host", (register,), group="sensors", default_register="temp",
-        key_registers=("temp",), facts=(("path", str(folder)),),
+        key_registers=("temp",), facts=(("path", str(folder)), *_heat_facts(trips)),
     )  # fmt: skip
     return Zone(device, folder, {"temp": Sensor(folder / "temp", partial(scaled, 1000))})
+
+
+def _heat_facts(trips: list[tuple[str, float]]) -> list[tuple[str, str]]:
+    """From which temperature on the zone is too warm, in °C."""
+    warning = min((value for trip, value in trips if trip in ("passive", "hot")), default=None)
+    critical = min((value for trip, value in trips if trip == "critical"), default=None)
+    steps = (("temp.warning", warning), ("temp.critical", critical))
+    return [(name, f"{value:g}") for name, value in steps if value is not None]
 
 
 class Zone(SensorPart):
