@@ -75,6 +75,11 @@ class Managed:
         self.plain = driver.plain(device)
         self._lock: asyncio.Lock | None = None
 
+    def resume(self, status: DeviceStatus) -> None:
+        """Begin in the state in which an earlier process left the device."""
+        self.state, self.reason = status.state, status.reason
+        self.since, self.last_seen = status.since, status.last_seen
+
     @property
     def lock(self) -> asyncio.Lock:
         """The device's one lock, made when it is first needed."""
