@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from bench.machine import GH_THERE, version_of_gh
 from bench.pseudo_terminal import PseudoTerminal
 from bench.row import Row
 
@@ -28,9 +27,6 @@ KEYS = 100
 STARTS = 7
 FRAME = 0.05
 """Seconds between two values of each of 84 devices: every frame of a live chart shows another one."""
-
-GH_THERE = 39.0
-"""Milliseconds of `gh --version` on the machine for which the budgets were written."""
 
 
 def rows() -> Iterable[Row]:
@@ -53,18 +49,6 @@ def judged(name: str, ours: float, budget: float, gh: float) -> Row:
 def busy(name: str, share: float, percent: float, gh: float) -> Row:
     """The processor's milliseconds in each second: a tenth of them are per cent of one core."""
     return judged(f"{name}, processor per second", share * 1000, percent * 10, gh)
-
-
-def version_of_gh() -> float:
-    """The median of `gh --version` in milliseconds; 0 where there is no gh."""
-    if shutil.which("gh") is None:
-        return 0.0
-    took = []
-    for _ in range(15):
-        begun = time.perf_counter()
-        subprocess.run(["gh", "--version"], stdout=subprocess.DEVNULL, check=True)
-        took.append((time.perf_counter() - begun) * 1000)
-    return statistics.median(took)
 
 
 def start(folder: Path, devices: int, log: Path | None = None) -> PseudoTerminal:
