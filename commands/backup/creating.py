@@ -29,7 +29,7 @@ app = Noun("backup")
 def create(
     name: Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="without one: the moment")] = "",
     to: Annotated[
-        str, typer.Option("--to", metavar="URL", help="into another folder than the user's own")
+        str, typer.Option("--to", metavar="URL", help="into another folder, or to s3://… or sftp://…")
     ] = "",
     encrypt: Annotated[bool, typer.Option("--encrypt", help="so that only a passphrase opens it")] = False,
     passphrase_file: PassphraseFile = "",
@@ -43,6 +43,7 @@ def create(
 
     Example: dsmilctl backup create
     Example: dsmilctl backup create --name before-upgrade --to /mnt/disk
+    Example: dsmilctl backup create --encrypt --to sftp://ada@vault/srv/backups
     """
     require_archive()
     from dsmilctl.archive.backup.creating import create as back_up

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from dsmilctl.archive.backup.creating import Source
     from dsmilctl.archive.backup.encryption import Encrypting
     from dsmilctl.archive.backup.manifest import Manifest
+    from dsmilctl.archive.backup.repository import Target
 
 PassphraseFile = Annotated[
     str, typer.Option("--passphrase-file", metavar="FILE", help="what opens encrypted backups; - is stdin")
 ]
 At = Annotated[
-    str, typer.Option("--at", metavar="URL", help="other backups than those of this user: a folder")
+    str, typer.Option("--at", metavar="URL", help="those in another folder, or at s3://… or sftp://…")
 ]
 BackupName = Annotated[str, typer.Argument(metavar="NAME", help="its name, or last")]
 COLUMNS = (
@@ -39,11 +40,20 @@ COLUMNS = (
 def repository_at(url: str, passphrase_file: str = "", *, encrypts: bool = False) -> Encrypting:
     """The backups at a place, without one those of the user's own; a passphrase is read when it is needed."""
     from dsmilctl.archive.backup.encryption import Encrypting
-    from dsmilctl.archive.backup.folder import Folder
     from dsmilctl.commands.backup.passphrase import passphrase
 
-    target = Folder(Path(url) if url else paths().backup_folder)
-    return Encrypting(target, lambda new: passphrase(passphrase_file, new=new), encrypts=encrypts)
+    return Encrypting(_target(url), lambda new: passphrase(passphrase_file, new=new), encrypts=encrypts)
+
+
+def _target(url: str) -> Target:
+    """A folder, or anything that fsspec reaches."""
+    if "://" in url and not url.startswith("file://"):
+        from dsmilctl.archive.backup.remote import Remote
+
+        return Remote(url)
+    from dsmilctl.archive.backup.folder import Folder
+
+    return Folder(Path(url.removeprefix("file://")) if url else paths().backup_folder)
 
 
 def along() -> list[Source]:
