@@ -15,6 +15,7 @@ from dsmilctl.clock import SYSTEM
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.progress import INTERVAL
+from dsmilctl.commands.record.old_files import import_old
 from dsmilctl.commands.record.place import ArchiveFolder, RecordingName, existing, places_of
 from dsmilctl.commands.record.querying import Since, Until
 from dsmilctl.commands.runner import show
@@ -120,16 +121,24 @@ def _wanted(recording_id: str, devices: str, registers: str, since: str, until: 
 
 @app.command("import", impact="read")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="what record export wrote")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="what record export or the old system wrote")],
     name: Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="what it is called here")] = "",
     format_: FormatName = "",
     archive: ArchiveFolder = "",
 ) -> None:
-    """Bring an exported recording into the archive.
+    """Bring an exported recording into the archive, or the sessions of the system before.
+
+    Of that its SQLite database and its JSON sessions are read, and what had to be repaired is told.
 
     Example: dsmilctl record import tour.parquet --name 'tour of monday'
+    Example: dsmilctl record import database/data/dsmil_tokens.db
     """
     require_archive()
+    from dsmilctl.archive.legacy.source import kind_of
+
+    if not format_ and file.is_file() and (old := kind_of(file)):
+        import_old(file, old, name, archive)
+        return
     from dsmilctl.archive.exporting import format_of
     from dsmilctl.archive.importing import READERS
     from dsmilctl.archive.intake import take_in

@@ -25,7 +25,7 @@ METRICS = """UPDATE system_metrics AS m SET test_id = (
       AND m.metric_timestamp BETWEEN t.test_timestamp
         AND t.test_timestamp + CAST(coalesce(t.test_duration_ms, 0) * 1000000 AS INTEGER)
     ORDER BY t.test_timestamp DESC LIMIT 1)
-  WHERE session_id = ?"""
+  WHERE session_id = ? AND test_id IS NULL"""
 
 
 class Related(msgspec.Struct, frozen=True, kw_only=True):

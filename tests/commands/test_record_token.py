@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.archive.old_files import response, token_test, write_database
 from tests.commands.shell import Shell
 
 
@@ -113,3 +114,27 @@ def test_a_test_shows_the_operations_that_came_with_it_and_in_the_window_behind_
     assert [item["strength"] for item in narrow] == [1.0]
     assert 0 < wide[1]["strength"] < 1
     assert shell("dsmilctl record token show 0x482").exit == 2
+
+
+def test_an_old_database_is_imported_and_what_was_repaired_is_said(shell: Shell) -> None:
+    tests = [token_test(), token_test(test_id=8, token_id=5)]
+    write_database(shell.home / "old.db", token_tests=tests, dsmil_responses=[response()])
+
+    answer = shell("dsmilctl record import old.db -o json")
+
+    assert answer.exit == 0
+    assert answer.data["rows"] == {"token_tests": 1, "discovery_log": 1, "dsmil_responses": 1}
+    assert answer.data["repaired"]["groups 96 to 101"] == 1
+    assert "none of the 72" in answer.err
+    (test,) = shell("dsmilctl record token list -o json").data
+    assert (test["token"], test["group_id"], test["outcome"]) == ("0x4C7", 5, "success")
+    assert shell("dsmilctl record check").exit == 0
+
+
+def test_an_old_dsm_file_is_refused(shell: Shell) -> None:
+    (shell.home / "old.dsm").write_bytes(b"DSML\x01\x00\x00\x00")
+
+    answer = shell("dsmilctl record import old.dsm")
+
+    assert answer.exit == 2
+    assert "pickled objects, which are never loaded" in answer.err

@@ -1,0 +1,1 @@
+"""Legacy: sessions of the recording system before this one, read and repaired."""
