@@ -15,6 +15,7 @@ from dsmilctl import diagnostics, log_fallback
 from dsmilctl.commands.event_log import events_logged
 from dsmilctl.commands.execution import execute
 from dsmilctl.commands.invocation import begin, end, invocation
+from dsmilctl.commands.stop_line import read_stop_line
 from dsmilctl.errors import (
     ConfigError,
     DSMILError,
@@ -192,31 +193,17 @@ def _to_its_end(arguments: Sequence[str], given: dict[str, Any]) -> int:
 
 
 def _invoke(arguments: Sequence[str], given: dict[str, Any]) -> int:
-    """Parse the line and call its verb; the plainest stop is carried out without waiting for the parser."""
-    context = stops_everything(arguments)
-    if context is None:
+    """Parse the line and call its verb; a stop of everything is carried out without the parser."""
+    line = read_stop_line(arguments) if "emergency" in arguments else None
+    if line is None:
         from dsmilctl.commands.grammar import invoke
 
         return invoke(arguments, given)
     from dsmilctl.commands.stopping import order_stop
 
-    given |= {"impact": "danger"} | ({"context": context} if context else {})
-    order_stop()
+    given |= {"impact": "danger"} | line.given
+    order_stop(reason=line.reason, deadline=line.deadline)
     return 0
-
-
-def stops_everything(arguments: Sequence[str]) -> str | None:
-    """The context of `[-C NAME] emergency stop` with nothing else on the line, empty for the current one.
-
-    None for every other line.
-    """
-    match arguments:
-        case ["emergency", "stop"]:
-            return ""
-        case ["-C" | "--context", name, "emergency", "stop"]:
-            return name or None
-        case _:
-            return None
 
 
 def _told(error: Exception, arguments: Sequence[str]) -> DSMILError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 
-from dsmilctl.commands.runner import stops_everything
+from dsmilctl.commands.stop_line import StopLine, read_stop_line
 from tests.commands.shell import Shell
 
 
@@ -87,9 +88,7 @@ def test_the_plainest_stop_waits_for_no_parser_and_is_the_same_stop(shell: Shell
     shell("dsmilctl context use sim")
 
     quick = shell(f"dsmilctl {line}", environment={"PYTHONPROFILEIMPORTTIME": "1"})
-    parsed = shell(
-        f"dsmilctl {line} --reason 'ordered by hand'", environment={"PYTHONPROFILEIMPORTTIME": "1"}
-    )
+    parsed = shell(f"dsmilctl {line} --yes", environment={"PYTHONPROFILEIMPORTTIME": "1"})
     stops = shell("dsmilctl -C sim emergency status -o json").data
 
     assert (quick.exit, parsed.exit) == (0, 0)
@@ -101,16 +100,43 @@ def test_the_plainest_stop_waits_for_no_parser_and_is_the_same_stop(shell: Shell
 
 
 @pytest.mark.parametrize(
-    ("line", "context"),
+    ("line", "order"),
     [
-        ("emergency stop", ""),
-        ("-C sim emergency stop", "sim"),
+        ("emergency stop", StopLine()),
+        ("-C sim emergency stop", StopLine(context="sim")),
+        ("--context=sim emergency stop", StopLine(context="sim")),
+        ("emergency stop -C sim --json", StopLine(context="sim", output="json")),
+        ("emergency stop --reason 'smoke in -C hall'", StopLine(reason="smoke in -C hall")),
+        ("emergency stop --reason=fire --deadline 500ms", StopLine(reason="fire", deadline="500ms")),
+        ("-o json emergency stop", StopLine(output="json")),
         ("emergency stop 0x8030", None),
-        ("emergency stop -o json", None),
+        ("emergency stop --reason", None),
+        ("emergency stop --reason ''", None),
+        ("emergency stop --reason -C", None),
+        ("emergency --reason fire stop", None),
+        ("--deadline 2s emergency stop", None),
+        ("emergency stop -C sim -C local", None),
+        ("emergency stop -o json --json", None),
+        ("emergency stop --yes", None),
+        ("emergency stop --help", None),
         ("emergency status", None),
+        ("stop emergency", None),
         ("-C emergency stop", None),
         ("--read-only emergency stop", None),
     ],
 )
-def test_no_other_line_is_taken_for_the_plainest_stop(line: str, context: str | None) -> None:
-    assert stops_everything(line.split()) == context
+def test_a_line_is_taken_for_a_stop_of_everything_when_it_says_no_more(
+    line: str, order: StopLine | None
+) -> None:
+    assert read_stop_line(shlex.split(line)) == order
+
+
+def test_a_stop_with_a_reason_as_json_needs_no_parser_and_says_all_of_it(shell: Shell) -> None:
+    line = "emergency stop -C sim --reason 'smoke in the hall' -o json"
+
+    quick = shell(f"dsmilctl {line}", environment={"PYTHONPROFILEIMPORTTIME": "1"})
+
+    assert quick.exit == 0
+    assert quick.data["reason"] == "emergency stop: smoke in the hall"
+    assert len(quick.data["confirmed"]) == len(quick.data["devices"]) == 84
+    assert not re.search(r"\| +typer$", quick.err, re.MULTILINE)
