@@ -15,7 +15,7 @@ from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.questions import confirm, require_person
 from dsmilctl.commands.rows import AUDIT_COLUMNS, audit_row
 from dsmilctl.commands.runner import Result, run
-from dsmilctl.commands.targets import one_device
+from dsmilctl.commands.targets import Offset, one_device, tell_rest
 from dsmilctl.commands.times import moment
 from dsmilctl.errors import CheckFailed, InvalidParameter, NotFound, Refused, nearest
 from dsmilctl.model.audit import ACTIONS, OUTCOMES
@@ -35,6 +35,7 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     user: str
     limit: int
+    offset: int
 
 
 @app.command(impact="read")
@@ -48,6 +49,7 @@ def log(
     ] = "",
     user: Annotated[str, typer.Option(metavar="NAME", help="only of this user")] = "",
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="at most so many")] = 50,
+    offset: Offset = 0,
 ) -> None:
     """Show the journal, newest first: who asked for what, what was decided, how it ended.
 
@@ -61,6 +63,7 @@ def log(
         outcome=_outcome(outcome),
         user=user,
         limit=limit,
+        offset=offset,
     )
     run(show_log, options, schema="audit.log/1", columns=AUDIT_COLUMNS, empty="no record fits")
 
@@ -83,8 +86,12 @@ async def show_log(client: Client, options: LogOptions) -> list[dict[str, Any]]:
         outcome=options.outcome,
         user=options.user,
         limit=options.limit,
+        offset=options.offset,
     )
-    return [audit_row(record) for record in await client.audit(query)]
+    rows = [audit_row(record) for record in await client.audit(query)]
+    if diagnostics.is_terminal() and len(rows) == options.limit:
+        tell_rest(len(rows), options.offset, await client.audit_count(query), "records")
+    return rows
 
 
 @app.command(impact="read")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dsmilctl import diagnostics
 from dsmilctl.client.interface import Client
 from dsmilctl.commands.values import LARGEST, standard_input
 from dsmilctl.errors import InvalidParameter
@@ -33,6 +34,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="go through every check, change nothing")]
 Record = Annotated[bool, typer.Option("--record", help="keep readings: `record query` asks for them")]
 RecordInterval = Annotated[str, typer.Option(metavar="DURATION", help="from one kept reading to the next")]
+Offset = Annotated[int, typer.Option(metavar="N", min=0, help="leave out so many of the newest")]
 Approval = Annotated[str, typer.Option(metavar="ID", help="a second person's approval, given on a server")]
 
 
@@ -55,6 +57,13 @@ async def one_device(client: Client, text: str) -> Device:
         hint = "name one device, or use the command's bulk form"
         raise InvalidParameter(f"{text} names {len(found)} devices, not one", hint=hint, target=text)
     return found[0]
+
+
+def tell_rest(shown: int, offset: int, total: int, what: str) -> None:
+    """Say on a terminal which part of a list was shown, where it was not all."""
+    if shown < total:
+        more = f"; --offset {offset + shown} shows older ones" if offset + shown < total else ""
+        diagnostics.say(f"{shown} of {total} {what}{more}")
 
 
 def noted(client: Client, devices: Sequence[Device]) -> Sequence[Device]:

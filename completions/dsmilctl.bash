@@ -14,7 +14,7 @@ __dsmilctl_verbs() {
     bulk) words='read write run status undo' ;;
     stream) words='devices events' ;;
     record) words='run start stop list show status note query export import replay check maintain token' ;;
-    backup) words='create list show verify restore prune' ;;
+    backup) words='create list show verify restore prune schedule' ;;
     emergency) words='stop status history release' ;;
     context) words='list show use previous add remove' ;;
     auth) words='login logout status whoami refresh sessions token' ;;
@@ -41,7 +41,7 @@ __dsmilctl_options() {
     'device deactivate') words="$words --justification --dry-run -y --yes --approval" ;;
     'device reset') words="$words --justification --dry-run -y --yes --approval" ;;
     'device command') words="$words --justification --dry-run -y --yes --approval" ;;
-    'device history') words="$words --since --until --type --limit" ;;
+    'device history') words="$words --since --until --type --limit --offset" ;;
     'bulk read') words="$words --mode --concurrency --stop-on-error" ;;
     'bulk write') words="$words --file --justification --mode --concurrency --stop-on-error --dry-run -y --yes" ;;
     'bulk run') words="$words --justification --mode --concurrency --stop-on-error --dry-run -y --yes" ;;
@@ -62,12 +62,13 @@ __dsmilctl_options() {
     'record check') words="$words --repair --archive" ;;
     'record maintain') words="$words --keep-raw --keep-seconds --keep-minutes --keep-hours --dry-run -y --yes --archive" ;;
     'record token') words="$words --method --operation --initial --set --expect --final --outcome --error --message --retries --notes --recording --limit --archive" ;;
-    'backup create') words="$words -n --name --to --encrypt --passphrase-file --verify --no-verify --archive" ;;
+    'backup create') words="$words -n --name --to --encrypt --passphrase-file --verify --no-verify --keep --archive" ;;
     'backup list') words="$words --at" ;;
     'backup show') words="$words --passphrase-file --at" ;;
     'backup verify') words="$words --all --passphrase-file --at" ;;
     'backup restore') words="$words --to --confirm --passphrase-file --at --archive" ;;
     'backup prune') words="$words --keep-last --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-yearly --keep-within --dry-run -y --yes --at" ;;
+    'backup schedule') words="$words --install --remove --status --every --keep --to --passphrase-file --archive" ;;
     'emergency stop') words="$words --reason --deadline" ;;
     'emergency history') words="$words --limit" ;;
     'emergency release') words="$words --justification --confirm --approval" ;;
@@ -80,7 +81,7 @@ __dsmilctl_options() {
     'approval request') words="$words --operation --release --stop-id --justification" ;;
     'approval approve') words="$words --justification" ;;
     'approval reject') words="$words --justification" ;;
-    'audit log') words="$words --device --since --until --action --outcome --user --limit" ;;
+    'audit log') words="$words --device --since --until --action --outcome --user --limit --offset" ;;
     'audit verify') words="$words --anchor" ;;
     'audit restart') words="$words --reason -y --yes" ;;
     'sim serve') words="$words --port --devices --layout --seed --fault --rate-limit --no-rate-limit --approvals --no-approvals --host --kind --past --record --record-interval" ;;
@@ -122,7 +123,7 @@ __dsmilctl_takes() {
     'device deactivate --justification' | 'device deactivate --approval') ;;
     'device reset --justification' | 'device reset --approval') ;;
     'device command --justification' | 'device command --approval') ;;
-    'device history --since' | 'device history --until' | 'device history --type' | 'device history --limit') ;;
+    'device history --since' | 'device history --until' | 'device history --type' | 'device history --limit' | 'device history --offset') ;;
     'bulk read --mode' | 'bulk read --concurrency') ;;
     'bulk write --file' | 'bulk write --justification' | 'bulk write --mode' | 'bulk write --concurrency') ;;
     'bulk run --justification' | 'bulk run --mode' | 'bulk run --concurrency') ;;
@@ -143,12 +144,13 @@ __dsmilctl_takes() {
     'record check --archive') ;;
     'record maintain --keep-raw' | 'record maintain --keep-seconds' | 'record maintain --keep-minutes' | 'record maintain --keep-hours' | 'record maintain --archive') ;;
     'record token --method' | 'record token --operation' | 'record token --initial' | 'record token --set' | 'record token --expect' | 'record token --final' | 'record token --outcome' | 'record token --error' | 'record token --message' | 'record token --retries' | 'record token --notes' | 'record token --recording' | 'record token --limit' | 'record token --archive') ;;
-    'backup create -n' | 'backup create --name' | 'backup create --to' | 'backup create --passphrase-file' | 'backup create --archive') ;;
+    'backup create -n' | 'backup create --name' | 'backup create --to' | 'backup create --passphrase-file' | 'backup create --keep' | 'backup create --archive') ;;
     'backup list --at') ;;
     'backup show --passphrase-file' | 'backup show --at') ;;
     'backup verify --passphrase-file' | 'backup verify --at') ;;
     'backup restore --to' | 'backup restore --confirm' | 'backup restore --passphrase-file' | 'backup restore --at' | 'backup restore --archive') ;;
     'backup prune --keep-last' | 'backup prune --keep-hourly' | 'backup prune --keep-daily' | 'backup prune --keep-weekly' | 'backup prune --keep-monthly' | 'backup prune --keep-yearly' | 'backup prune --keep-within' | 'backup prune --at') ;;
+    'backup schedule --every' | 'backup schedule --keep' | 'backup schedule --to' | 'backup schedule --passphrase-file' | 'backup schedule --archive') ;;
     'emergency stop --reason' | 'emergency stop --deadline') ;;
     'emergency history --limit') ;;
     'emergency release --justification' | 'emergency release --confirm' | 'emergency release --approval') ;;
@@ -161,7 +163,7 @@ __dsmilctl_takes() {
     'approval request --operation' | 'approval request --stop-id' | 'approval request --justification') ;;
     'approval approve --justification') ;;
     'approval reject --justification') ;;
-    'audit log --device' | 'audit log --since' | 'audit log --until' | 'audit log --action' | 'audit log --outcome' | 'audit log --user' | 'audit log --limit') ;;
+    'audit log --device' | 'audit log --since' | 'audit log --until' | 'audit log --action' | 'audit log --outcome' | 'audit log --user' | 'audit log --limit' | 'audit log --offset') ;;
     'audit verify --anchor') ;;
     'audit restart --reason') ;;
     'sim serve --port' | 'sim serve --devices' | 'sim serve --layout' | 'sim serve --seed' | 'sim serve --fault' | 'sim serve --kind' | 'sim serve --past' | 'sim serve --record-interval') ;;
@@ -234,6 +236,7 @@ __dsmilctl_kind() {
     'device history --until') kind=nothing ;;
     'device history --type') kind=nothing ;;
     'device history --limit') kind=nothing ;;
+    'device history --offset') kind=nothing ;;
     'device history 1') kind=devices ;;
     'device scan 1') kind=devices ;;
     'device initialize 1') kind=devices ;;
@@ -364,6 +367,7 @@ __dsmilctl_kind() {
     'backup create -n' | 'backup create --name') kind=nothing ;;
     'backup create --to') kind=nothing ;;
     'backup create --passphrase-file') kind=nothing ;;
+    'backup create --keep') kind=nothing ;;
     'backup create --archive') kind=nothing ;;
     'backup list --at') kind=nothing ;;
     'backup show --passphrase-file') kind=nothing ;;
@@ -386,6 +390,11 @@ __dsmilctl_kind() {
     'backup prune --keep-yearly') kind=nothing ;;
     'backup prune --keep-within') kind=nothing ;;
     'backup prune --at') kind=nothing ;;
+    'backup schedule --every') kind=nothing ;;
+    'backup schedule --keep') kind=nothing ;;
+    'backup schedule --to') kind=nothing ;;
+    'backup schedule --passphrase-file') kind=nothing ;;
+    'backup schedule --archive') kind=nothing ;;
     'emergency stop --reason') kind=nothing ;;
     'emergency stop --deadline') kind=nothing ;;
     'emergency stop 1') kind=devices ;;
@@ -432,6 +441,7 @@ __dsmilctl_kind() {
     'audit log --outcome') kind=nothing ;;
     'audit log --user') kind=nothing ;;
     'audit log --limit') kind=nothing ;;
+    'audit log --offset') kind=nothing ;;
     'audit show 1') kind=nothing ;;
     'audit verify --anchor') kind=nothing ;;
     'audit export 1') kind=files ;;

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from dsmilctl import diagnostics
 from dsmilctl.client.interface import Client, HistoryQuery
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.rows import audit_row
 from dsmilctl.commands.runner import run
-from dsmilctl.commands.targets import OneDevice, one_device
+from dsmilctl.commands.targets import Offset, OneDevice, one_device, tell_rest
 from dsmilctl.commands.times import moment
 from dsmilctl.errors import InvalidParameter, nearest
 from dsmilctl.model.audit import AuditRecord
@@ -31,6 +33,7 @@ class HistoryOptions(msgspec.Struct, frozen=True):
     until: str
     type: str
     limit: int
+    offset: int
 
 
 @app.command(impact="read")
@@ -40,6 +43,7 @@ def history(
     until: Annotated[str, typer.Option(metavar="TIME", help="up to")] = "",
     type_: Annotated[str, typer.Option("--type", metavar="TYPE", help="WRITE, CONFIG, RESET, …")] = "",
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="at most so many, newest first")] = 50,
+    offset: Offset = 0,
 ) -> None:
     """Show what was asked of one device, newest first.  Source: the journal.
 
@@ -49,25 +53,34 @@ def history(
     if type_ and type_.upper() not in known:
         hint = nearest(type_, known) or f"types: {', '.join(known)}"
         raise InvalidParameter(f"--type cannot be {type_!r}", hint=hint, target="--type")
-    options = HistoryOptions(device, since, until, type_, limit)
+    options = HistoryOptions(device, since, until, type_, limit, offset)
     run(show_history, options, schema="device.history/1", columns=COLUMNS, empty="no operations")
 
 
 async def show_history(client: Client, options: HistoryOptions) -> list[dict[str, Any]]:
     """The operations on one device: what was asked, and how it ended."""
     device = await one_device(client, options.device)
-    records = await client.audit(
-        HistoryQuery(
-            device_id=device.device_id,
-            since=moment(options.since),
-            until=moment(options.until),
-            action=f"device.{options.type.lower()}" if options.type else "",
-            limit=options.limit * 2,
-        )
+    query = HistoryQuery(
+        device_id=device.device_id,
+        since=moment(options.since),
+        until=moment(options.until),
+        action=f"device.{options.type.lower()}" if options.type else "",
+        limit=(options.offset + options.limit) * 2,
     )
+    records = await client.audit(query)
+    if len(records) == query.limit and len(_ended(records)) < options.offset + options.limit:
+        records = await client.audit(msgspec.structs.replace(query, limit=0))
     asked = {record.operation_id: record for record in records if record.outcome == INTENT}
-    ended = [record for record in records if record.outcome != INTENT][: options.limit]
-    return [_row(record, asked.get(record.operation_id)) for record in ended]
+    shown = _ended(records)[options.offset : options.offset + options.limit]
+    if diagnostics.is_terminal():
+        begun = msgspec.structs.replace(query, outcome=INTENT)
+        total = await client.audit_count(query) - await client.audit_count(begun)
+        tell_rest(len(shown), options.offset, total, "operations")
+    return [_row(record, asked.get(record.operation_id)) for record in shown]
+
+
+def _ended(records: Sequence[AuditRecord]) -> list[AuditRecord]:
+    return [record for record in records if record.outcome != INTENT]
 
 
 def _row(ended: AuditRecord, asked: AuditRecord | None) -> dict[str, Any]:

@@ -215,7 +215,7 @@ class ReplayClient(Client):
         """The operations of the recording, newest first."""
         found = [record_of(row) for row in reversed(self.description.operations)]
         chosen = [record for record in found if fitting(record, query)]
-        return chosen[: query.limit] if query.limit else chosen
+        return chosen[query.offset : query.offset + query.limit if query.limit else None]
 
     async def system_status(self) -> dict[str, Any]:
         """What is replayed, and where it stands."""

@@ -75,6 +75,7 @@ def new_bulk_id() -> str:
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which records of the journal are wanted, newest first; times in nanoseconds UTC.
 
+    `limit` at most (0: all) behind the `offset` newest ones.
     `action` is one of ACTIONS, or a group of them: `device.*`.
     """
 
@@ -85,6 +86,7 @@ class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = ""
     user: str = ""
     limit: int = 50
+    offset: int = 0
 
 
 def one_person() -> ApprovalRequired:
@@ -279,6 +281,10 @@ class Client(ABC):
     @abstractmethod
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
         """Records of the journal, newest first."""
+
+    async def audit_count(self, query: HistoryQuery) -> int:
+        """How many records fit, whatever the limit and offset of the query."""
+        return len(await self.audit(msgspec.structs.replace(query, limit=0, offset=0)))
 
     @abstractmethod
     async def audit_verify(self, anchor: str = "") -> AuditVerdict:

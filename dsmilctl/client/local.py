@@ -23,7 +23,7 @@ from dsmilctl.client.interface import (
 from dsmilctl.client.local_approvals import Consents
 from dsmilctl.client.local_bulks import LocalBulks
 from dsmilctl.client.local_drivers import InstalledDrivers
-from dsmilctl.client.local_guarded import forget_all, records_of, switch_driver
+from dsmilctl.client.local_guarded import forget_all, number_of, records_of, switch_driver
 from dsmilctl.client.local_history import RecordedReadings
 from dsmilctl.client.local_reads import Reads
 from dsmilctl.client.local_status import FleetStatus
@@ -309,6 +309,10 @@ class LocalClient(LocalBulks, RecordedReadings, Client):
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
         """Records of the journal of this user, newest first."""
         return await asyncio.to_thread(records_of, self._journal, query, self.context.name)
+
+    async def audit_count(self, query: HistoryQuery) -> int:
+        """How many records of the journal fit."""
+        return await asyncio.to_thread(number_of, self._journal, query, self.context.name)
 
     async def audit_verify(self, anchor: str = "") -> AuditVerdict:
         """Check the journal's chain."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dsmilctl.client.interface import DriverInfo, HistoryQuery
 from dsmilctl.client.local_drivers import InstalledDrivers
 from dsmilctl.fleet.fleet import Fleet
@@ -39,13 +41,21 @@ async def forget_all(fleet: Fleet, guard: Guard) -> int:
 
 def records_of(journal: Journal, query: HistoryQuery, context: str) -> list[AuditRecord]:
     """The records that a query means; those of a device are those of this context."""
-    return journal.records(
-        limit=query.limit,
-        since=query.since,
-        until=query.until,
-        action=query.action,
-        outcome=query.outcome,
-        user=query.user,
-        target="" if query.device_id is None else show_id(query.device_id),
-        context="" if query.device_id is None else context,
-    )
+    return journal.records(limit=query.limit, offset=query.offset, **_filters(query, context))
+
+
+def number_of(journal: Journal, query: HistoryQuery, context: str) -> int:
+    """How many records a query means, whatever its limit and offset."""
+    return journal.count(**_filters(query, context))
+
+
+def _filters(query: HistoryQuery, context: str) -> dict[str, Any]:
+    return {
+        "since": query.since,
+        "until": query.until,
+        "action": query.action,
+        "outcome": query.outcome,
+        "user": query.user,
+        "target": "" if query.device_id is None else show_id(query.device_id),
+        "context": "" if query.device_id is None else context,
+    }

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -112,33 +113,38 @@ class Journal:
         self,
         *,
         limit: int = 50,
+        offset: int = 0,
         since: int | None = None,
         until: int | None = None,
         action: str = "",
-        outcome: str = "",
-        user: str = "",
-        target: str = "",
-        context: str = "",
+        **fields: str,
     ) -> list[AuditRecord]:
-        """Records that fit every given field, newest first, `limit` at most (0: all).
+        """Records that fit every given field, newest first, `limit` at most (0: all) behind `offset` of them.
 
-        `action` may be a group: `device.*`.
+        `fields` are outcome, user, target and context; `action` may be a group: `device.*`.
         `since` and `until` are in nanoseconds UTC, both inclusive.  Lines that are no records are left out;
         `verify` names them.  Raises StateUnavailable if the files cannot be read.
         """
-        wanted = {"outcome": outcome, "user": user, "target": target, "context": context}
-        fields = [(name, text) for name, text in wanted.items() if text]
+        fitting = self._fitting(since, until, action, fields)
+        return [as_record(line) for line in islice(fitting, offset, offset + limit if limit else None)]
+
+    def count(
+        self, *, since: int | None = None, until: int | None = None, action: str = "", **fields: str
+    ) -> int:
+        """How many records fit every given field; reads the whole journal."""
+        return sum(1 for _ in self._fitting(since, until, action, fields))
+
+    def _fitting(
+        self, since: int | None, until: int | None, action: str, fields: Mapping[str, str]
+    ) -> Iterator[Line]:
+        asked = [(name, text) for name, text in fields.items() if text]
         earliest = rfc3339(since, 9) if since is not None else ""
         latest = rfc3339(until, 9) if until is not None else "~"
-        found: list[AuditRecord] = []
         for line in self._lines_backwards():
             if not (earliest <= line.time <= latest and fits(action, line.action)):
                 continue
-            if all(getattr(line, name) == text for name, text in fields):
-                found.append(as_record(line))
-                if len(found) == limit:
-                    break
-        return found
+            if all(getattr(line, name) == text for name, text in asked):
+                yield line
 
     def unfinished(self) -> list[AuditRecord]:
         """Intents without outcome, oldest first: a crash came between, or the operation is still running."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -173,6 +174,33 @@ def operation_answer(operation: Operation) -> OperationAnswer:
         error=operation.error,
         error_code=operation.error_code,
         hint=in_fields(operation.hint),
+    )
+
+
+def past_operation(device_id: DeviceId, ended: AuditRecord, asked: Mapping[str, Any]) -> OperationAnswer:
+    """A change out of the journal: how it ended, and what was asked for before."""
+    found = {**asked, **ended.parameters}
+    old, new, read_back = (found.get(name) for name in ("old", "value", "read_back"))
+    result = OperationResult(
+        data=to_wire(read_back if read_back is not None else new),
+        register=str(found.get("register") or found.get("command") or ""),
+        register_status="VALID" if ended.outcome == "SUCCESS" else "INVALID",
+        value=new,
+        old=old,
+        read_back=read_back,
+        timestamp=rfc3339(ended.time, 6),
+    )
+    return OperationAnswer(
+        operation_id=ended.operation_id,
+        device_id=device_id,
+        operation_type=ended.action.rpartition(".")[2].upper(),
+        status=ended.outcome,
+        result=result if ended.decision == "ALLOWED" else None,
+        timestamp=rfc3339(ended.time),
+        user_id=ended.user,
+        audit_trail_id=ended.operation_id,
+        error=str(found.get("error") or ""),
+        error_code=str(found.get("code") or ""),
     )
 
 

@@ -35,9 +35,9 @@ class Envelope(Answer, frozen=True, kw_only=True):
 
 
 class Pagination(Answer, frozen=True, kw_only=True):
-    """Which part of a list this is."""
+    """Which part of a list this is; `total` is None only where it was asked not to be counted."""
 
-    total: int
+    total: int | None
     returned: int
     offset: int = 0
     has_more: bool = False

@@ -31,25 +31,25 @@ class Evidence:
     async def records(self, query: HistoryQuery) -> list[AuditRecord]:
         """Records, newest first: as many as are wanted (0: all), in as many requests as that takes."""
         wanted, found, until = query.limit or sys.maxsize, dict[int, AuditRecord](), query.until
+        offset = query.offset
         while True:
-            page = await self._page(query, until, min(MOST, wanted - len(found)))
+            page = await self._page(query, until, min(MOST, wanted - len(found)), offset)
             new = {record.sequence: record for record in page if record.sequence not in found}
             found |= new
             if not new or len(page) < MOST or len(found) >= wanted:
                 return list(found.values())[:wanted]
-            until = page[-1].time
+            until, offset = page[-1].time, 0
 
-    async def _page(self, query: HistoryQuery, until: int | None, limit: int) -> list[AuditRecord]:
-        parameters = {
-            "device_id": "" if query.device_id is None else show_id(query.device_id),
-            "since": "" if query.since is None else rfc3339(query.since, 6),
-            "until": "" if until is None else rfc3339(until, 6),
-            "action": query.action,
-            "outcome": query.outcome,
-            "user": query.user,
-            "limit": limit,
-        }
-        return [record_of(line) for line in (await self._api.get("/audit", AuditLog, parameters)).records]
+    async def count(self, query: HistoryQuery) -> int:
+        """How many records there are."""
+        asked = _asked(query, query.until) | {"limit": 1}
+        return (await self._api.get("/audit", AuditLog, asked)).pagination.total or 0
+
+    async def _page(
+        self, query: HistoryQuery, until: int | None, limit: int, offset: int
+    ) -> list[AuditRecord]:
+        asked = _asked(query, until) | {"limit": limit, "offset": offset, "count": False}
+        return [record_of(line) for line in (await self._api.get("/audit", AuditLog, asked)).records]
 
     async def verify(self, anchor: str) -> AuditVerdict:
         """What the server's check of its chain found."""
@@ -71,3 +71,15 @@ class Evidence:
     async def restart(self, reason: str) -> AuditRecord:
         """Go on in a new segment behind a damaged journal; its first record."""
         return record_of(await self._api.post("/audit/restart", AuditLine, AuditRestart(reason=reason)))
+
+
+def _asked(query: HistoryQuery, until: int | None) -> dict[str, Any]:
+    """Which records are wanted, as the API is asked for them."""
+    return {
+        "device_id": "" if query.device_id is None else show_id(query.device_id),
+        "since": "" if query.since is None else rfc3339(query.since, 6),
+        "until": "" if until is None else rfc3339(until, 6),
+        "action": query.action,
+        "outcome": query.outcome,
+        "user": query.user,
+    }

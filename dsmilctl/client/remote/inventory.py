@@ -58,7 +58,7 @@ class Inventory(Connected):
             found += page.devices
             if not page.pagination.has_more or not page.devices or len(found) >= limit:
                 break
-        total = page.pagination.total
+        total = page.pagination.total or 0
         shown = Pagination(
             total=total, returned=len(found), offset=offset, has_more=offset + len(found) < total
         )

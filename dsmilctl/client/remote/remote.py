@@ -301,6 +301,10 @@ class RemoteClient(Connected, Client):
         """Records of the server's journal, newest first."""
         return await self._evidence.records(query)
 
+    async def audit_count(self, query: HistoryQuery) -> int:
+        """How many records of the server's journal fit."""
+        return await self._evidence.count(query)
+
     async def audit_verify(self, anchor: str = "") -> AuditVerdict:
         """Have the server check its journal."""
         return await self._evidence.verify(anchor)

@@ -15,13 +15,14 @@ from dsmilctl.server.presenting import (
     device_info,
     group_and_index,
     lifecycle_status,
+    past_operation,
     register_info,
 )
 from dsmilctl.server.visible import no_device, require_visible
 from dsmilctl.times import moment
 from dsmilctl.wire.base import Pagination
 from dsmilctl.wire.devices import DeviceInfo, DeviceList, LifecycleStatus, ListMeta, RegisterList
-from dsmilctl.wire.operations import History, OperationAnswer
+from dsmilctl.wire.operations import History
 from dsmilctl.wire.values import device_id_of
 
 Risk = Literal["LOW", "MEDIUM", "MODERATE", "HIGH", "CRITICAL"]
@@ -150,6 +151,10 @@ async def registers(call: Call) -> RegisterList:
     )
 
 
+INTENT = "INTENT"
+"""The outcome of the line that is written before a device is told anything."""
+
+
 async def history(call: Call) -> History:
     """What was asked of one device, newest first: changes, and the reads since the server began."""
     device, query = await the_device(call), call.query
@@ -161,23 +166,14 @@ async def history(call: Call) -> History:
             since=since,
             until=until,
             action=action,
-            limit=(query.offset + query.limit) * 2 + 2,
+            limit=0,
         )
     )
-    ended = [record for record in records if record.outcome != "INTENT" and record.operation_id]
+    asked = {record.operation_id: record.parameters for record in records if record.outcome == INTENT}
     operations = [
-        OperationAnswer(
-            operation_id=record.operation_id,
-            device_id=device.device_id,
-            operation_type=record.action.rpartition(".")[2].upper(),
-            status=record.outcome,
-            timestamp=_rfc(record.time),
-            user_id=record.user,
-            audit_trail_id=record.operation_id,
-            error=str(record.parameters.get("error", "")),
-            error_code=str(record.parameters.get("code", "")),
-        )
-        for record in ended
+        past_operation(device.device_id, record, asked.get(record.operation_id, {}))
+        for record in records
+        if record.outcome != INTENT and record.operation_id
     ]
     if query.operation_type in (None, "READ") and not await call.client.reads.refused([device]):
         reads = call.gateway.reads.of(device.device_id, since, until)
@@ -191,12 +187,6 @@ async def history(call: Call) -> History:
         has_more=query.offset + len(part) < len(operations),
     )
     return History(device_id=device.device_id, operations=part, pagination=pagination)
-
-
-def _rfc(timestamp: int) -> str:
-    from dsmilctl.clock import rfc3339
-
-    return rfc3339(timestamp)
 
 
 async def lifecycle(call: Call) -> LifecycleStatus:

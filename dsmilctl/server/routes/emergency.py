@@ -20,6 +20,8 @@ from dsmilctl.wire.emergency import EmergencyStatus, Release, Released, StopHist
 from dsmilctl.wire.values import device_id_of
 
 DEADLINE = 2.0
+MOST_STOPS = 100_000
+"""More than a fleet's history keeps."""
 SHORTEST_DEADLINE, LONGEST_DEADLINE = 0.1, 60.0
 """Seconds; a stop is refused for no deadline, but one beyond these is not taken at its word."""
 
@@ -28,6 +30,7 @@ class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much of the history is wanted."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
+    offset: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
 
 async def stop(call: Call) -> StopInfo:
@@ -118,9 +121,12 @@ async def release(call: Call) -> Released:
 
 async def history(call: Call) -> StopHistory:
     """The stops there were, newest first."""
-    stops = await call.client.stop_history(call.query.limit)
-    infos = [stop_info(item) for item in stops]
-    return StopHistory(stops=infos, pagination=Pagination(total=len(infos), returned=len(infos)))
+    stops, offset = await call.client.stop_history(MOST_STOPS), call.query.offset
+    infos = [stop_info(item) for item in stops[offset : offset + call.query.limit]]
+    total = len(stops)
+    more = offset + len(infos) < total
+    pagination = Pagination(total=total, returned=len(infos), offset=offset, has_more=more)
+    return StopHistory(stops=infos, pagination=pagination)
 
 
 ENDPOINTS = (

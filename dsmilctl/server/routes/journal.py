@@ -19,7 +19,7 @@ from dsmilctl.wire.values import device_id_of
 
 
 class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which records are wanted."""
+    """Which records are wanted; `count=false` does without their total, which costs a look at all."""
 
     device_id: str = ""
     since: str = ""
@@ -28,24 +28,36 @@ class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outcome: str = ""
     user: str = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
+    offset: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)] = 0
+    count: bool = True
 
 
 async def audit(call: Call) -> AuditLog:
     """Records, newest first."""
     query: AuditQuery = call.query
-    records = await call.client.audit(
-        HistoryQuery(
-            device_id=device_id_of(query.device_id) if query.device_id else None,
-            since=moment(query.since),
-            until=moment(query.until),
-            action=query.action,
-            outcome=query.outcome,
-            user=query.user,
-            limit=query.limit,
-        )
+    wanted = HistoryQuery(
+        device_id=device_id_of(query.device_id) if query.device_id else None,
+        since=moment(query.since),
+        until=moment(query.until),
+        action=query.action,
+        outcome=query.outcome,
+        user=query.user,
+        limit=query.limit + 1,
+        offset=query.offset,
     )
-    lines = [audit_line(record) for record in records]
-    return AuditLog(records=lines, pagination=Pagination(total=len(lines), returned=len(lines)))
+    records = await call.client.audit(wanted)
+    lines = [audit_line(record) for record in records[: query.limit]]
+    last = bool(records) or not query.offset
+    ends_here = last and len(records) <= query.limit
+    total = query.offset + len(records) if ends_here else None
+    if total is None and query.count:
+        total = await call.client.audit_count(wanted)
+    return AuditLog(
+        records=lines,
+        pagination=Pagination(
+            total=total, returned=len(lines), offset=query.offset, has_more=len(records) > query.limit
+        ),
+    )
 
 
 class VerifyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
