@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -11,9 +10,9 @@ import msgspec
 from dsmilctl.client.interface import Client
 from dsmilctl.client.local import LocalClient
 from dsmilctl.clock import SYSTEM, Clock
-from dsmilctl.errors import NotFound
 from dsmilctl.model.identity import Identity
 from dsmilctl.server.idempotency import Idempotency
+from dsmilctl.server.kept_bulks import KeptBulks
 from dsmilctl.server.metrics import Metrics
 from dsmilctl.server.push.seats import Seats
 from dsmilctl.server.push.switchboard import Switchboard
@@ -21,8 +20,6 @@ from dsmilctl.server.recent import RecentReads
 from dsmilctl.wire.auth import Login, Session, Tokens, UserContext
 from dsmilctl.wire.emergency import StopInfo
 from dsmilctl.wire.operations import BulkAnswer
-
-MOST_BULKS = 1000
 
 
 class Access(Protocol):
@@ -105,21 +102,12 @@ class Gateway:
         self.reads = RecentReads()
         self.seats = Seats(self.limits.max_clients, self.limits.share)
         self.push = Switchboard(client, clock, self.metrics)
-        self._bulks: OrderedDict[tuple[str, str], BulkAnswer] = OrderedDict()
+        self.bulks = KeptBulks()
 
     def keep_bulk(self, identity: Identity, bulk: BulkAnswer) -> None:
-        """Keep a bulk for its user, and tell that user's clients; the oldest makes room."""
-        self._bulks[identity.user, bulk.bulk_operation_id] = bulk
-        while len(self._bulks) > MOST_BULKS:
-            self._bulks.popitem(last=False)
+        """Keep a bulk for its user, and tell that user's clients."""
+        self.bulks.keep(identity.user, bulk)
         self.push.bulk_ended(identity, bulk)
-
-    def bulk(self, identity: Identity, bulk_id: str) -> BulkAnswer:
-        """A kept bulk of this user; raises NotFound."""
-        found = self._bulks.get((identity.user, bulk_id))
-        if found is None:
-            raise NotFound(f"no bulk {bulk_id!r} of {identity.user}", target=bulk_id)
-        return found
 
     def broadcast_stop(self, stop: StopInfo) -> None:
         """Tell every connected client of an emergency stop."""

@@ -9,9 +9,21 @@ from itertools import accumulate
 
 from dsmilctl.clock import Clock
 
-WINDOW = 60.0
+WINDOW = 60
+"""Seconds over which rates and means are told."""
 BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _Second:
+    """What was answered in one second of the monotonic clock."""
+
+    __slots__ = ("at", "requests", "took")
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.requests = 0
+        self.took = 0.0
 
 
 class Metrics:
@@ -23,7 +35,7 @@ class Metrics:
         self._buckets = [0] * (len(BOUNDS) + 1)
         self._seconds = 0.0
         self._count = 0
-        self._recent: deque[tuple[float, float]] = deque(maxlen=20_000)
+        self._recent: deque[_Second] = deque(maxlen=WINDOW + 1)
         self.websockets = 0
         self.streams = 0
         self.pushed = 0
@@ -35,20 +47,27 @@ class Metrics:
         self._seconds += seconds
         self._count += 1
         self._buckets[bisect_left(BOUNDS, seconds)] += 1
-        self._recent.append((self._clock.monotonic(), seconds))
+        now = int(self._clock.monotonic())
+        if not self._recent or self._recent[-1].at != now:
+            self._recent.append(_Second(now))
+        self._recent[-1].requests += 1
+        self._recent[-1].took += seconds
 
     @property
     def requests_per_second(self) -> float:
         """Over the last minute."""
-        since = self._clock.monotonic() - WINDOW
-        return sum(at >= since for at, _ in self._recent) / WINDOW
+        return sum(second.requests for second in self._last_minute()) / WINDOW
 
     @property
     def average_ms(self) -> float:
         """Mean duration over the last minute, in milliseconds."""
-        since = self._clock.monotonic() - WINDOW
-        recent = [seconds for at, seconds in self._recent if at >= since]
-        return sum(recent) / len(recent) * 1000 if recent else 0.0
+        recent = self._last_minute()
+        requests = sum(second.requests for second in recent)
+        return sum(second.took for second in recent) / requests * 1000 if requests else 0.0
+
+    def _last_minute(self) -> list[_Second]:
+        since = int(self._clock.monotonic()) - WINDOW
+        return [second for second in self._recent if second.at > since]
 
     def text(self, gauges: dict[str, float], counts: Mapping[str, int], refused: Mapping[str, int]) -> str:
         """Everything in the exposition format; `refused` are listeners by what was full."""

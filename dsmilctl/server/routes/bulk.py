@@ -280,9 +280,9 @@ class _Bulk:
         )
 
 
-async def bulk_status(call: Call) -> BulkAnswer:
+async def bulk_status(call: Call) -> msgspec.Raw:
     """What became of a bulk of this user."""
-    return call.gateway.bulk(call.user, call.path["bulk_id"])
+    return call.gateway.bulks.of(call.user.user, call.path["bulk_id"])
 
 
 ENDPOINTS = (
