@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from dsmilctl.archive.extra import require_archive
+from dsmilctl.archive.noting import NOTE
 from dsmilctl.archive.tokens import Outcome, TokenTest, hex_id_of, parse_token
 from dsmilctl.errors import Conflict, InvalidParameter, UsageError
 from dsmilctl.recording.archived import Archived
+from dsmilctl.recording.joined import Joined
 from dsmilctl.recording.running import Running
+from dsmilctl.recording.token_tests import TokenTests
 
 LOGGER = logging.getLogger("dsmilctl.recording")
 BEGUN, COMPLETED = "begin", "complete"
@@ -43,7 +46,7 @@ class AutoRecorder(Archived):
         self._context = context
         self._chosen = (devices, tuple(registers), interval)
         self._callbacks: list[Callback] = []
-        self._running: Running | None = None
+        self._running: TokenTests | None = None
 
     def start_session(
         self,
@@ -66,6 +69,17 @@ class AutoRecorder(Archived):
         self.session_id = self._running.recording_id
         return self.session_id
 
+    def join_session(self) -> str:
+        """Let the token tests of this program go into the recording that another process makes; its id.
+
+        `stop_session` lets go of it again, and it goes on.  Raises NotFound where nothing is recorded.
+        """
+        if self._running is not None:
+            raise Conflict("this recorder records already", hint="stop_session() ends that")
+        self._running = Joined(self.places, self._context)
+        self.session_id = self._running.recording_id
+        return self.session_id
+
     def stop_session(self, status: str = "completed", notes: str = "") -> dict[str, Any]:
         """End the recording; its summary as `get_session_summary` tells it.
 
@@ -78,6 +92,10 @@ class AutoRecorder(Archived):
         self._running = None
         running.end(status, notes)
         return self.get_session_summary(self.session_id)
+
+    def note(self, text: str) -> None:
+        """Note something with the time now; it is one of the recording's events.  Raises UsageError."""
+        self._require_recording().event(NOTE, text)
 
     def record_token_operation(
         self,
@@ -152,7 +170,7 @@ class AutoRecorder(Archived):
             except Exception:  # a hook of somebody else must not end a test
                 LOGGER.exception("a callback failed at the %s of token test %d", phase, test.test_id)
 
-    def _require_recording(self) -> Running:
+    def _require_recording(self) -> TokenTests:
         if self._running is None:
             raise UsageError("nothing is recorded", hint="start_session(NAME) begins a recording")
         return self._running

@@ -5,25 +5,22 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import msgspec
 
 from dsmilctl import __version__
 from dsmilctl.archive.places import Places
-from dsmilctl.archive.probing import Probe, keep_temperatures, probe
 from dsmilctl.archive.recorder import Recorder
 from dsmilctl.archive.recording import Recording, new_recording
 from dsmilctl.archive.store import Store
-from dsmilctl.archive.tokens import Outcome, TokenTest, begin, complete, find_test
 from dsmilctl.clock import SYSTEM
 from dsmilctl.config.settings import Archive, load_settings
 from dsmilctl.errors import DSMILError
-from dsmilctl.recording.background import Background
+from dsmilctl.recording.token_tests import TokenTests
 
 
-class Running:
+class Running(TokenTests):
     """One recording that goes on: the client that is followed, the archive and its writer."""
 
     def __init__(
@@ -36,14 +33,13 @@ class Running:
     ) -> None:
         settings = load_settings().archive
         made = new_recording(name, SYSTEM.now(), **facts)
-        self._background = None if context is None else Background(_maker(context))
-        self._began: dict[int, float] = {}
+        super().__init__(context)
         try:
             recording = self._signed(made)
             self.recording_id = recording.recording_id
             self._store = _store(places, settings).__enter__()
         except BaseException:
-            self._close_background()
+            self.close_background()
             raise
         self._writer = self._store.begin(recording)
         self._follow(recording, settings, chosen)
@@ -73,42 +69,9 @@ class Running:
             self.end("failed", str(error))
             raise
 
-    def begin_test(self, test: TokenTest) -> TokenTest:
-        """Read what is there, and put the test into the archive; the test with its number."""
-        found = self._probe(test.token_id)
-        now = SYSTEM.now()
-        value = found.value if test.initial_value is None else test.initial_value
-        test = msgspec.structs.replace(test, started=now, initial_value=value)
-        numbers: list[int] = []
-
-        def put(connection: sqlite3.Connection) -> None:
-            numbers.append(begin(connection, test, now))
-            keep_temperatures(connection, found, self.recording_id, numbers[-1], before=now)
-
-        self._work(put)
-        self._began[numbers[-1]] = SYSTEM.monotonic()
-        return msgspec.structs.replace(test, test_id=numbers[-1])
-
-    def complete_test(self, test_id: int, outcome: Outcome) -> TokenTest:
-        """Read what is there now, and put it and the outcome into the archive; the whole test."""
-        began = self._began.pop(test_id, None)
-        elapsed = None if began is None else (SYSTEM.monotonic() - began) * 1000
-        told: list[TokenTest] = []
-        self._work(lambda connection: told.append(find_test(connection, test_id)))
-        found = self._probe(told[0].token_id)
-        value = found.value if outcome.final_value is None else outcome.final_value
-        outcome = msgspec.structs.replace(outcome, final_value=value, duration_ms=elapsed)
-
-        def put(connection: sqlite3.Connection) -> None:
-            keep_temperatures(connection, found, self.recording_id, test_id)
-            told.append(complete(connection, test_id, outcome, SYSTEM.now()))
-
-        self._work(put)
-        return told[-1]
-
     def end(self, status: str, notes: str) -> None:
         """End the recording and let go of everything; what ended the following of the context is noted."""
-        self._close_background()
+        self.close_background()
         problem = self._background.problem if self._background is not None else ""
         if problem:
             status, notes = "failed", "\n".join(filter(None, (notes, problem)))
@@ -117,16 +80,7 @@ class Running:
         finally:
             self._store.__exit__(None, None, None)
 
-    def _close_background(self) -> None:
-        if self._background is not None:
-            self._background.close()
-
-    def _probe(self, token_id: int) -> Probe:
-        if self._background is None:
-            return Probe()
-        return self._background.call(probe(self._background.client, token_id))
-
-    def _work(self, function: Callable[[sqlite3.Connection], Any]) -> None:
+    def work(self, function: Callable[[sqlite3.Connection], Any]) -> None:
         """Let the writer carry a function out; what it raises is raised here, and nothing of it is kept."""
         raised: list[Exception] = []
 
@@ -149,9 +103,3 @@ def _store(places: Places, settings: Archive) -> Store:
         places, interval=settings.commit_interval, least=settings.segment_readings,
         waiting=settings.waiting_readings, window=settings.correlation_window,
     )  # fmt: skip
-
-
-def _maker(context: str) -> Callable[[], Any]:
-    from dsmilctl.client.connecting import connect
-
-    return partial(connect, context)

@@ -217,6 +217,29 @@ def test_several_threads_may_test_tokens_in_one_recording(tmp_path: Path) -> Non
     assert (found["total_tokens"], found["successful_tokens"], found["unique_tokens_tested"]) == (72, 72, 72)
 
 
+def test_a_program_joins_the_recording_of_another_and_lets_go_of_it_again(tmp_path: Path) -> None:
+    other = quiet(tmp_path / "a")
+    recorder = quiet(tmp_path / "a")
+    with pytest.raises(NotFound, match="joined"):
+        recorder.join_session()
+    session_id = other.start_session("tour")
+
+    assert recorder.join_session() == session_id
+    with pytest.raises(InvalidParameter, match="telepathy"):
+        recorder.record_token_operation(0x481, access_method="telepathy")
+    test_id = recorder.record_token_operation(0x481)
+    recorder.note("beside")
+    recorder.complete_token_operation(test_id, True)
+    assert recorder.stop_session()["status"] == "running"
+    other.note("within")
+
+    found = other.stop_session()
+    assert (found["successful_tokens"], found["events"], found["status"]) == (1, 2, "completed")
+    with pytest.raises(NotFound, match="joined"):
+        recorder.join_session()
+    assert check_archive(Places(tmp_path / "a"), tmp_path / "backups").sound
+
+
 def test_a_decorated_function_is_recorded_under_its_name_and_gets_the_recorder(tmp_path: Path) -> None:
     @recorded(archive=tmp_path, context=None)
     def count_up(number: int, recorder: AutoRecorder | None = None) -> int:
