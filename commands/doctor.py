@@ -14,6 +14,7 @@ import typer
 
 from dsmilctl import __version__
 from dsmilctl.client.interface import Client
+from dsmilctl.clock import SYSTEM
 from dsmilctl.commands.execution import execute
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
@@ -70,7 +71,7 @@ def doctor(
     Example: dsmilctl doctor --bundle report.json
     """
     invocation(despite_errors=True, quiet=True)
-    findings = [*_versions(), *_terminal(), *_settings(), *_folders(), *_secrets(), *_fleet()]
+    findings = [*_versions(), *_terminal(), *_settings(), *_folders(), *_secrets(), *_backups(), *_fleet()]
     rows = [{**msgspec.to_builtins(finding), "fix": finding.fix or None} for finding in findings]
     if bundle is not None:
         _write_bundle(bundle, rows)
@@ -146,6 +147,17 @@ def _secrets() -> Iterator[Finding]:
         yield Finding("secrets", "problem", f"{place} can be read by others", f"chmod go= {place}")
     if not wide:
         yield Finding("secrets", "ok", f"{len(list(folder.iterdir()))} kept in {folder}")
+
+
+def _backups() -> Iterator[Finding]:
+    """Whether the last backup went well and is not overdue."""
+    from dsmilctl.archive.backup.attempts import last_attempt
+
+    if not paths().archive_folder.exists():
+        return
+    state, message = last_attempt(paths().backup_status_file).state(SYSTEM.now())
+    status = {"ok": "ok", "none": "warning"}.get(state, "problem")
+    yield Finding("backup", status, message, "" if state == "ok" else "dsmilctl backup create")
 
 
 def _fleet() -> Iterator[Finding]:

@@ -13,7 +13,7 @@ __dsmilctl_verbs() {
     device) words='list show registers read write configure activate deactivate reset command history scan initialize connect disconnect state cleanup' ;;
     bulk) words='read write run status undo' ;;
     stream) words='devices events' ;;
-    record) words='run start stop list show status note query export import replay check maintain token' ;;
+    record) words='run start stop list show status note query export import replay report check maintain token' ;;
     backup) words='create list show verify restore prune schedule' ;;
     emergency) words='stop status history release' ;;
     context) words='list show use previous add remove' ;;
@@ -59,6 +59,7 @@ __dsmilctl_options() {
     'record export') words="$words --format --output --table --devices --registers --since --until --compress --metadata --escape-formulas --force --archive" ;;
     'record import') words="$words -n --name --format --archive" ;;
     'record replay') words="$words --speed --from --to --count --archive" ;;
+    'record report') words="$words --output --force --archive" ;;
     'record check') words="$words --repair --archive" ;;
     'record maintain') words="$words --keep-raw --keep-seconds --keep-minutes --keep-hours --dry-run -y --yes --archive" ;;
     'record token') words="$words --method --operation --initial --set --expect --final --outcome --error --message --retries --notes --recording --limit --archive" ;;
@@ -141,6 +142,7 @@ __dsmilctl_takes() {
     'record export --format' | 'record export --output' | 'record export --table' | 'record export --devices' | 'record export --registers' | 'record export --since' | 'record export --until' | 'record export --compress' | 'record export --archive') ;;
     'record import -n' | 'record import --name' | 'record import --format' | 'record import --archive') ;;
     'record replay --speed' | 'record replay --from' | 'record replay --to' | 'record replay --count' | 'record replay --archive') ;;
+    'record report --output' | 'record report --archive') ;;
     'record check --archive') ;;
     'record maintain --keep-raw' | 'record maintain --keep-seconds' | 'record maintain --keep-minutes' | 'record maintain --keep-hours' | 'record maintain --archive') ;;
     'record token --method' | 'record token --operation' | 'record token --initial' | 'record token --set' | 'record token --expect' | 'record token --final' | 'record token --outcome' | 'record token --error' | 'record token --message' | 'record token --retries' | 'record token --notes' | 'record token --recording' | 'record token --limit' | 'record token --archive') ;;
@@ -342,6 +344,9 @@ __dsmilctl_kind() {
     'record replay 1') kind=nothing ;;
     'record replay 2') kind=devices ;;
     'record replay +') kind=registers ;;
+    'record report --output') kind=nothing ;;
+    'record report --archive') kind=nothing ;;
+    'record report 1') kind=nothing ;;
     'record check --archive') kind=nothing ;;
     'record maintain --keep-raw') kind=nothing ;;
     'record maintain --keep-seconds') kind=nothing ;;

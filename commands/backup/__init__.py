@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dsmilctl.commands.backup import creating, listing, pruning, restoring
+from dsmilctl.commands.backup import creating, listing, pruning, restoring, scheduling
 from dsmilctl.commands.nouns import Noun
 
 app = Noun("backup")
-for part in (creating, listing, restoring, pruning):
+for part in (creating, listing, restoring, pruning, scheduling):
     app.verbs |= part.app.verbs

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from dsmilctl.archive import recording as recordings
+from dsmilctl.archive.backup.attempts import last_attempt
 from dsmilctl.archive.lock import holder
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import Recording
@@ -78,7 +79,8 @@ def status(archive: ArchiveFolder = "") -> None:
         with reading(archive) as connection:
             row |= _sizes(connection)
         row["hot_bytes"] = places.database.stat().st_size
-    show_data(row, schema="record.status/1")
+    state, message = last_attempt(paths().backup_status_file).state(SYSTEM.now())
+    show_data(row | {"backup": state, "backup_message": message}, schema="record.status/1")
 
 
 def _health(places: Places, recorder: str | None) -> dict[str, Any] | None:

@@ -26,19 +26,30 @@ def note(places: Places, wanted: str, text: str, now: int) -> Recording:
     while True:
         with kept_open(places):
             if holder(places.lock):
-                return _insert(places, wanted, text, now)
+                return _insert(places, wanted, Event(NOTE, text, now))
         try:
             with Store(places):
-                return _insert(places, wanted, text, now)
+                return _insert(places, wanted, Event(NOTE, text, now))
         except Conflict:
             continue  # a recorder has begun in between
 
 
-def _insert(places: Places, wanted: str, text: str, now: int) -> Recording:
+def tell(places: Places, event: Event) -> bool:
+    """Put an event of another program into the recording that runs; whether one does."""
+    if not places.exists:
+        return False
+    with kept_open(places):
+        if not holder(places.lock):
+            return False
+        _insert(places, "last", event)
+        return True
+
+
+def _insert(places: Places, wanted: str, event: Event) -> Recording:
     connection = connect(places.database)
     try:
         found = recordings.find(connection, wanted)
-        row = event_row(found.recording_id, Event(NOTE, text, now))
+        row = event_row(found.recording_id, event)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(insert_of("events"), row)
         return found

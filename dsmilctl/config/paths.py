@@ -115,6 +115,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.data / "backups"
 
     @property
+    def backup_status_file(self) -> Path:
+        """How the last attempt at a backup went."""
+        return self.state / "backup.json"
+
+    @property
     def settings_cache(self) -> Path:
         """The folder of validated settings."""
         return self.cache / "settings"
@@ -140,6 +145,11 @@ def paths() -> Paths:
     if home:
         return _below(Path(home).expanduser().absolute())
     return _linux() if sys.platform.startswith("linux") else _platform()
+
+
+def systemd_user_folder() -> Path:
+    """Where systemd looks for the units of this user.  Source: systemd.unit(5)."""
+    return _xdg("XDG_CONFIG_HOME", "~/.config").parent / "systemd" / "user"
 
 
 def _below(home: Path) -> Paths:
