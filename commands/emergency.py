@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -14,7 +15,10 @@ from dsmilctl.commands.rows import STOP_COLUMNS, stop_row
 from dsmilctl.commands.runner import Result, run
 from dsmilctl.commands.stopping import order_stop
 from dsmilctl.commands.targets import Approval, OptionalTargets, selector_of
+from dsmilctl.config.contexts import contexts
+from dsmilctl.diagnostics import warn
 from dsmilctl.errors import ConfirmationRequired, NotFound, Refused
+from dsmilctl.model.emergency import Stop
 
 app = Noun("emergency")
 
@@ -58,7 +62,9 @@ def status() -> None:
 async def show_status(client: Client, options: None) -> Result:
     """Every stop in force."""
     del options
-    return Result([stop_row(stop) for stop in await client.stops()])
+    stops = await client.stops()
+    tell_elsewhere(stops, "stopped its devices itself")
+    return Result([stop_row(stop) for stop in stops])
 
 
 @app.command(impact="read")
@@ -130,6 +136,25 @@ async def release_stops(client: Client, options: ReleaseOptions) -> Result:
     if not options.confirm and not await confirm_by_name(f"release {what} of {name}", name):
         raise Refused("nothing was released", hint=f"it takes the name of the context: {name}", target=name)
     released = await client.release(
-        options.stop_id, justification=options.justification, approval=options.approval
+        options.stop_id,
+        justification=options.justification,
+        approval=options.approval,
+        standing=[stop.stop_id for stop in standing],
     )
+    tell_elsewhere(released, "keeps its devices stopped")
     return Result([stop_row(stop) for stop in released])
+
+
+def context_names() -> dict[str, str]:
+    """The contexts of servers, by their URLs."""
+    return {item.server.url.rstrip("/"): item.name for item in contexts() if item.server}
+
+
+def tell_elsewhere(stops: Sequence[Stop], what: str) -> None:
+    """Say of other servers that latched a stop of their own that it has to be released there, too."""
+    elsewhere = sorted({name for stop in stops for name in stop.elsewhere})
+    known = context_names() if elsewhere else {}
+    for server in elsewhere:
+        name = known.get(server, "NAME")
+        add = "" if server in known else f", after: dsmilctl context add NAME --url {server}"
+        warn(f"{server} {what} until it is released there, too: dsmilctl -C {name} emergency release{add}")

@@ -291,7 +291,14 @@ class ReplayClient(Client):
         """Refused, so that nobody takes a replay for the plant: nothing here can be stopped."""
         self._refuse("a stop")
 
-    async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
+    async def release(
+        self,
+        stop_id: str = "",
+        *,
+        justification: str,
+        approval: str = "",
+        standing: Sequence[str] | None = None,
+    ) -> list[Stop]:
         """Refused."""
         self._refuse("a release")
 

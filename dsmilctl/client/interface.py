@@ -248,8 +248,19 @@ class Client(ABC):
         del stop_id, justification, approval  # whoever cannot tell beforehand lets `release` say it
 
     @abstractmethod
-    async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
-        """End one stop, or all of them; returns what was released."""
+    async def release(
+        self,
+        stop_id: str = "",
+        *,
+        justification: str,
+        approval: str = "",
+        standing: Sequence[str] | None = None,
+    ) -> list[Stop]:
+        """End one stop, or all of them; returns what was released.
+
+        All are those that stand when this is called, or the `standing` ones that somebody has seen: a stop
+        that comes meanwhile stays in force.
+        """
 
     async def request_approval(
         self, request: Request | None, *, justification: str, stop_id: str = ""

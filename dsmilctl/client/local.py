@@ -301,10 +301,19 @@ class LocalClient(LocalBulks, RecordedReadings, Client):
         self._stop_control.require_standing(stop_id)
         await self._guard.admission.require_release(stop_id, justification, approval, use=False)
 
-    async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
+    async def release(
+        self,
+        stop_id: str = "",
+        *,
+        justification: str,
+        approval: str = "",
+        standing: Sequence[str] | None = None,
+    ) -> list[Stop]:
         """End one stop, or all; the policy may ask for a justification and for a second person."""
+        if standing is None:
+            standing = [stop.stop_id for stop in self._stop_control.in_force()]
         await self._guard.admission.require_release(stop_id, justification, approval)
-        return await self._stop_control.release(stop_id, justification)
+        return await self._stop_control.release(stop_id, justification, frozenset(standing))
 
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
         """Records of the journal of this user, newest first."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
@@ -123,9 +124,10 @@ class Latch:
             if held.stop.stop_id == stop.stop_id:
                 self._remove(held)
 
-    def release(self, stop_id: str, by: str) -> list[Stop]:
-        """End one stop, or all when `stop_id` is empty; the stops that ended, which are in the history then.
+    def release(self, stop_id: str, by: str, standing: AbstractSet[str] | None = None) -> list[Stop]:
+        """End one stop, or all (of those `standing`) when `stop_id` is empty; the stops that ended.
 
+        They are in the history then.
         A file that could not be read is moved aside as evidence.  Raises NotFound for an id that is not in
         force and StateUnavailable if a file cannot be removed; what has not ended then is still in force.
         """
@@ -135,6 +137,8 @@ class Latch:
             raise NotFound(
                 f"no emergency stop {stop_id!r} is in force", hint=f"in force: {known}", target=stop_id
             )
+        if not stop_id and standing is not None:
+            wanted = [held for held in wanted if held.stop.stop_id in standing]
         now = self._clock.now()
         released: dict[str, Stop] = {}
         for held in wanted:

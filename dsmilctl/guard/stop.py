@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -162,8 +163,8 @@ class StopControl:
         )
         await self._evidence.record_if_possible([entry])
 
-    async def release(self, stop_id: str, justification: str) -> list[Stop]:
-        """End one stop, or all when `stop_id` is empty; what was released.
+    async def release(self, stop_id: str, justification: str, standing: AbstractSet[str]) -> list[Stop]:
+        """End one stop, or all that were `standing` when `stop_id` is empty; what was released.
 
         The journal has to take the intent first.  Raises NotFound for an id that is not in force, and
         StateUnavailable when the journal or the latch cannot be written.
@@ -181,7 +182,7 @@ class StopControl:
 
         await record("INTENT", {"justification": justification})
         try:
-            released = await asyncio.to_thread(self._release, stop_id)
+            released = await asyncio.to_thread(self._release, stop_id, standing)
         except DSMILError as error:
             await record("FAILED", {"code": error.code, "error": error.message})
             raise
@@ -191,12 +192,13 @@ class StopControl:
         await record("SUCCESS", {"released": [stop.stop_id for stop in released]})
         return released
 
-    def _release(self, stop_id: str) -> list[Stop]:
+    def _release(self, stop_id: str, standing: AbstractSet[str]) -> list[Stop]:
         """Those in memory too; one that lies nowhere else is no reason to say that there is none."""
         who = f"{self._evidence.identity.user}@{self._evidence.identity.host}"
-        in_memory = [stop for stop in self._memory.stops if stop_id in ("", stop.stop_id)]
+        wanted = {stop_id} if stop_id else standing
+        in_memory = [stop for stop in self._memory.stops if stop.stop_id in wanted]
         try:
-            released = self._latch.release(stop_id, who)
+            released = self._latch.release(stop_id, who, standing)
         except NotFound:
             if not in_memory:
                 raise

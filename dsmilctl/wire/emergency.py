@@ -39,7 +39,8 @@ class ConfirmationInfo(Answer, frozen=True, kw_only=True):
 class StopInfo(Answer, frozen=True, kw_only=True):
     """One emergency stop.  A device that did not confirm is listed, never hidden.
 
-    `selector` is an extension: the words in which the devices were named.
+    Two extensions: `selector` is the words in which the devices were named, `elsewhere` names the servers
+    behind this one that latched a stop of their own for it, to be released there, too.
     """
 
     stop_id: str
@@ -58,6 +59,7 @@ class StopInfo(Answer, frozen=True, kw_only=True):
     released_by: str = ""
     released_at: str | None = None
     selector: str = ""
+    elsewhere: list[str] = []
 
 
 class EmergencyStatus(Answer, frozen=True, kw_only=True):
@@ -70,11 +72,12 @@ class EmergencyStatus(Answer, frozen=True, kw_only=True):
 
 
 class Release(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /emergency/release`."""
+    """`POST /emergency/release`; without `stop_id` of all stops, or of those `standing` that somebody saw."""
 
     stop_id: str = ""
     justification: str = ""
     approval_id: str = ""
+    standing: list[str] | None = None
 
 
 class Released(Answer, frozen=True, kw_only=True):

@@ -298,3 +298,18 @@ async def release_all(server: Doors, **fields: str) -> tuple[int, str]:
     """What becomes of a release of all stops."""
     answer = await server.ask("ada", "POST", "/emergency/release", {"justification": WHY} | fields)
     return (200, "") if answer.status_code == 200 else code(answer)
+
+
+async def test_over_the_api_only_the_stops_that_somebody_has_seen_are_released(home: Paths) -> None:
+    async with doors() as server:
+        body = {"scope": "SINGLE_DEVICE", "target_devices": [MEDIUM]}
+        seen = (await server.ask("ada", "POST", "/emergency/stop", body)).json()
+        later = (
+            await server.ask("analyst", "POST", "/emergency/stop", body | {"target_devices": [LOW]})
+        ).json()
+        wanted = {"justification": WHY, "standing": [seen["stop_id"]]}
+        released = (await server.ask("ada", "POST", "/emergency/release", wanted)).json()
+        status = (await server.ask("ada", "GET", "/emergency/status")).json()
+
+    assert [stop["stop_id"] for stop in released["stops"]] == [seen["stop_id"]]
+    assert [stop["stop_id"] for stop in status["stops"]] == [later["stop_id"]]

@@ -284,7 +284,14 @@ class FakeClient(Client):
     async def stop_history(self, limit: int = 50) -> list[Stop]:
         return [*reversed(self.world.stops), *self.world.past_stops][:limit]
 
-    async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
+    async def release(
+        self,
+        stop_id: str = "",
+        *,
+        justification: str,
+        approval: str = "",
+        standing: Sequence[str] | None = None,
+    ) -> list[Stop]:
         if self.context.read_only:
             raise ReadOnly("this session is read-only")
         ended = [stop for stop in self.world.stops if not stop_id or stop.stop_id == stop_id]

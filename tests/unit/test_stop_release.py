@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from dsmilctl.errors import (
     ReadOnly,
     StateUnavailable,
 )
+from dsmilctl.guard.evidence import Evidence
+from dsmilctl.guard.journal import Entry
 from dsmilctl.model.device import Device
 from dsmilctl.model.emergency import StopOutcome
 from dsmilctl.model.operation import OperationStatus
@@ -43,6 +46,47 @@ async def test_a_release_needs_a_justification_and_a_context_that_is_not_read_on
     assert [stop.released_by for stop in released] == ["ada@bench"]
     assert [record.outcome for record in records] == ["SUCCESS", "INTENT", "DENIED", "DENIED"]
     assert records[1].parameters["justification"] == RELEASE
+
+
+async def test_a_device_that_is_stopped_while_all_are_being_released_stays_stopped(
+    home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The release is let through and on record, and then somebody else presses the button."""
+    rack = Rack(2)
+    record = Evidence.record
+
+    async with Lab(home, rack).client() as client, Lab(home, rack).client() as other:
+        first = await client.stop([rack.devices[0]])
+
+        async def recorded(evidence: Evidence, entries: Sequence[Entry]) -> None:
+            await record(evidence, entries)
+            if entries[0].action == "emergency.release":
+                monkeypatch.setattr(Evidence, "record", record)
+                await other.stop([rack.devices[1]], reason="smoke again")
+
+        monkeypatch.setattr(Evidence, "record", recorded)
+        released = await client.release(justification=RELEASE)
+        left = await client.stops()
+        with pytest.raises(EmergencyStopActive, match="smoke again"):
+            await client.change(write("rack-1"))
+        assert (await client.change(write("rack-0"))).success
+
+    assert [stop.stop_id for stop in released] == [first.stop_id]
+    assert [stop.devices for stop in left] == [("rack-1",)]
+
+
+async def test_of_all_stops_only_those_that_somebody_has_seen_are_released(home: Paths) -> None:
+    rack = Rack(2)
+
+    async with Lab(home, rack).client() as client:
+        seen = await client.stop([rack.devices[0]])
+        later = await client.stop([rack.devices[1]])
+        released = await client.release(justification=RELEASE, standing=[seen.stop_id])
+        again = await client.release(justification=RELEASE, standing=[seen.stop_id])
+        left = await client.stops()
+
+    assert ([stop.stop_id for stop in released], again) == ([seen.stop_id], [])
+    assert [stop.stop_id for stop in left] == [later.stop_id]
 
 
 async def test_one_of_several_stops_can_be_released_and_an_unknown_one_is_named(home: Paths) -> None:

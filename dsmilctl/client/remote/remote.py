@@ -269,10 +269,18 @@ class RemoteClient(Connected, Client):
         found = await self._api.get("/emergency/history", StopHistory, {"limit": limit})
         return [stop_of(item) for item in found.stops]
 
-    async def release(self, stop_id: str = "", *, justification: str, approval: str = "") -> list[Stop]:
+    async def release(
+        self,
+        stop_id: str = "",
+        *,
+        justification: str,
+        approval: str = "",
+        standing: Sequence[str] | None = None,
+    ) -> list[Stop]:
         """End one stop, or all of them; the server may ask for a second person."""
         self._require_writable("nothing was released")
-        wanted = Release(stop_id=stop_id, justification=justification, approval_id=approval)
+        seen = None if standing is None else list(standing)
+        wanted = Release(stop_id=stop_id, justification=justification, approval_id=approval, standing=seen)
         return [
             stop_of(item) for item in (await self._api.post("/emergency/release", Released, wanted)).stops
         ]

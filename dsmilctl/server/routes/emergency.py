@@ -107,7 +107,10 @@ async def release(call: Call) -> Released:
     """End a stop, or all of them."""
     wanted: Release = call.body
     released = await call.client.release(
-        wanted.stop_id, justification=wanted.justification, approval=wanted.approval_id
+        wanted.stop_id,
+        justification=wanted.justification,
+        approval=wanted.approval_id,
+        standing=wanted.standing,
     )
     infos = [stop_info(item) for item in released]
     last = infos[-1] if infos else None
