@@ -23,7 +23,7 @@ from dsmilctl.tui import admittance, operations, palette
 from dsmilctl.tui.arming import Arming
 from dsmilctl.tui.command import Command, twin_of
 from dsmilctl.tui.inert import inert
-from dsmilctl.tui.keys import EVERYWHERE
+from dsmilctl.tui.keys import EVERYWHERE, PAGE_TWINS
 from dsmilctl.tui.link import Link, LinkState
 from dsmilctl.tui.messages import StatesRead, StopMoved, Ticked
 from dsmilctl.tui.meter import Meter
@@ -51,20 +51,11 @@ def load_pages() -> None:
     import_module("plotext")
 
 
-SIDE_PAGES = ("journal", "emergency", "approvals", "sessions", "help")
+SIDE_PAGES = ("journal", "emergency", "approvals", "sessions", "recordings", "help")
 """Pages that lie beside each other: going from one to another leaves the first."""
 
 READ_ONLY_TEXT = "This session is read-only: start the dashboard without --read-only to change anything."
 UNARMED_TEXT = "Writes are off: press a to arm them for a minute, then try again."
-PAGE_TWINS = {
-    "fleet": "dsmilctl -C {context} device read {selector} --watch",
-    "device": "dsmilctl -C {context} device read {device} --watch",
-    "journal": "dsmilctl -C {context} audit log",
-    "emergency": "dsmilctl -C {context} emergency status",
-    "approvals": "dsmilctl -C {context} approval list",
-    "sessions": "dsmilctl -C {context} auth sessions",
-    "help": "dsmilctl --help",
-}
 
 
 class DashboardApp(App[int]):
@@ -318,6 +309,10 @@ class DashboardApp(App[int]):
         """The screen of the sessions."""
         self._go("sessions")
 
+    def action_recordings(self) -> None:
+        """The screen of the recordings."""
+        self._go("recordings")
+
     def action_help(self) -> None:
         """The screen of the help."""
         self._go("help")
@@ -362,9 +357,7 @@ class DashboardApp(App[int]):
         if self.is_read_only:
             self.notify(READ_ONLY_TEXT, severity="warning")
         elif not self.arming.left:
-            self.notify(
-                "Writes are off: press a to arm them for a minute, then try again.", severity="warning"
-            )
+            self.notify(UNARMED_TEXT, severity="warning")
         else:
             return True
         return False

@@ -63,6 +63,15 @@ EVERYWHERE = (
         impact="read",
     ),
     Command(
+        "R",
+        "recordings",
+        "recordings",
+        show=False,
+        summary="What was recorded, what records now; start and end it",
+        twin="dsmilctl record list",
+        impact="read",
+    ),
+    Command(
         "L",
         "log_in",
         "log in",
@@ -103,3 +112,16 @@ EVERYWHERE = (
     ),
     Command("q,ctrl+q", "back_or_quit", "quit", show=False, summary="Back to the fleet, and from there quit"),
 )
+
+PAGE_TWINS = {
+    "fleet": "dsmilctl -C {context} device read {selector} --watch",
+    "device": "dsmilctl -C {context} device read {device} --watch",
+    "journal": "dsmilctl -C {context} audit log",
+    "emergency": "dsmilctl -C {context} emergency status",
+    "approvals": "dsmilctl -C {context} approval list",
+    "sessions": "dsmilctl -C {context} auth sessions",
+    "recordings": "dsmilctl record list",
+    "recording": "dsmilctl record query {device} {register} --recording {recording}",
+    "help": "dsmilctl --help",
+}
+"""The command line that shows the same as a page."""

@@ -17,6 +17,7 @@ from dsmilctl.tui.stop import StopProgress
 
 if TYPE_CHECKING:
     from dsmilctl.client.remote.results import AuthResult
+    from dsmilctl.tui.recordings import Listing, SeriesRow, Span
     from dsmilctl.wire.auth import Session
 
 
@@ -196,3 +197,42 @@ class StopMoved(Message):
     def can_replace(self, message: Message) -> bool:
         """Only the newest progress of the same stop counts."""
         return isinstance(message, StopMoved) and message.progress.number == self.progress.number
+
+
+class RecordingsRead(Message):
+    """The recordings were listed."""
+
+    def __init__(self, listing: Listing) -> None:
+        super().__init__()
+        self.listing = listing
+
+    def can_replace(self, message: Message) -> bool:
+        """The newest list is the one to show."""
+        return isinstance(message, RecordingsRead)
+
+
+class SeriesRead(Message):
+    """The registers of a recording were listed, and the times of its first and last reading."""
+
+    def __init__(self, series: list[SeriesRow], times: tuple[int, int]) -> None:
+        super().__init__()
+        self.series = series
+        self.times = times
+
+
+class SpansRead(Message):
+    """A register of a recording was read, between two moments in nanoseconds UTC."""
+
+    def __init__(self, series: SeriesRow, spans: list[Span], times: tuple[int, int]) -> None:
+        super().__init__()
+        self.series = series
+        self.spans = spans
+        self.times = times
+
+
+class CarriedOut(Message):
+    """A command line was carried out; `text` says what became of it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text

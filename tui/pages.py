@@ -12,6 +12,8 @@ from dsmilctl.tui.screens.help import HelpPage
 from dsmilctl.tui.screens.journal import JournalPage
 from dsmilctl.tui.screens.login import LoginDialog
 from dsmilctl.tui.screens.menu import Menu
+from dsmilctl.tui.screens.recording import RecordingPage
+from dsmilctl.tui.screens.recordings import RecordingsPage
 from dsmilctl.tui.screens.sessions import SessionsPage
 from dsmilctl.tui.widgets.table import Table
 
@@ -22,6 +24,8 @@ OWNERS: dict[str, type] = {
     "emergency": EmergencyPage,
     "approvals": ApprovalsPage,
     "sessions": SessionsPage,
+    "recordings": RecordingsPage,
+    "recording": RecordingPage,
     "tables": Table,
     "write dialog": ChangeDialog,
     "login": LoginDialog,
@@ -35,6 +39,6 @@ def page_of(name: str, app: object) -> Page:
     if name == HelpPage.NAME:
         return HelpPage({"everywhere": type(app), **OWNERS})
     sides: dict[str, type[Page]] = {
-        page.NAME: page for page in (JournalPage, EmergencyPage, ApprovalsPage, SessionsPage)
+        page.NAME: page for page in (JournalPage, EmergencyPage, ApprovalsPage, SessionsPage, RecordingsPage)
     }
     return sides[name]()

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from dsmilctl.errors import UsageError
-from dsmilctl.tui.app import PAGE_TWINS, DashboardApp
+from dsmilctl.tui.app import DashboardApp
 from dsmilctl.tui.command import Command, twin_of
+from dsmilctl.tui.keys import PAGE_TWINS
 from dsmilctl.tui.pages import OWNERS
 from dsmilctl.tui.screens.base import own_commands
 from dsmilctl.tui.screens.help import HelpPage

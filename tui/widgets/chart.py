@@ -37,7 +37,6 @@ class Chart(Widget):
         self._columns: list[tuple[float, float] | None] = []
         self._labels: dict[int, str] = {}
         self._marks: dict[int, str] = {}
-        self._plot = Plot()
 
     def begin(self, title: str, unit: str, limits: tuple[float | None, float | None]) -> None:
         """Show another register."""
@@ -61,10 +60,13 @@ class Chart(Widget):
 
     def draw(self, now: float) -> None:
         """Draw the series as it is now and send what changed."""
+        self.draw_columns(self.series.columns(now, self.seconds, max(1, self.size.width - AXIS)))
+
+    def draw_columns(self, columns: list[tuple[float, float] | None]) -> None:
+        """Draw the least and greatest value of each column, DOTS of them in a cell, and send what changed."""
         width, height = self.size.width - AXIS, self.size.height - 2
         if width < 4 or height < 1:
             return
-        columns = self.series.columns(now, self.seconds, width)
         known = [span for span in columns if span is not None]
         if not known or (columns == self._columns and len(self._lines) == height):
             return
@@ -72,7 +74,7 @@ class Chart(Widget):
         low, high = min(span[0] for span in known), max(span[1] for span in known)
         before = self._range
         self._range = steady_range(self._range, low, high)
-        lines = self._plot.lines(columns, self._range[:2], width, height)
+        lines = PLOT.lines(columns, self._range[:2], width, height)
         whole = before != self._range or len(lines) != len(self._lines)
         old, self._lines = self._lines, lines
         if whole:
@@ -183,6 +185,10 @@ class Plot:
         self._signal.clone(signal)
         text: str = figure.build().string(colorless=True)
         return [fit(line, width) for line in text.rstrip("\n").split("\n")][:height]
+
+
+PLOT = Plot()
+"""The one there is: a second one would wipe what the first drew."""
 
 
 def _path(columns: Sequence[tuple[float, float] | None]) -> tuple[list[float], list[float], list[int]]:

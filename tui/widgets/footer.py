@@ -10,6 +10,8 @@ from dsmilctl.tui.command import Command
 from dsmilctl.tui.widgets.line import Line, Part
 
 KEY_NAMES = {
+    "comma": ",",
+    "full_stop": ".",
     "slash": "/",
     "question_mark": "?",
     "colon": ":",

@@ -1,0 +1,41 @@
+"""Recorder: has a command line of ours carried out in a process of its own, as a person in a shell would."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+import msgspec
+
+from dsmilctl.errors import DSMILError, error_of
+
+LARGEST = 1 << 20
+
+
+async def carried_out(*arguments: str) -> dict[str, Any]:
+    """The data that the command shows; raises the error with which it ended."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "dsmilctl", "-o", "json", "--progress=none", *arguments,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        limit=LARGEST,
+    )  # fmt: skip
+    said, complained = await process.communicate()
+    if process.returncode != 0:
+        raise _error(complained)
+    try:
+        data: dict[str, Any] = msgspec.json.decode(said)["data"]
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise DSMILError("the command said nothing that can be understood") from error
+    return data
+
+
+def _error(complained: bytes) -> DSMILError:
+    """The error that the command said last."""
+    for line in reversed(complained.splitlines()):
+        try:
+            told = msgspec.json.decode(line)["error"]
+            return error_of(told["code"], told["message"], hint=told["hint"] or "")
+        except (msgspec.MsgspecError, KeyError, TypeError):
+            continue
+    return DSMILError("the command failed without a word")
