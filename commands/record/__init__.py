@@ -11,6 +11,7 @@ from dsmilctl.commands.record import (
     noting,
     querying,
     replaying,
+    reporting,
     running,
     starting,
     stopping,
@@ -19,6 +20,7 @@ from dsmilctl.commands.record import (
 
 app = Noun("record")
 for part in (
-    running, starting, stopping, listing, noting, querying, carrying, replaying, checking, maintaining, token,
+    running, starting, stopping, listing, noting, querying, carrying, replaying, reporting, checking,
+    maintaining, token,
 ):  # fmt: skip
     app.verbs |= part.app.verbs

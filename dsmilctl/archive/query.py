@@ -106,6 +106,11 @@ class Query:
               GROUP BY ALL ORDER BY device, register, count(*) DESC"""
         )
 
+    def ask(self, wanted: Wanted, query: str, **numbers: int) -> list[dict[str, Any]]:
+        """The rows of our own SQL over the readings that were asked for, which stand at `{source}` in it."""
+        source = f"SELECT * FROM readings WHERE {self._viewing(wanted)}"
+        return self._run(query.format(source=source, **numbers)).read_all().to_pylist()  # type: ignore[no-any-return]
+
     def _viewing(self, wanted: Wanted) -> str:
         """Make `readings` of what a question needs; its condition."""
         chosen = choose(self._store, wanted)

@@ -180,3 +180,18 @@ def test_a_recording_is_replayed_and_is_a_context_beside_the_live_one(shell: She
     assert stop.exit != 0
     assert shell("dsmilctl record replay tour --speed fast -o ndjson").exit == 2
     assert shell("dsmilctl -C replay:none device list -o json").error.code == "NOT_FOUND"
+
+
+def test_a_report_is_written_as_a_page_and_shown_on_a_terminal(shell: Shell) -> None:
+    done = shell(
+        "dsmilctl -C sim record run --name tour --for 1s --interval 0.2 --registers TEMP -o json"
+    ).data
+
+    for kind in ("html", "md", "json", "pdf"):
+        written = shell(f"dsmilctl record report tour --output tour.{kind} -o json")
+        assert (written.exit, written.data["readings"]) == (0, done["readings"])
+    assert "0x8000" in (shell.home / "tour.html").read_text()
+    assert shell("dsmilctl record report tour -o json").data["readings"] == done["readings"]
+    assert "what to do" in shell("dsmilctl record report tour").out
+    assert shell("dsmilctl record report tour --output tour.md -o json").exit == 7
+    assert shell("dsmilctl record report tour --output tour.doc -o json").exit == 2
