@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dsmilctl.archive.definitions import seed
@@ -36,6 +38,18 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     except DAMAGED as error:
         raise unusable(path, error) from error
     return connection
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for a change; raises StateUnavailable where the disk does not take it."""
+    connection = connect(path)
+    try:
+        yield connection
+    except DAMAGED as error:
+        raise unusable(path, error) from error
+    finally:
+        connection.close()
 
 
 def unusable(path: Path, error: Exception) -> StateUnavailable:

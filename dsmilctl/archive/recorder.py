@@ -137,9 +137,9 @@ class Recorder:
             return
         new = [record for record in reversed(records) if record.hash not in self._seen]
         self._seen.update(record.hash for record in new)
-        rows = [operation_row(self._writer.recording_id, record) for record in new]
-        self._writer.rows("operations", rows)
-        self.operations += len(rows)
+        for record in new:
+            self._writer.durable("operations", operation_row(self._writer.recording_id, record))
+        self.operations += len(new)
 
     def _missed(self, count: int, reason: str) -> None:
         self.missed += count

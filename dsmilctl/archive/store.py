@@ -8,7 +8,7 @@ import sqlite3
 from dsmilctl.archive import recording as recordings
 from dsmilctl.archive.closing import forget_closing, write_closing
 from dsmilctl.archive.correlation import WINDOW
-from dsmilctl.archive.database import connect, prepare
+from dsmilctl.archive.database import changing, prepare
 from dsmilctl.archive.gate import kept_open
 from dsmilctl.archive.lock import RecorderLock
 from dsmilctl.archive.places import Places
@@ -73,11 +73,8 @@ class Store:
 
     def begin(self, recording: Recording) -> Writer:
         """Begin a recording; the writer runs until `end`."""
-        connection = connect(self.places.database)
-        try:
+        with changing(self.places.database) as connection:
             recordings.insert(connection, recording, self._clock.now())
-        finally:
-            connection.close()
         writer = Writer(
             self.places,
             recording.recording_id,
@@ -97,16 +94,12 @@ class Store:
             sealer.close()
         seal_rest(self.places, writer)
         writer.close()
-        connection = connect(self.places.database)
-        try:
+        with changing(self.places.database) as connection:
             self._tie(connection, writer.recording_id)
             recordings.finish(connection, writer.recording_id, status, self._clock.now(), notes)
-        finally:
-            connection.close()
 
     def _abort_the_unfinished(self) -> list[str]:
-        connection = connect(self.places.database)
-        try:
+        with changing(self.places.database) as connection:
             clear_leftovers(self.places, connection)
             left = [item for item in recordings.recordings(connection) if item.status == "running"]
             for item in left:
@@ -114,8 +107,6 @@ class Store:
                 self._tie(connection, item.recording_id)
                 recordings.finish(connection, item.recording_id, "aborted", _last_sign(connection, item), "")
             return [item.recording_id for item in left]
-        finally:
-            connection.close()
 
     def _tie(self, connection: sqlite3.Connection, recording_id: str) -> None:
         try:
@@ -124,11 +115,8 @@ class Store:
             LOGGER.error("what recording %s holds is not tied together: %s", recording_id, error)
 
     def _close(self) -> None:
-        connection = connect(self.places.database)
-        try:
+        with changing(self.places.database) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            connection.close()
         write_closing(self.places, self._clock)
 
 

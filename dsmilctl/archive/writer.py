@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 from dsmilctl.archive.blocks import GENESIS, Link, batch_of, digest_of, pack
 from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
-from dsmilctl.archive.rows import insert_of
+from dsmilctl.archive.rows import event_row, insert_of
 from dsmilctl.archive.series import INSERT, SeriesNumbers
 from dsmilctl.clock import SYSTEM, Clock
+from dsmilctl.model.event import Event, Severity
 from dsmilctl.model.reading import Reading
 
 LOGGER = logging.getLogger("dsmilctl.archive.writer")
@@ -29,6 +30,9 @@ CHUNK = 100_000
 
 ROOM = 400_000
 """Readings that may wait for the disk; whoever brings more has to wait itself."""
+
+RETRY = 0.5
+"""Seconds from one attempt to the next while the disk takes nothing: each one packs all that waits."""
 
 MOST_WAITING = 2_000_000
 """Readings that are kept while the disk takes none; older ones make room and are counted."""
@@ -168,7 +172,7 @@ class Writer:
         closing = False
         while not closing:
             with self._changed:
-                self._changed.wait_for(self._due, timeout=self._interval)
+                self._changed.wait_for(self._due, timeout=RETRY if self.problem else self._interval)
                 closing = self._closing
                 pending, self._pending = self._pending, Pending()
                 self._urgent = False
@@ -248,18 +252,27 @@ class Writer:
         return row
 
     def _refused(self, error: Exception) -> None:
+        reason = str(error) or type(error).__name__
         if not self.problem:
-            LOGGER.error("the archive takes nothing: %s", error)
-        self.problem = str(error) or type(error).__name__
+            LOGGER.error("the archive takes nothing: %s", reason)
+            self._tell("recorder.degraded", f"the archive takes nothing: {reason}", Severity.ERROR)
+        self.problem = reason
 
     def _recovered(self) -> None:
         if not self.problem:
             return
-        LOGGER.warning("the archive takes readings again; %d were missed", self.missed)
+        told = f"the archive takes readings again; {self.missed} were missed"
+        LOGGER.warning("%s", told)
+        self._tell("recorder.resumed", told, Severity.WARNING)
         self.problem = ""
         if self.missed:
             self.gap(self.missed, "the disk took nothing")
             self.missed = 0
+
+    def _tell(self, type: str, message: str, severity: Severity) -> None:
+        """Put what happened to the recorder itself among the events, as soon as the disk takes it."""
+        row = event_row(self.recording_id, Event(type, message, self._clock.now(), severity))
+        self.rows("events", [row])
 
     def _keep(self, pending: Pending, closing: bool) -> None:
         """Hold on to what the disk did not take, as much as there is room for."""
