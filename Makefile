@@ -30,6 +30,9 @@ $(DEV): pyproject.toml .ci/venv
 .venv-%/.test-installed: pyproject.toml .ci/venv $(DEV)
 	@.ci/venv .venv-$* test "$$(.ci/pythons | awk '$$1 == "$*" {print $$2}')"
 
+.venv-%/.dev-installed: pyproject.toml .ci/venv
+	@.ci/venv .venv-$* dev "$$(.ci/pythons | awk '$$1 == "$*" {print $$2}')"
+
 demo: $(CORE)
 	@$(BIN)/dsmilctl demo
 
