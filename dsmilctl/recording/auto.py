@@ -28,7 +28,8 @@ class AutoRecorder(Archived):
     `archive` is the folder of the archive, the user's own without one; `context` is what is recorded, the
     current one if it is empty; None records nothing but what the program tells.  `devices` is a selector,
     `registers` are those of each device (its default one without), `interval` is in seconds from one reading
-    to the next.  May be used from several threads.  Raises MissingExtraError without the extra `archive`.
+    to the next.  `label` is what the notes of each test begin with.  May be used from several threads.
+    Raises MissingExtraError without the extra `archive`.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class AutoRecorder(Archived):
         require_archive()
         super().__init__(archive)
         self.session_id = ""
+        self.label = ""
         self._context = context
         self._chosen = (devices, tuple(registers), interval)
         self._callbacks: list[Callback] = []
@@ -93,9 +95,14 @@ class AutoRecorder(Archived):
         running.end(status, notes)
         return self.get_session_summary(self.session_id)
 
-    def note(self, text: str) -> None:
+    @property
+    def recording(self) -> bool:
+        """Whether something is recorded now."""
+        return self._running is not None
+
+    def note(self, text: str, *, type: str = NOTE) -> None:
         """Note something with the time now; it is one of the recording's events.  Raises UsageError."""
-        self._require_recording().event(NOTE, text)
+        self._require_recording().event(type, text)
 
     def record_token_operation(
         self,
@@ -122,7 +129,8 @@ class AutoRecorder(Archived):
         test = TokenTest(
             recording_id=running.recording_id, token_id=token, started=0, access_method=access_method,
             operation_type=operation_type, initial_value=initial_value, set_value=set_value,
-            expected_value=expected_value, notes=notes,
+            expected_value=expected_value,
+            notes="\n".join(filter(None, (self.label, notes))),
         )  # fmt: skip
         begun = running.begin_test(test)
         self._tell(BEGUN, begun)
