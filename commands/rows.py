@@ -242,6 +242,7 @@ def stop_row(stop: Stop) -> dict[str, Any]:
         "latch_error": stop.latch_error or None,
         "released_by": stop.released_by or None,
         "released_at": when(stop.released_at),
+        "elsewhere": list(stop.elsewhere),
     }
 
 
@@ -252,6 +253,7 @@ STOP_COLUMNS = (
     Column("triggered_by", "BY"),
     Column("confirmed", text=lambda row: str(len(row["confirmed"])), right=True),
     Column("unconfirmed", text=lambda row: counted_ids(row["unconfirmed"]), flexible=True),
+    Column("elsewhere", "ALSO STOPPED AT", sparse=True),
     Column("reason", flexible=True),
     Column("released_at", "RELEASED", wide=True),
     Column("released_by", wide=True),

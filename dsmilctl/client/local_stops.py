@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+import msgspec
+
 from dsmilctl.errors import DeviceNotFound
 from dsmilctl.fleet.fleet import Fleet
-from dsmilctl.guard.driving import crews_of, crews_of_ids, silence
+from dsmilctl.guard.driving import Crew, crews_of, crews_of_ids, silence
 from dsmilctl.guard.guard import Guard
 from dsmilctl.guard.stop import StopControl
 from dsmilctl.model.device import Device, DeviceId
@@ -36,7 +38,7 @@ class LocalStops:
         ids = None if devices is None else tuple(device.device_id for device in devices)
         stop = self._engage(reason, scope, ids)
         crews = crews_of(self._fleet.parts(), devices, self._fleet.part_of)
-        return await self._control.drive(stop, crews, deadline, report or silence)
+        return await self._control.drive(self._told(stop, crews), crews, deadline, report or silence)
 
     async def of_ids(
         self,
@@ -61,7 +63,9 @@ class LocalStops:
             if finding.done() and self._named(finding, stop):
                 crews = crews_of(self._fleet.parts(), finding.result(), self._fleet.part_of)
             left = deadline - (self._fleet.clock.monotonic() - begun)
-            return await self._control.drive(stop, crews, max(0.0, left), report or silence)
+            return await self._control.drive(
+                self._told(stop, crews), crews, max(0.0, left), report or silence
+            )
         finally:
             finding.cancel()
 
@@ -71,6 +75,11 @@ class LocalStops:
         self._guard.break_off()
         self._fleet.load()
         return stop
+
+    def _told(self, stop: Stop, crews: Sequence[Crew]) -> Stop:
+        """The stop with the other systems that will latch one of their own for it."""
+        names = [crew.driver for crew in crews if crew.wanted is None or crew.wanted]
+        return msgspec.structs.replace(stop, elsewhere=self._fleet.latched_elsewhere(names))
 
     def _named(self, finding: asyncio.Future[list[Device]], stop: Stop) -> bool:
         """Whether the devices of a stop were found; raises where there are none of that id, and lets go."""

@@ -112,6 +112,9 @@ class Driver:
     past_end: int | None = None
     """Up to when (nanoseconds UTC) the driver knows what its devices held before; None: it knows no past."""
 
+    latched_at: str = ""
+    """The other system that latches a stop of its own for a safe state; it is released there alone."""
+
     def __init__(self, options: Any, context: DriverContext) -> None:
         self.settings = options
         self.context = context

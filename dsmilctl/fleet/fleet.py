@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -282,6 +282,11 @@ class Fleet:
         """Each driver of this fleet with what finds its devices, or raises why the driver is absent."""
         names = [*(spec.key for spec in self._specs), *self._broken]
         return [(name, partial(self._part, name)) for name in names]
+
+    def latched_elsewhere(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The other systems that latch stops of these drivers' devices themselves."""
+        known = (self.drivers[name].latched_at for name in names if name in self.drivers)
+        return tuple(sorted({place for place in known if place}))
 
     async def _part(self, name: str) -> list[Managed]:
         if name not in self.drivers:

@@ -47,6 +47,7 @@ class History:
                     confirmations=kept.confirmations,
                     latched_ms=kept.latched_ms,
                     latch_error=kept.latch_error,
+                    elsewhere=kept.elsewhere,
                 )
         return stop
 

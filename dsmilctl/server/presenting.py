@@ -241,6 +241,7 @@ def stop_info(stop: Stop, escalation: str = "IMMEDIATE") -> StopInfo:
         released_by=stop.released_by,
         released_at=None if stop.released_at is None else rfc3339(stop.released_at),
         selector="" if stop.scope in SCOPES else stop.scope,
+        elsewhere=list(stop.elsewhere),
     )
 
 

@@ -235,6 +235,7 @@ def stop_of(info: StopInfo) -> Stop:
         latched=info.latched,
         released_by=info.released_by,
         released_at=None if info.released_at is None else nanoseconds(info.released_at),
+        elsewhere=tuple(info.elsewhere),
     )
 
 

@@ -58,6 +58,7 @@ class DsmilDriver(Driver):
         self._kept = Kept(options, context)
         self._reads = Reads(self.conversation, self._members)
         self._changes = Changes(self.conversation, self._members)
+        self.latched_at = options.url.rstrip("/")
         self._stops = Stops(self.conversation, self._members)
         self._subscription = Subscription(self.conversation, self._members)
 
