@@ -51,7 +51,7 @@ def load_pages() -> None:
     import_module("plotext")
 
 
-SIDE_PAGES = ("journal", "emergency", "approvals", "sessions", "recordings", "help")
+SIDE_PAGES = ("journal", "emergency", "approvals", "sessions", "recordings", "backups", "help")
 """Pages that lie beside each other: going from one to another leaves the first."""
 
 READ_ONLY_TEXT = "This session is read-only: start the dashboard without --read-only to change anything."
@@ -312,6 +312,10 @@ class DashboardApp(App[int]):
     def action_recordings(self) -> None:
         """The screen of the recordings."""
         self._go("recordings")
+
+    def action_backups(self) -> None:
+        """The screen of the backups."""
+        self._go("backups")
 
     def action_help(self) -> None:
         """The screen of the help."""

@@ -72,6 +72,15 @@ EVERYWHERE = (
         impact="read",
     ),
     Command(
+        "B",
+        "backups",
+        "backups",
+        show=False,
+        summary="The backups of the archive; make one, prove one",
+        twin="dsmilctl backup list",
+        impact="read",
+    ),
+    Command(
         "L",
         "log_in",
         "log in",
@@ -122,6 +131,7 @@ PAGE_TWINS = {
     "sessions": "dsmilctl -C {context} auth sessions",
     "recordings": "dsmilctl record list",
     "recording": "dsmilctl record query {device} {register} --recording {recording}",
+    "backups": "dsmilctl backup list",
     "help": "dsmilctl --help",
 }
 """The command line that shows the same as a page."""

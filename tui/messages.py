@@ -17,6 +17,7 @@ from dsmilctl.tui.stop import StopProgress
 
 if TYPE_CHECKING:
     from dsmilctl.client.remote.results import AuthResult
+    from dsmilctl.tui.backups import BackupListing
     from dsmilctl.tui.recordings import Listing, SeriesRow, Span
     from dsmilctl.wire.auth import Session
 
@@ -228,6 +229,18 @@ class SpansRead(Message):
         self.series = series
         self.spans = spans
         self.times = times
+
+
+class BackupsRead(Message):
+    """The backups were listed."""
+
+    def __init__(self, listing: BackupListing) -> None:
+        super().__init__()
+        self.listing = listing
+
+    def can_replace(self, message: Message) -> bool:
+        """The newest list is the one to show."""
+        return isinstance(message, BackupsRead)
 
 
 class CarriedOut(Message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dsmilctl.tui.screens.approvals import ApprovalsPage
+from dsmilctl.tui.screens.backups import BackupsPage
 from dsmilctl.tui.screens.base import Page
 from dsmilctl.tui.screens.change import ChangeDialog
 from dsmilctl.tui.screens.device import DevicePage
@@ -26,6 +27,7 @@ OWNERS: dict[str, type] = {
     "sessions": SessionsPage,
     "recordings": RecordingsPage,
     "recording": RecordingPage,
+    "backups": BackupsPage,
     "tables": Table,
     "write dialog": ChangeDialog,
     "login": LoginDialog,
@@ -39,6 +41,7 @@ def page_of(name: str, app: object) -> Page:
     if name == HelpPage.NAME:
         return HelpPage({"everywhere": type(app), **OWNERS})
     sides: dict[str, type[Page]] = {
-        page.NAME: page for page in (JournalPage, EmergencyPage, ApprovalsPage, SessionsPage, RecordingsPage)
+        page.NAME: page
+        for page in (JournalPage, EmergencyPage, ApprovalsPage, SessionsPage, RecordingsPage, BackupsPage)
     }
     return sides[name]()

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from dsmilctl.errors import DSMILError, error_of
+from dsmilctl.errors import CheckFailed, DSMILError, error_of
 
 LARGEST = 1 << 20
 
@@ -22,7 +22,7 @@ async def carried_out(*arguments: str) -> dict[str, Any]:
     )  # fmt: skip
     said, complained = await process.communicate()
     if process.returncode != 0:
-        raise _error(complained)
+        raise _error(said, complained)
     try:
         data: dict[str, Any] = msgspec.json.decode(said)["data"]
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
@@ -30,12 +30,16 @@ async def carried_out(*arguments: str) -> dict[str, Any]:
     return data
 
 
-def _error(complained: bytes) -> DSMILError:
-    """The error that the command said last."""
+def _error(said: bytes, complained: bytes) -> DSMILError:
+    """The error that the command said last, or what it found wrong."""
     for line in reversed(complained.splitlines()):
         try:
             told = msgspec.json.decode(line)["error"]
             return error_of(told["code"], told["message"], hint=told["hint"] or "")
         except (msgspec.MsgspecError, KeyError, TypeError):
             continue
-    return DSMILError("the command failed without a word")
+    try:
+        wrong = [f"{row['where']}: {row['what']}" for row in msgspec.json.decode(said)["data"]]
+        return CheckFailed(wrong[0])
+    except (msgspec.MsgspecError, LookupError, TypeError):
+        return DSMILError("the command failed without a word")
