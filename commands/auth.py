@@ -169,14 +169,14 @@ async def show_whoami(client: Client, options: None) -> dict[str, Any]:
     """The server's own answer; on a context of this machine the user of the process."""
     del options
     if client.context.kind != "remote":
-        return _local_row(client)
+        return _local_row(client) | {"permissions": await client.permissions()}
     found = await _remote(client).whoami()
     devices = None if found.all_devices else [show_id(item) for item in found.authorized_devices]
     return {
         "user": found.username,
         "clearance": found.clearance_level,
         "authorized_devices": devices,
-        "permissions": found.permissions,
+        "permissions": await client.permissions(),
         "compartments": found.compartment_access,
         "source": client.context.target,
     }

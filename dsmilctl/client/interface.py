@@ -289,6 +289,10 @@ class Client(ABC):
         del query  # whoever keeps no readings has none
         raise NotFound("no readings were recorded here", target=self.context.name)
 
+    async def permissions(self) -> list[str]:
+        """What one may do here, as far as the policy goes: DEVICE_READ, DEVICE_WRITE, EMERGENCY_RELEASE, …"""
+        return []
+
     @abstractmethod
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
         """Records of the journal, newest first."""

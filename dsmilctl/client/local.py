@@ -39,6 +39,7 @@ from dsmilctl.guard.guard import Guard
 from dsmilctl.guard.holds import Holds
 from dsmilctl.guard.journal import Journal
 from dsmilctl.guard.latch import Latch
+from dsmilctl.guard.permissions import permissions_of
 from dsmilctl.guard.places import Places
 from dsmilctl.guard.settling import Settling
 from dsmilctl.guard.stop import StopControl
@@ -112,6 +113,15 @@ class LocalClient(LocalBulks, RecordedReadings, Client):
     def allowances(self) -> tuple[int | None, int | None]:
         """Requests per minute and operations at once of this identity; None is any number."""
         return self._guard.checks.allowances()
+
+    @property
+    def granted(self) -> tuple[str, ...]:
+        """What this identity may do, as far as the policy goes."""
+        return permissions_of(self._guard.checks)
+
+    async def permissions(self) -> list[str]:
+        """What this identity may do, as far as the policy goes."""
+        return list(self.granted)
 
     def operation(self) -> AbstractAsyncContextManager[None]:
         """An operation that is under way while the block runs; RateLimitError if there are too many."""

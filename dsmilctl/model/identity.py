@@ -8,6 +8,9 @@ import msgspec
 
 from dsmilctl.model.device import DeviceId
 
+CHANGING = ("DEVICE_WRITE", "DEVICE_CONFIG", "BULK_OPERATIONS", "EMERGENCY_RELEASE")
+"""Permissions that a context which only looks gives nobody."""
+
 
 class Clearance(IntEnum):
     """The clearance levels of DSMIL in rising order.  Source: the DSMIL API, version 2."""

@@ -42,6 +42,7 @@ def assemble(
         lockout=Lockout(clock, threshold=chosen.lockout_threshold, seconds=chosen.lockout_seconds),
         limits=chosen.limits,
         allowances=lambda identity: client.for_identity(identity).allowances,
+        granted=lambda identity: client.for_identity(identity).granted,
         hasher=Hasher(chosen.password_cost),
     )
     if client.consents is not None:

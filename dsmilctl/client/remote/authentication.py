@@ -9,6 +9,7 @@ from dsmilctl.client.remote.http import HttpTransport
 from dsmilctl.client.remote.results import AuthResult, failure_of
 from dsmilctl.client.remote.session import login_of
 from dsmilctl.errors import AuthenticationError, DSMILError, MfaRequired, RateLimitError
+from dsmilctl.model.identity import CHANGING
 from dsmilctl.wire.auth import Login, Logout, Session, Sessions, UserContext
 from dsmilctl.wire.base import STATUSES
 
@@ -80,6 +81,11 @@ class Authentication(Connected):
     async def get_sessions(self) -> list[Session]:
         """The open sessions of this user."""
         return (await self._api.get("/auth/sessions", Sessions)).sessions
+
+    async def permissions(self) -> list[str]:
+        """What the server says that one may do; nothing that changes where the context only looks."""
+        found = (await self.whoami()).permissions
+        return [name for name in found if not (self.context.read_only and name in CHANGING)]
 
     async def whoami(self) -> UserContext:
         """Who the client is to the server."""

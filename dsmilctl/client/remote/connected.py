@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
+from dsmilctl.client.interface import ContextInfo
 from dsmilctl.client.remote.api import Api
 from dsmilctl.client.remote.batching import Batching
 from dsmilctl.client.remote.bulk import Bulks
@@ -25,6 +26,8 @@ class Connected:
 
     Give a `base_url`, a whole `config`, or settings of ClientConfig; an unknown one raises ConfigError.
     """
+
+    context: ContextInfo
 
     def __init__(
         self,

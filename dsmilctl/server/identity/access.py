@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from dsmilctl.clock import NANOSECONDS, Clock
 from dsmilctl.errors import AuthenticationError, MfaRequired
-from dsmilctl.model.identity import Clearance, Identity
+from dsmilctl.model.identity import Identity
 from dsmilctl.server.demo_accounts import PASSWORDS, refuse_demo_accounts
 from dsmilctl.server.gateway import Limits
 from dsmilctl.server.identity.attempts import Attempts
@@ -26,6 +26,8 @@ TOTP_CODE = re.compile(r"[0-9]{6}")
 """ASCII alone: pyotp takes other digits for the same (NFKC), and a code would be good twice."""
 Allowances = Callable[[Identity], tuple[int | None, int | None]]
 """Requests per minute and operations at once that an identity may have; None is any number."""
+Granted = Callable[[Identity], Sequence[str]]
+"""What the policy lets an identity do."""
 
 
 class AccessControl:
@@ -44,6 +46,7 @@ class AccessControl:
         lockout: Lockout,
         limits: Limits,
         allowances: Allowances,
+        granted: Granted,
         hasher: Hasher | None = None,
     ) -> None:
         self.users = users
@@ -54,6 +57,7 @@ class AccessControl:
         self._limits = limits
         self._attempts = Attempts(clock, limits.logins_per_minute if limits.rate_limiting else 0)
         self._allowances = allowances
+        self._granted = granted
         self._hasher = hasher or Hasher()
         self._used_codes: dict[tuple[str, str], float] = {}
         if users.in_file:
@@ -218,7 +222,7 @@ class AccessControl:
             username=identity.user,
             clearance_level=identity.clearance.name,
             authorized_devices=sorted(identity.devices or (), key=str),
-            permissions=list(permissions(identity.clearance)),
+            permissions=list(self._granted(identity)),
             compartment_access=list(identity.compartments),
             all_devices=identity.devices is None,
         )
@@ -233,7 +237,7 @@ class AccessControl:
                 clearance=user.clearance,
                 session_id=session.session_id,
                 compartments=list(user.compartments),
-                permissions=list(permissions(user.level)),
+                permissions=list(self._granted(identity)),
                 devices=user.devices,
             ),
             refresh_token=self._sessions.rotate(session),
@@ -245,15 +249,3 @@ class AccessControl:
                 bulk_operation_max_devices=self._limits.bulk_operation_max_devices,
             ),
         )
-
-
-def permissions(clearance: Clearance) -> tuple[str, ...]:
-    """What a clearance lets one do.  Source: the DSMIL API, clearance matrix."""
-    granted: tuple[str, ...] = ()
-    if clearance >= Clearance.CONFIDENTIAL:
-        granted += ("DEVICE_READ", "EMERGENCY_STOP")
-    if clearance >= Clearance.SECRET:
-        granted += ("DEVICE_WRITE", "DEVICE_CONFIG", "BULK_OPERATIONS")
-    if clearance >= Clearance.TOP_SECRET:
-        granted += ("QUARANTINE_ACCESS", "EMERGENCY_RELEASE", "SYSTEM_ADMINISTRATION")
-    return granted
