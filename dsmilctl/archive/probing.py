@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
+from dsmilctl.archive.heat import Sensor, number_of, sensors_of
 from dsmilctl.archive.tokens import FIRST
 from dsmilctl.client.interface import Client
 from dsmilctl.model.device import Device
@@ -17,8 +17,8 @@ from dsmilctl.model.register import Register
 FIRST_DEVICE = 0x8000
 """The DSMIL device of token 0x480; the others follow in the same order."""
 
-CRITICAL, WARNING, EMERGENCY_ABOVE = 100.0, 85.0, 5.0
-"""°C: where a sensor is critical, where it warns unless it names a limit, and the step to an emergency."""
+CRITICAL = 100.0
+"""°C from which a sensor is critical that names no limit of its own."""
 
 THERMAL_ROW = """INSERT INTO thermal_readings (test_id, session_id, reading_timestamp, sensor_name,
   temperature_celsius, critical_temp, warning_temp, thermal_state, created_at)
@@ -26,32 +26,17 @@ THERMAL_ROW = """INSERT INTO thermal_readings (test_id, session_id, reading_time
 
 
 class Temperature(msgspec.Struct, frozen=True):
-    """One sensor at one moment (nanoseconds UTC); temperature and the limit at which it warns in °C."""
+    """One sensor at one moment (nanoseconds UTC), in °C."""
 
-    sensor: str
+    sensor: Sensor
     timestamp: int
     celsius: float
-    warning: float = WARNING
-
-    @property
-    def critical(self) -> float:
-        """°C from which the sensor is critical: never below its own warning."""
-        return max(CRITICAL, self.warning)
-
-    @property
-    def state(self) -> str:
-        """normal, warning, critical or emergency."""
-        if self.celsius >= self.critical + EMERGENCY_ABOVE:
-            return "emergency"
-        if self.celsius >= self.critical:
-            return "critical"
-        return "warning" if self.celsius >= self.warning else "normal"
 
     def row(self, recording_id: str, test_id: int | None) -> tuple[object, ...]:
         """The row of `thermal_readings`."""
         return (
-            test_id, recording_id, self.timestamp, self.sensor, self.celsius, self.critical,
-            self.warning, self.state, self.timestamp,
+            test_id, recording_id, self.timestamp, self.sensor.name, self.celsius, self.sensor.critical,
+            self.sensor.warning, self.sensor.state(self.celsius), self.timestamp,
         )  # fmt: skip
 
 
@@ -78,7 +63,11 @@ async def probe(client: Client, token_id: int) -> Probe:
         device, register = found
         value = _text(register, (await client.read([device], [register.name]))[0])
         source = f"{device.shown_id} {register.name}" if value is not None else ""
-    return Probe(value=value, source=source, temperatures=await _temperatures(client, devices, found))
+    return Probe(
+        value=value,
+        source=source,
+        temperatures=await _temperatures(client, devices, found[0] if found else None),
+    )
 
 
 def _place_of(devices: Sequence[Device], token_id: int) -> tuple[Device, Register] | None:
@@ -102,21 +91,20 @@ def _text(register: Register, reading: Reading) -> str | None:
 
 
 async def _temperatures(
-    client: Client, devices: Iterable[Device], found: tuple[Device, Register] | None
+    client: Client, devices: Sequence[Device], own: Device | None
 ) -> tuple[Temperature, ...]:
-    own = found[0] if found else None
+    asked = {device.device_id: device for device in devices if _may_be_asked(device, own)}
     told: list[Temperature] = []
-    for device in devices:
-        warm = {item.name: item for item in device.registers if item.unit == "°C" and item.readable}
-        if not warm or device.quarantined or not (device is own or isinstance(device.device_id, str)):
-            continue
-        for reading in await client.read([device], list(warm)):
-            if reading.good and isinstance(reading.value, int | float) and math.isfinite(reading.value):
-                sensor = f"{device.shown_id} {reading.register}"
-                limit = warm[reading.register].high
-                warning = WARNING if limit is None else limit
-                told.append(Temperature(sensor, reading.timestamp, float(reading.value), warning))
+    for sensor in sensors_of(list(asked.values()), CRITICAL):
+        (reading,) = await client.read([asked[sensor.key.device_id]], [sensor.key.register])
+        celsius = number_of(reading)
+        if celsius is not None:
+            told.append(Temperature(sensor, reading.timestamp, celsius))
     return tuple(told)
+
+
+def _may_be_asked(device: Device, own: Device | None) -> bool:
+    return not device.quarantined and (device is own or isinstance(device.device_id, str))
 
 
 def keep_temperatures(

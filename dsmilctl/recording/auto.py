@@ -14,6 +14,7 @@ from dsmilctl.errors import Conflict, InvalidParameter, UsageError
 from dsmilctl.recording.archived import Archived
 from dsmilctl.recording.joined import Joined
 from dsmilctl.recording.running import Running
+from dsmilctl.recording.sources import Sources
 from dsmilctl.recording.token_tests import TokenTests
 
 LOGGER = logging.getLogger("dsmilctl.recording")
@@ -28,8 +29,10 @@ class AutoRecorder(Archived):
     `archive` is the folder of the archive, the user's own without one; `context` is what is recorded, the
     current one if it is empty; None records nothing but what the program tells.  `devices` is a selector,
     `registers` are those of each device (its default one without), `interval` is in seconds from one reading
-    to the next.  `label` is what the notes of each test begin with.  May be used from several threads.
-    Raises MissingExtraError without the extra `archive`.
+    to the next.  `host_metrics` keeps load, memory, disk and temperatures of this machine, too, `kernel` what
+    its kernel says; limits act as the settings say (`archive.limit_action`).  `label` is what the notes of
+    each test begin with.  May be used from several threads.  Raises MissingExtraError without the extra
+    `archive`.
     """
 
     def __init__(
@@ -40,13 +43,18 @@ class AutoRecorder(Archived):
         devices: str = "",
         registers: Sequence[str] = (),
         interval: float = 1.0,
+        host_metrics: bool = False,
+        kernel: bool = False,
     ) -> None:
         require_archive()
         super().__init__(archive)
         self.session_id = ""
         self.label = ""
         self._context = context
-        self._chosen = (devices, tuple(registers), interval)
+        self._sources = Sources(
+            devices=devices, registers=tuple(registers), interval=interval, host_metrics=host_metrics,
+            kernel=kernel,
+        )  # fmt: skip
         self._callbacks: list[Callback] = []
         self._running: TokenTests | None = None
 
@@ -67,7 +75,7 @@ class AutoRecorder(Archived):
         if self._running is not None:
             raise Conflict("this recorder records already", hint="stop_session() ends that")
         facts = {"type": type, "operator": operator, "notes": notes, "tags": tuple(tags)}
-        self._running = Running(self.places, self._context, self._chosen, name, facts)
+        self._running = Running(self.places, self._context, self._sources, name, facts)
         self.session_id = self._running.recording_id
         return self.session_id
 

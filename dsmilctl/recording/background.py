@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dsmilctl.archive.recorder import Recorder
-from dsmilctl.errors import DeviceNotFound, DSMILError
-from dsmilctl.model.selector import EVERYTHING, parse_selector
+from dsmilctl.archive.writer import Writer
+from dsmilctl.errors import DSMILError
+from dsmilctl.recording.sources import Sources
 
 if TYPE_CHECKING:
     from dsmilctl.client.interface import Client
@@ -29,11 +29,12 @@ class Background:
     def __init__(self, make: Callable[[], Client]) -> None:
         self.problem = ""
         self._task: asyncio.Task[None] | None = None
+        self._opened = AsyncExitStack()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="dsmil-recording", daemon=True)
         self._thread.start()
         try:
-            self.client = self.call(_opened(make))
+            self.client = self.call(self._open(make))
         except BaseException:
             self._end_thread()
             raise
@@ -42,9 +43,9 @@ class Background:
         """Run a coroutine over there, and wait for what it returns or raises."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def follow(self, recorder: Recorder, selector: str, registers: Sequence[str], interval: float) -> None:
+    def follow(self, sources: Sources, writer: Writer, begun: int) -> None:
         """Begin to record; returns when the first readings are there.  Raises what keeps it from that."""
-        self.call(self._begin(recorder, selector, registers, interval))
+        self.call(self._begin(sources, writer, begun))
 
     def close(self) -> None:
         """End the recording, close the client, end the thread."""
@@ -53,16 +54,18 @@ class Background:
         finally:
             self._end_thread()
 
-    async def _begin(
-        self, recorder: Recorder, selector: str, registers: Sequence[str], interval: float
-    ) -> None:
-        devices = await self.client.devices(parse_selector(selector) if selector else EVERYTHING)
-        if not devices:
-            raise DeviceNotFound(f"{selector or '@all'} names no device", hint="dsmilctl device list")
-        begun = asyncio.Event()
-        self._task = asyncio.create_task(recorder.run(devices, registers, interval=interval, ready=begun.set))
+    async def _open(self, make: Callable[[], Client]) -> Client:
+        return await self._opened.enter_async_context(make())
+
+    async def _begin(self, sources: Sources, writer: Writer, begun: int) -> None:
+        devices = await sources.chosen(self.client)
+        recorder = await sources.recorder(self.client, writer, begun, devices, self._opened)
+        first = asyncio.Event()
+        self._task = asyncio.create_task(
+            recorder.run(devices, sources.registers, interval=sources.interval, ready=first.set)
+        )
         self._task.add_done_callback(self._note_end)
-        waiting = asyncio.create_task(begun.wait())
+        waiting = asyncio.create_task(first.wait())
         await asyncio.wait((self._task, waiting), return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if self._task.done():
@@ -80,18 +83,12 @@ class Background:
             self._task.cancel()
             with suppress(asyncio.CancelledError, Exception):  # what it was is in `problem`
                 await self._task
-        await self.client.close()
+        await self._opened.aclose()
 
     def _end_thread(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-
-async def _opened(make: Callable[[], Client]) -> Client:
-    client = make()
-    await client.open()
-    return client
 
 
 def _first(error: BaseException) -> BaseException:

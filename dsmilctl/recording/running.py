@@ -11,12 +11,12 @@ import msgspec
 
 from dsmilctl import __version__
 from dsmilctl.archive.places import Places
-from dsmilctl.archive.recorder import Recorder
 from dsmilctl.archive.recording import Recording, new_recording
 from dsmilctl.archive.store import Store
 from dsmilctl.clock import SYSTEM
 from dsmilctl.config.settings import Archive, load_settings
 from dsmilctl.errors import DSMILError
+from dsmilctl.recording.sources import Sources
 from dsmilctl.recording.token_tests import TokenTests
 
 
@@ -27,7 +27,7 @@ class Running(TokenTests):
         self,
         places: Places,
         context: str | None,
-        chosen: tuple[str, tuple[str, ...], float],
+        sources: Sources,
         name: str,
         facts: dict[str, Any],
     ) -> None:
@@ -42,7 +42,12 @@ class Running(TokenTests):
             self.close_background()
             raise
         self._writer = self._store.begin(recording)
-        self._follow(recording, settings, chosen)
+        if self._background is not None:
+            try:
+                self._background.follow(sources, self._writer, recording.started)
+            except BaseException as error:
+                self.end("failed", str(error))
+                raise
 
     def _signed(self, recording: Recording) -> Recording:
         """The recording with who made it, where and of what."""
@@ -53,21 +58,6 @@ class Running(TokenTests):
         client = self._background.client
         operator = recording.operator or client.identity.user
         return msgspec.structs.replace(recording, operator=operator, context=client.context.name)
-
-    def _follow(
-        self, recording: Recording, settings: Archive, chosen: tuple[str, tuple[str, ...], float]
-    ) -> None:
-        if self._background is None:
-            return
-        recorder = Recorder(
-            self._background.client, self._writer, recording.started,
-            journal_interval=settings.journal_interval, response_interval=settings.response_interval,
-        )  # fmt: skip
-        try:
-            self._background.follow(recorder, *chosen)
-        except BaseException as error:
-            self.end("failed", str(error))
-            raise
 
     def end(self, status: str, notes: str) -> None:
         """End the recording and let go of everything; what ended the following of the context is noted."""

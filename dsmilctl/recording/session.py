@@ -20,7 +20,8 @@ class RecordingSession:
     It has failed, with the reason in its notes, when the block raises, and is completed otherwise; what the
     block raised goes on.  `type` is single, group, range, comprehensive or custom.  `archive` is the folder
     of the archive (the user's own without one), `context` what is recorded: empty for the current one, None
-    for nothing but what the block tells.  Raises what `AutoRecorder.start_session` raises.
+    for nothing but what the block tells; the other options are those of AutoRecorder.  Raises what
+    `AutoRecorder.start_session` raises.
     """
 
     def __init__(
@@ -33,13 +34,16 @@ class RecordingSession:
         devices: str = "",
         registers: Sequence[str] = (),
         interval: float = 1.0,
+        host_metrics: bool = False,
+        kernel: bool = False,
         operator: str = "",
         notes: str = "",
         tags: Sequence[str] = (),
     ) -> None:
         self.recorder = AutoRecorder(
-            archive, context=context, devices=devices, registers=registers, interval=interval
-        )
+            archive, context=context, devices=devices, registers=registers, interval=interval,
+            host_metrics=host_metrics, kernel=kernel,
+        )  # fmt: skip
         self._begin = functools.partial(
             self.recorder.start_session, name, type, operator=operator, notes=notes, tags=tags
         )

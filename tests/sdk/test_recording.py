@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,20 @@ def test_a_session_records_its_context_and_the_tests_of_its_block(home: Paths) -
     assert test.initial_value == test.final_value == "0x00000001"
     assert test.temperature_before is not None
     assert check_archive(Places(home.archive_folder), home.backup_folder).sound
+
+
+def test_a_session_keeps_metrics_of_the_machine_where_that_is_asked_for(tmp_path: Path) -> None:
+    for name, asked in (("with", True), ("without", False)):
+        options = {"context": "sim", "host_metrics": asked, "kernel": asked}
+        with RecordingSession(name, archive=tmp_path / "a", **options) as recorder:  # type: ignore[arg-type]  # of several types
+            until = time.monotonic() + 30
+            while asked and not recorder.get_session_summary()["system_metrics"]:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+
+    archived = Archived(tmp_path / "a")
+    assert archived.get_session_summary("with")["avg_memory_usage"] > 0
+    assert archived.get_session_summary("without")["system_metrics"] == 0
 
 
 def test_fault_147_a_session_writes_where_it_is_told_and_never_to_a_fixed_path(
