@@ -18,8 +18,8 @@ import msgspec
 
 from dsmilctl.config.document import Document, KeyPath, TooDeep
 from dsmilctl.config.problem import Problem, raise_for
+from dsmilctl.config.yaml_document import BadYaml, YamlDocument
 from dsmilctl.errors import ConfigError, nearest
-from dsmilctl.fleet.yaml_document import BadYaml, YamlDocument
 
 LARGEST = 2 << 20
 """Bytes of a fleet file: some ten thousand devices."""

@@ -6,11 +6,10 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import yaml
 
+from dsmilctl.config.yaml_document import YamlDocument, read_mapping
 from dsmilctl.errors import ConfigError, StateUnavailable, nearest
 from dsmilctl.guard.policy import Policy
 from dsmilctl.guard.rates import Bucket
@@ -30,14 +29,14 @@ def read_policy(path: Path, default: Policy) -> Policy:
     that is understood nothing may change.
     """
     content = _content(path)
-    node, data = _load(path, content)
-    _check_keys(path, node)
+    text = read_mapping(path, content, "a policy")
+    _check_keys(path, text)
     try:
-        policy = msgspec.convert({**msgspec.to_builtins(default), "name": path.name, **data}, Policy)
+        policy = msgspec.convert({**msgspec.to_builtins(default), "name": path.name, **text.data}, Policy)
     except msgspec.ValidationError as error:
-        raise _wrong(path, node, data, error) from error
-    _check_levels(path, node, policy)
-    _check_numbers(path, node, policy)
+        raise _wrong(path, text, error) from error
+    _check_levels(path, text, policy)
+    _check_numbers(path, text, policy)
     return policy
 
 
@@ -57,35 +56,15 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _load(path: Path, content: bytes) -> tuple[yaml.MappingNode, dict[str, Any]]:
-    try:
-        node = yaml.compose(content, yaml.SafeLoader)
-        data = yaml.safe_load(content)
-    except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply", target=str(path)) from None
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        what = getattr(error, "problem", None) or str(error)
-        raise ConfigError(f"{where}: not YAML: {what}", target=str(path)) from None
-    if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(f"{path}: a policy is a mapping", hint="version: 1", target=str(path))
-    return node, data
-
-
-def _check_keys(path: Path, node: yaml.MappingNode) -> None:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        name, known = str(key.value), Policy.__struct_fields__
+def _check_keys(path: Path, text: YamlDocument) -> None:
+    known = Policy.__struct_fields__
+    for name in text.data:
         if name not in known:
             hint = nearest(name, known) or f"keys: {', '.join(known)}"
-            raise ConfigError(f"{_place(path, key)}: no key {name!r}", hint=hint, target=name)
-        if name in seen:
-            raise ConfigError(f"{_place(path, key)}: {name} is there twice", target=name)
-        seen.add(name)
+            raise ConfigError(f"{_place(path, text, (name,))}: no key {name!r}", hint=hint, target=name)
 
 
-def _check_levels(path: Path, node: yaml.MappingNode, policy: Policy) -> None:
+def _check_levels(path: Path, text: YamlDocument, policy: Policy) -> None:
     named: list[tuple[tuple[str, ...], str]] = [
         (("clearance", operation.value), level) for operation, level in policy.clearance.items()
     ]
@@ -94,19 +73,19 @@ def _check_levels(path: Path, node: yaml.MappingNode, policy: Policy) -> None:
     named += [(("release",), policy.release)] if policy.release else []
     for steps, level in named:
         if level not in Clearance.__members__:
-            place = _place(path, _find(node, steps))
+            place = _place(path, text, steps)
             hint = nearest(level, Clearance.__members__) or f"levels: {', '.join(Clearance.__members__)}"
             raise ConfigError(f"{place}: no clearance {level!r}", hint=hint, target=level)
 
 
-def _check_numbers(path: Path, node: yaml.MappingNode, policy: Policy) -> None:
+def _check_numbers(path: Path, text: YamlDocument, policy: Policy) -> None:
     if not 0 <= policy.shortest <= policy.longest:
-        place = _place(path, _find(node, ("shortest",)))
+        place = _place(path, text, ("shortest",))
         message = f"{place}: a justification of {policy.shortest} to {policy.longest} characters cannot be"
         raise ConfigError(message, hint="shortest: 10 and longest: 512, say", target="shortest")
     for steps, bucket in _buckets(policy):
         if bucket.capacity < 0 or not 0 < bucket.per_seconds < LONGEST_PERIOD:
-            place, name = _place(path, _find(node, steps)), ".".join(steps)
+            place, name = _place(path, text, steps), ".".join(steps)
             message = f"{place}: {name} cannot be {bucket.capacity} in {bucket.per_seconds:g} s"
             raise ConfigError(message, hint="{capacity: 10, per_seconds: 60}, say", target=steps[0])
 
@@ -121,32 +100,21 @@ def _buckets(policy: Policy) -> Iterator[tuple[tuple[str, ...], Bucket]]:
             yield (name,), single
 
 
-def _wrong(
-    path: Path, node: yaml.MappingNode, data: dict[str, Any], error: msgspec.ValidationError
-) -> ConfigError:
+def _wrong(path: Path, text: YamlDocument, error: msgspec.ValidationError) -> ConfigError:
     """The error with its place; where it is in a mapping, its entries are tried one by one to find it."""
     what, _, where = str(error).partition(" - at `")
     field = where.rpartition("$.")[2].partition("[")[0].rstrip("`")
     steps: tuple[str, ...] = (field,) if field else ()
-    entries = data.get(field)
+    entries = text.data.get(field)
     for key, value in entries.items() if isinstance(entries, dict) else ():
         try:
             msgspec.convert({field: {key: value}}, Policy)
         except msgspec.ValidationError:
             steps = (field, str(key))
             break
-    place = _place(path, _find(node, steps))
+    place = _place(path, text, steps)
     return ConfigError(f"{place}: {'.'.join(steps) or 'policy'}: {what}", target=".".join(steps))
 
 
-def _find(node: yaml.Node, steps: tuple[str, ...]) -> yaml.Node:
-    if steps and isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == steps[0]:
-                return _find(value, steps[1:])
-    return node
-
-
-def _place(path: Path, node: yaml.Node) -> str:
-    mark: Any = node.start_mark
-    return f"{path}:{mark.line + 1}:{mark.column + 1}"
+def _place(path: Path, text: YamlDocument, steps: tuple[str, ...]) -> str:
+    return "{}:{}:{}".format(path, *text.place(steps))

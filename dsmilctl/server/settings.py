@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-import yaml
 from msgspec import Meta
 
 from dsmilctl.config.private import read_private
+from dsmilctl.config.yaml_document import read_mapping
 from dsmilctl.errors import ConfigError, nearest
 from dsmilctl.server.assembly import ServerOptions
 from dsmilctl.server.gateway import Limits
@@ -64,44 +64,21 @@ def read_settings(path: Path) -> ServerSettings:
     except OSError as error:
         hint = "without --settings the server has its defaults"
         raise ConfigError(f"{path}: {error.strerror}", hint=hint, target="--settings") from error
-    node, data = _loaded(path, content)
-    places = {str(key.value): key.start_mark for key, _ in node.value}
+    if len(content) > LARGEST:
+        raise ConfigError(f"{path}: larger than {LARGEST:,} bytes", target=str(path))
+    text = read_mapping(path, content, "a file of settings")
     known = ServerSettings.__struct_fields__
-    for name, mark in places.items():
+    for name, value in text.data.items():
+        place = "{}:{}:{}".format(path, *text.place((name,)))
         if name not in known:
             hint = nearest(name, known) or f"keys: {', '.join(known)}"
-            raise ConfigError(f"{_place(path, mark)}: no key {name!r}", hint=hint, target=name)
-    for name, value in data.items():
+            raise ConfigError(f"{place}: no key {name!r}", hint=hint, target=name)
         try:
             msgspec.convert({name: value}, ServerSettings)
         except msgspec.ValidationError as error:
             what = str(error).partition(" - at ")[0]
-            raise ConfigError(f"{_place(path, places[name])}: {name}: {what}", target=name) from None
-    return msgspec.convert(data, ServerSettings)
-
-
-def _loaded(path: Path, content: bytes) -> tuple[yaml.MappingNode, dict[str, Any]]:
-    if len(content) > LARGEST:
-        raise ConfigError(f"{path}: larger than {LARGEST:,} bytes", target=str(path))
-    try:
-        node, data = yaml.compose(content, yaml.SafeLoader), yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or str(error)
-        raise ConfigError(f"{_place(path, mark)}: not YAML: {what}", target=str(path)) from None
-    if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(f"{path}:1:1: settings are a mapping", hint="version: 1", target=str(path))
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if key.value in seen:
-            message = f"{_place(path, key.start_mark)}: {key.value} is there twice"
-            raise ConfigError(message, target=str(key.value))
-        seen.add(key.value)
-    return node, data
-
-
-def _place(path: Path, mark: Any) -> str:
-    return f"{path}:{mark.line + 1}:{mark.column + 1}" if mark is not None else str(path)
+            raise ConfigError(f"{place}: {name}: {what}", target=name) from None
+    return msgspec.convert(text.data, ServerSettings)
 
 
 def _key(path: Path) -> bytes:

@@ -7,9 +7,11 @@ each of these is a problem with its place.  Source: YAML 1.1, as PyYAML reads it
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dsmilctl.config.document import KeyPath
+from dsmilctl.errors import ConfigError
 
 if TYPE_CHECKING:
     import yaml
@@ -95,6 +97,25 @@ class YamlDocument:
 
     def _wrong(self, node: yaml.Node, message: str) -> None:
         self.problems.append((*_place(node), message))
+
+
+def read_mapping(file: Path, content: bytes, what: str) -> YamlDocument:
+    """The mapping in a file, whose data is a dict; raises ConfigError for the first mistake, with its place.
+
+    `what` says what such a file is: `a policy`.
+    """
+    try:
+        document = YamlDocument(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: not YAML: not UTF-8 at byte {error.start}", target=str(file)) from None
+    except BadYaml as error:
+        where = f"{file}:{error.line}:{error.column}" if error.line else str(file)
+        raise ConfigError(f"{where}: not YAML: {error}", target=str(file)) from None
+    for line, column, message in document.problems:
+        raise ConfigError(f"{file}:{line}:{column}: {message}", target=str(file))
+    if not isinstance(document.data, dict):
+        raise ConfigError(f"{file}:1:1: {what} is a mapping", hint="version: 1", target=str(file))
+    return document
 
 
 def _composed(text: str) -> yaml.Node | None:
