@@ -48,8 +48,8 @@ __dsmilctl_options() {
     'bulk undo') words="$words --justification --dry-run -y --yes" ;;
     'stream devices') words="$words --interval --count --for --transport" ;;
     'stream events') words="$words --type --severity --count --for --interval" ;;
-    'record run') words="$words -n --name --devices --registers --interval --for --host-metrics --kernel --when --pre-trigger --post-trigger --type --notes --tag --archive" ;;
-    'record start') words="$words -n --name --devices --registers --interval --for --host-metrics --kernel --when --pre-trigger --post-trigger --type --notes --tag --archive" ;;
+    'record run') words="$words -n --name --devices --registers --interval --for --host-metrics --kernel --when --pre-trigger --post-trigger --type --notes --tag --also --archive" ;;
+    'record start') words="$words -n --name --devices --registers --interval --for --host-metrics --kernel --when --pre-trigger --post-trigger --type --notes --tag --also --archive" ;;
     'record stop') words="$words --status --notes --archive" ;;
     'record list') words="$words --archive" ;;
     'record show') words="$words --archive" ;;
@@ -67,7 +67,7 @@ __dsmilctl_options() {
     'backup list') words="$words --at" ;;
     'backup show') words="$words --passphrase-file --at" ;;
     'backup verify') words="$words --all --passphrase-file --at" ;;
-    'backup restore') words="$words --to --confirm --passphrase-file --at --archive" ;;
+    'backup restore') words="$words --to --recording --confirm --passphrase-file --at --archive" ;;
     'backup prune') words="$words --keep-last --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-yearly --keep-within --dry-run -y --yes --at" ;;
     'backup schedule') words="$words --install --remove --status --every --keep --to --passphrase-file --archive" ;;
     'emergency stop') words="$words --reason --deadline" ;;
@@ -131,8 +131,8 @@ __dsmilctl_takes() {
     'bulk undo --justification') ;;
     'stream devices --interval' | 'stream devices --count' | 'stream devices --for' | 'stream devices --transport') ;;
     'stream events --type' | 'stream events --severity' | 'stream events --count' | 'stream events --for' | 'stream events --interval') ;;
-    'record run -n' | 'record run --name' | 'record run --devices' | 'record run --registers' | 'record run --interval' | 'record run --for' | 'record run --when' | 'record run --pre-trigger' | 'record run --post-trigger' | 'record run --type' | 'record run --notes' | 'record run --tag' | 'record run --archive') ;;
-    'record start -n' | 'record start --name' | 'record start --devices' | 'record start --registers' | 'record start --interval' | 'record start --for' | 'record start --when' | 'record start --pre-trigger' | 'record start --post-trigger' | 'record start --type' | 'record start --notes' | 'record start --tag' | 'record start --archive') ;;
+    'record run -n' | 'record run --name' | 'record run --devices' | 'record run --registers' | 'record run --interval' | 'record run --for' | 'record run --when' | 'record run --pre-trigger' | 'record run --post-trigger' | 'record run --type' | 'record run --notes' | 'record run --tag' | 'record run --also' | 'record run --archive') ;;
+    'record start -n' | 'record start --name' | 'record start --devices' | 'record start --registers' | 'record start --interval' | 'record start --for' | 'record start --when' | 'record start --pre-trigger' | 'record start --post-trigger' | 'record start --type' | 'record start --notes' | 'record start --tag' | 'record start --also' | 'record start --archive') ;;
     'record stop --status' | 'record stop --notes' | 'record stop --archive') ;;
     'record list --archive') ;;
     'record show --archive') ;;
@@ -150,7 +150,7 @@ __dsmilctl_takes() {
     'backup list --at') ;;
     'backup show --passphrase-file' | 'backup show --at') ;;
     'backup verify --passphrase-file' | 'backup verify --at') ;;
-    'backup restore --to' | 'backup restore --confirm' | 'backup restore --passphrase-file' | 'backup restore --at' | 'backup restore --archive') ;;
+    'backup restore --to' | 'backup restore --recording' | 'backup restore --confirm' | 'backup restore --passphrase-file' | 'backup restore --at' | 'backup restore --archive') ;;
     'backup prune --keep-last' | 'backup prune --keep-hourly' | 'backup prune --keep-daily' | 'backup prune --keep-weekly' | 'backup prune --keep-monthly' | 'backup prune --keep-yearly' | 'backup prune --keep-within' | 'backup prune --at') ;;
     'backup schedule --every' | 'backup schedule --keep' | 'backup schedule --to' | 'backup schedule --passphrase-file' | 'backup schedule --archive') ;;
     'emergency stop --reason' | 'emergency stop --deadline') ;;
@@ -286,6 +286,7 @@ __dsmilctl_kind() {
     'record run --type') kind=nothing ;;
     'record run --notes') kind=nothing ;;
     'record run --tag') kind=nothing ;;
+    'record run --also') kind=nothing ;;
     'record run --archive') kind=nothing ;;
     'record run +') kind=nothing ;;
     'record start -n' | 'record start --name') kind=nothing ;;
@@ -299,6 +300,7 @@ __dsmilctl_kind() {
     'record start --type') kind=nothing ;;
     'record start --notes') kind=nothing ;;
     'record start --tag') kind=nothing ;;
+    'record start --also') kind=nothing ;;
     'record start --archive') kind=nothing ;;
     'record stop --status') kind=choices words='unknown discovered initialized connected active error disconnected' ;;
     'record stop --notes') kind=nothing ;;
@@ -382,6 +384,7 @@ __dsmilctl_kind() {
     'backup verify --at') kind=nothing ;;
     'backup verify 1') kind=nothing ;;
     'backup restore --to') kind=nothing ;;
+    'backup restore --recording') kind=nothing ;;
     'backup restore --confirm') kind=nothing ;;
     'backup restore --passphrase-file') kind=nothing ;;
     'backup restore --at') kind=nothing ;;

@@ -15,7 +15,7 @@ from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.questions import confirm_by_name
 from dsmilctl.commands.record.place import ArchiveFolder, places_of
 from dsmilctl.commands.runner import show
-from dsmilctl.errors import ConfirmationRequired, DSMILError, NotFound, Refused
+from dsmilctl.errors import ConfirmationRequired, DSMILError, NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
     from dsmilctl.archive.backup.encryption import Encrypting
@@ -33,6 +33,9 @@ def restore(
         Path | None,
         typer.Option("--to", metavar="DIR", help="bring everything out into a new folder instead"),
     ] = None,
+    recording: Annotated[
+        str, typer.Option("--recording", metavar="ID", help="only this one, which the archive lost")
+    ] = "",
     confirm: Annotated[str, typer.Option("--confirm", metavar="NAME", help="the name, typed again")] = "",
     passphrase_file: PassphraseFile = "",
     at: At = "",
@@ -40,24 +43,32 @@ def restore(
 ) -> None:
     """Verify a backup and put it into the place of the archive, which is backed up before.
 
-    Settings, policy and journal stay as they are: `--to` brings those of the backup out, too.  Refused while
-    a recorder is at work.
+    Settings, policy and journal stay as they are: `--to` brings those of the backup out, too.  With
+    `--recording` one recording is added to the archive, and all else in it stays.  Refused while a recorder
+    is at work.
 
     Example: dsmilctl backup restore last --to /tmp/look
+    Example: dsmilctl backup restore last --recording tour
     Example: dsmilctl backup restore before-upgrade --confirm before-upgrade
     """
     require_archive()
     from dsmilctl.archive.backup import restoring
+    from dsmilctl.archive.backup.recovering import recover
 
     repository = repository_at(at, passphrase_file)
     manifest = repository.manifest(name)
-    if to is None:
+    if to is not None and recording:
+        raise UsageError("either --recording or --to", hint="--to brings all of it out", target="--recording")
+    if to is None and not recording:
         _require_consent(manifest.name, confirm)
     restoring.require_whole(repository, manifest, scratch=scratch())
     row = row_of(manifest, repository.was_verified(manifest))
     if to is not None:
         restoring.bring_out(repository, manifest, to)
         row |= {"restored_to": str(to)}
+    elif recording:
+        found = recover(repository, manifest, recording, places_of(archive))
+        row |= {"recording_id": found.recording_id, "restored_to": str(places_of(archive).folder)}
     else:
         row |= _restored(repository, manifest, places_of(archive))
     show(row, schema="backup.restore/1")

@@ -176,3 +176,18 @@ def test_without_pyrage_an_encrypted_backup_names_the_extra_to_install(shell: Sh
 
     assert (answer.exit, answer.error.code) == (2, "MISSING_EXTRA")
     assert "dsmilctl[backup]" in (answer.error.hint or "")
+
+
+def test_one_recording_of_a_backup_is_added_to_the_archive(shell: Shell, recorded: int) -> None:
+    shell("dsmilctl backup create --name x")
+    shell("rm -r data/archive")
+    shell("dsmilctl -C sim record run -n later --for 0.3s")
+
+    restored = shell("dsmilctl backup restore x --recording tour -o json")
+    again = shell("dsmilctl backup restore x --recording tour -o json")
+
+    assert restored.exit == 0
+    assert {row["name"] for row in shell("dsmilctl record list -o json").data} == {"tour", "later"}
+    assert shell("dsmilctl record show tour -o json").data["readings"] == recorded
+    assert (again.exit, again.error.code) == (7, "CONFLICT")
+    assert shell("dsmilctl record check").exit == 0

@@ -20,6 +20,7 @@ from dsmilctl.archive.places import Places
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.errors import CheckFailed, Conflict
 
+ARCHIVE = "archive/"
 DATABASE = "archive/archive.db"
 SEGMENTS = "archive/segments/"
 THREADS = 4

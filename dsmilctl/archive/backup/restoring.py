@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from dsmilctl.archive.backup.creating import DATABASE, SEGMENTS
+from dsmilctl.archive.backup.creating import ARCHIVE, DATABASE, SEGMENTS
 from dsmilctl.archive.backup.manifest import Entry, Manifest
 from dsmilctl.archive.backup.repository import Repository
 from dsmilctl.archive.backup.swap import put_in_place
@@ -22,7 +22,6 @@ from dsmilctl.archive.store import Store
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.errors import CheckFailed, Conflict
 
-ARCHIVE = "archive/"
 ASIDE = ".replaced"
 """Behind the name of the folder in which an archive is kept that could not be backed up before."""
 
@@ -69,7 +68,7 @@ def restore(
         _clear_leftovers(place)
         saved = not there or before()
         with tempfile.TemporaryDirectory(prefix=f".{place.name}{WORK}", dir=place.parent) as work:
-            write_entries(repository, _of_archive(repository, manifest), Path(work), clock=clock)
+            write_entries(repository, of_archive(repository, manifest), Path(work), clock=clock)
             old = put_in_place(Path(work) / ARCHIVE, place)
             return None if saved or old is None else _set_aside(old, place)
     finally:
@@ -104,7 +103,8 @@ def bring_out(repository: Repository, manifest: Manifest, folder: Path, *, clock
     sync_folder(folder.parent)
 
 
-def _of_archive(repository: Repository, manifest: Manifest) -> list[Entry]:
+def of_archive(repository: Repository, manifest: Manifest) -> list[Entry]:
+    """The files of a backup that are its archive."""
     return [entry for entry in repository.entries(manifest) if entry.name.startswith(ARCHIVE)]
 
 
