@@ -20,7 +20,7 @@ from dsmilctl.model.register import find_register
 from dsmilctl.tables import Column
 
 app = Noun("approval")
-KINDS = ("read", "write", "config", "reset", "activate", "deactivate")
+KINDS = tuple(kind.value.lower() for kind in OperationType if kind is not OperationType.COMMAND)
 APPROVAL_COLUMNS = (
     Column("approval_id"),
     Column("status"),

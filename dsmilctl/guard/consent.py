@@ -10,13 +10,12 @@ from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import ApprovalRequired, InvalidParameter
 from dsmilctl.guard.approvals import URL, Approvals, hash_of
 from dsmilctl.guard.values import COMMANDS
-from dsmilctl.model.approval import Subject
+from dsmilctl.model.approval import RELEASE, Subject
 from dsmilctl.model.emergency import Stop
 from dsmilctl.model.identity import Identity
 from dsmilctl.model.operation import OperationType, Request
 from dsmilctl.model.register import find_register
 
-RELEASE = "EMERGENCY_RELEASE"
 """The operation type of a release of an emergency stop."""
 
 

@@ -9,6 +9,9 @@ import msgspec
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.register import Value
 
+RELEASE = "EMERGENCY_RELEASE"
+"""What an approval for the end of a stop is about, beside the types of operations."""
+
 
 class ApprovalStatus(StrEnum):
     """What has become of an approval."""

@@ -10,14 +10,13 @@ from dsmilctl.client.remote.changes import data_of
 from dsmilctl.client.remote.connected import Connected
 from dsmilctl.client.remote.mapping import approval_of
 from dsmilctl.client.remote.names import operation_type_of
+from dsmilctl.model.approval import RELEASE
 from dsmilctl.model.approval import Approval as Kept
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.operation import OperationType, Request
 from dsmilctl.wire.emergency import Approval, ApprovalRequest, Approvals, ApprovalVerdict
 from dsmilctl.wire.operations import OperationData
 from dsmilctl.wire.values import to_wire
-
-RELEASE = "EMERGENCY_RELEASE"
 
 
 class Consents:

@@ -22,7 +22,7 @@ class Member(msgspec.Struct, frozen=True):
     device: Device
 
 
-class Members(msgspec.Struct, frozen=True):
+class KeptMembers(msgspec.Struct, frozen=True):
     """Devices, and the options that they were found with: other options mean other devices."""
 
     url: str
@@ -40,10 +40,10 @@ class Kept:
         self._context = context
         self._file: Path = context.state_folder / NAME
 
-    def load(self) -> Members | None:
+    def load(self) -> KeptMembers | None:
         """What was kept under the same options, None where there is nothing."""
         try:
-            found = msgspec.json.decode(self._file.read_bytes(), type=Members)
+            found = msgspec.json.decode(self._file.read_bytes(), type=KeptMembers)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return None
         options = self._options
@@ -53,7 +53,7 @@ class Kept:
     def keep(self, members: Sequence[Member], commands: dict[str, str]) -> None:
         """Keep devices, in place of those before."""
         options = self._options
-        said = Members(options.url, options.devices, options.prefix, list(members), commands)
+        said = KeptMembers(options.url, options.devices, options.prefix, list(members), commands)
         partial = self._file.with_name(f"{NAME}.{os.getpid()}")
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from dsmilctl.errors import (
 )
 from dsmilctl.model.device import Device, DeviceId, show_id
 from dsmilctl.model.identity import Clearance, Identity
+from dsmilctl.model.operation import OperationType
 from dsmilctl.model.reading import Reading
 from dsmilctl.model.register import Register, find_register
 from dsmilctl.model.selector import EVERYTHING
@@ -33,7 +34,6 @@ from dsmilctl.wire.messages import SUBSCRIPTIONS, Subscribe
 SHORTEST_INTERVAL_MS = 100
 LONGEST_INTERVAL_MS = 3_600_000
 MOST_PER_SECOND = 1000
-OPERATION_TYPES = ("READ", "WRITE", "CONFIG", "RESET", "ACTIVATE", "DEACTIVATE", "COMMAND")
 RISKS = ("LOW", "MEDIUM", "MODERATE", "HIGH", "CRITICAL")
 _RATE = re.compile(r"MAX_([1-9][0-9]{0,3})_PER_SECOND")
 
@@ -44,7 +44,7 @@ def check(wanted: Subscribe, identity: Identity) -> None:
     if name not in SUBSCRIPTIONS:
         hint = nearest(name, SUBSCRIPTIONS) or f"subscriptions: {', '.join(SUBSCRIPTIONS)}"
         raise InvalidParameter(f"no subscription {name!r}", hint=hint, target="subscription")
-    _known("operation_types", wanted.filters.operation_types, OPERATION_TYPES)
+    _known("operation_types", wanted.filters.operation_types, tuple(OperationType))
     _known("risk_levels", wanted.filters.risk_levels, RISKS)
     check_interval(wanted.interval_ms)
     most_per_second(wanted.rate_limit)

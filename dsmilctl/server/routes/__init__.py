@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dsmilctl.server.endpoint import Endpoint
-from dsmilctl.server.push import streams
 from dsmilctl.server.routes import (
     approvals,
     auth,
@@ -13,6 +12,7 @@ from dsmilctl.server.routes import (
     journal,
     operations,
     readings,
+    streams,
     system,
 )
 

@@ -8,6 +8,7 @@ import msgspec
 
 from dsmilctl.clock import rfc3339
 from dsmilctl.errors import InvalidParameter, NotFound
+from dsmilctl.model.approval import RELEASE
 from dsmilctl.model.approval import Approval as Kept
 from dsmilctl.model.identity import Clearance
 from dsmilctl.model.operation import OperationType, Request, read_request
@@ -18,8 +19,7 @@ from dsmilctl.server.routes.reads import span_of
 from dsmilctl.wire.emergency import Approval, ApprovalRequest, Approvals, ApprovalVerdict
 from dsmilctl.wire.values import to_wire
 
-RELEASE = "EMERGENCY_RELEASE"
-KINDS = ("READ", "WRITE", "CONFIG", "RESET", "ACTIVATE", "DEACTIVATE", "COMMAND", RELEASE)
+KINDS = (*OperationType, RELEASE)
 
 
 class ApprovalsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ import msgspec
 from dsmilctl.client.interface import LIFECYCLE_VERBS, HistoryQuery
 from dsmilctl.errors import DeviceNotFound, InvalidParameter, nearest
 from dsmilctl.model.device import Device, DeviceId, DeviceState, DeviceStatus, show_id
+from dsmilctl.model.operation import OperationType
 from dsmilctl.model.selector import EVERYTHING, Selector
 from dsmilctl.server.endpoint import Call, Endpoint, NoQuery
 from dsmilctl.server.presenting import (
@@ -41,15 +42,12 @@ class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: str = ""
 
 
-Kind = Literal["READ", "WRITE", "CONFIG", "RESET", "ACTIVATE", "DEACTIVATE", "COMMAND"]
-
-
 class HistoryParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which operations are wanted."""
 
     start_date: str = ""
     end_date: str = ""
-    operation_type: Kind | None = None
+    operation_type: OperationType | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
     offset: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
