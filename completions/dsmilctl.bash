@@ -302,7 +302,7 @@ __dsmilctl_kind() {
     'record start --tag') kind=nothing ;;
     'record start --also') kind=nothing ;;
     'record start --archive') kind=nothing ;;
-    'record stop --status') kind=choices words='unknown discovered initialized connected active error disconnected' ;;
+    'record stop --status') kind=nothing ;;
     'record stop --notes') kind=nothing ;;
     'record stop --archive') kind=nothing ;;
     'record stop 1') kind=nothing ;;
@@ -431,7 +431,7 @@ __dsmilctl_kind() {
     'driver enable 1') kind=drivers ;;
     'driver disable --reason') kind=nothing ;;
     'driver disable 1') kind=drivers ;;
-    'approval list --status') kind=choices words='unknown discovered initialized connected active error disconnected' ;;
+    'approval list --status') kind=choices words='pending approved rejected used expired' ;;
     'approval request --operation') kind=nothing ;;
     'approval request --stop-id') kind=nothing ;;
     'approval request --justification') kind=nothing ;;

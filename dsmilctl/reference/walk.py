@@ -7,6 +7,7 @@ from typing import Any
 
 from dsmilctl import __version__
 from dsmilctl.commands import grammar, nouns
+from dsmilctl.model.approval import ApprovalStatus
 from dsmilctl.model.device import DeviceState, Risk
 from dsmilctl.output import FORMATS
 from dsmilctl.reference.tree import Argument, Command, Noun, Option, Tree
@@ -34,9 +35,10 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "progress": ("auto", "json", "none"),
     "log_format": ("text", "json"),
     "risk": tuple(Risk),
-    "status": tuple(DeviceState),
+    "device.status": tuple(DeviceState),
+    "approval.status": tuple(status.lower() for status in ApprovalStatus),
 }
-"""The words of the options whose type is free text, by their name."""
+"""The words of the options whose type is free text, by their name, or by their noun and name."""
 
 HELP = Option(names=("-h", "--help"), help="help on dsmilctl, a noun or a verb")
 VERSION = Option(names=("--version",), help="the version")
@@ -82,7 +84,7 @@ def _option(parameter: Any, noun: str = "") -> Option:
         negative=tuple(parameter.secondary_opts),
         metavar=_metavar(parameter) if takes_value else "",
         help=_sentence(parameter.help),
-        choices=_choices(parameter) if takes_value else (),
+        choices=_choices(parameter, noun) if takes_value else (),
         kind=_kind(parameter, noun) if takes_value else "",
         optional=str(parameter.metavar).startswith("["),
         repeated=bool(parameter.multiple or parameter.count),
@@ -95,7 +97,7 @@ def _argument(parameter: Any, noun: str) -> Argument:
     return Argument(
         metavar=_metavar(parameter),
         help=_sentence(parameter.help),
-        choices=_choices(parameter),
+        choices=_choices(parameter, noun),
         kind=_kind(parameter, noun),
         required=bool(parameter.required),
         repeated=parameter.nargs == -1,
@@ -110,13 +112,14 @@ def _metavar(parameter: Any) -> str:
     return str(parameter.metavar or parameter.name).upper().strip("[].… ")
 
 
-def _choices(parameter: Any) -> tuple[str, ...]:
-    words = getattr(parameter.type, "choices", None) or CHOICES.get(parameter.name, ())
+def _choices(parameter: Any, noun: str) -> tuple[str, ...]:
+    own = CHOICES.get(f"{noun}.{parameter.name}") or CHOICES.get(parameter.name, ())
+    words = getattr(parameter.type, "choices", None) or own
     return tuple(str(getattr(word, "value", word)) for word in words)
 
 
 def _kind(parameter: Any, noun: str) -> str:
-    if _choices(parameter):
+    if _choices(parameter, noun):
         return "choices"
     return KINDS.get(f"{noun}.{parameter.name}") or KINDS.get(parameter.name, "")
 

@@ -178,3 +178,16 @@ async def test_the_dashboard_draws_the_picture_of_the_readme(
     assert drawn.startswith("<svg")
     assert "0x8000" in drawn
     assert "STOP" in drawn
+
+
+def test_the_words_offered_for_a_status_are_those_of_its_noun(tree: Tree) -> None:
+    offered = {
+        command.path[0]: set(option.choices)
+        for command in tree.commands
+        for option in command.options
+        if "--status" in option.names
+    }
+
+    assert "disconnected" in offered.pop("device")
+    assert offered.pop("approval") == {"pending", "approved", "rejected", "used", "expired"}
+    assert not any("disconnected" in words for words in offered.values())
