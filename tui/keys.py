@@ -131,6 +131,7 @@ PAGE_TWINS = {
     "sessions": "dsmilctl -C {context} auth sessions",
     "recordings": "dsmilctl record list",
     "recording": "dsmilctl record query {device} {register} --recording {recording}",
+    "replay": "dsmilctl record replay {recording} --speed {speed}",
     "backups": "dsmilctl backup list",
     "help": "dsmilctl --help",
 }

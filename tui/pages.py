@@ -15,6 +15,7 @@ from dsmilctl.tui.screens.login import LoginDialog
 from dsmilctl.tui.screens.menu import Menu
 from dsmilctl.tui.screens.recording import RecordingPage
 from dsmilctl.tui.screens.recordings import RecordingsPage
+from dsmilctl.tui.screens.replay import ReplayPage
 from dsmilctl.tui.screens.sessions import SessionsPage
 from dsmilctl.tui.widgets.table import Table
 
@@ -27,6 +28,7 @@ OWNERS: dict[str, type] = {
     "sessions": SessionsPage,
     "recordings": RecordingsPage,
     "recording": RecordingPage,
+    "replay": ReplayPage,
     "backups": BackupsPage,
     "tables": Table,
     "write dialog": ChangeDialog,

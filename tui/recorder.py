@@ -20,7 +20,12 @@ async def carried_out(*arguments: str) -> dict[str, Any]:
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         limit=LARGEST,
     )  # fmt: skip
-    said, complained = await process.communicate()
+    try:
+        said, complained = await process.communicate()
+    except asyncio.CancelledError:  # the dashboard ends: so does what it asked for
+        process.terminate()
+        await process.wait()
+        raise
     if process.returncode != 0:
         raise _error(said, complained)
     try:

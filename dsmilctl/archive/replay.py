@@ -163,17 +163,20 @@ class ReplayClient(Client):
         playhead = self.playhead
         names = registers or sorted({register.name for device in devices for register in device.registers})
         start = playhead.sought if playhead.jumps else playhead.first
+        begin = playhead.play
         while True:
             jumps = playhead.jumps
             wanted = self._wanted(devices, names, start, until=playhead.last)
-            async with aclosing(self._played(wanted, interval)) as played:
+            async with aclosing(self._played(wanted, interval, begin)) as played:
                 async for item in played:
                     yield item
             if jumps == playhead.jumps:
                 return
-            start = playhead.sought
+            start, begin = playhead.sought, _as_before
 
-    async def _played(self, wanted: Wanted, interval: float) -> AsyncGenerator[Batch | Gap, None]:
+    async def _played(
+        self, wanted: Wanted, interval: float, begin: Callable[[], None]
+    ) -> AsyncGenerator[Batch | Gap, None]:
         """Readings and gaps as the playhead comes to them, until it jumps or all of them are through."""
         playhead, jumps, number = self.playhead, self.playhead.jumps, 0
         gaps = [
@@ -181,7 +184,7 @@ class ReplayClient(Client):
         ]
         reel = await asyncio.to_thread(Reel, self._places, wanted)
         try:
-            playhead.play()
+            begin()
             while jumps == playhead.jumps:
                 position = playhead.position
                 due = min(position, gaps[0][0]) if gaps else position
@@ -321,6 +324,10 @@ class ReplayClient(Client):
     def _refuse(self, what: str) -> NoReturn:
         hint = "leave -C replay:… out, or name the live context"
         raise ReadOnly(f"a replay is read-only: {what}", hint=hint, target=self.context.name)
+
+
+def _as_before() -> None:
+    """After a jump a playhead plays on, or stands still, as it did."""
 
 
 def _registers(device: Device, wanted: Sequence[str]) -> list[str]:

@@ -38,6 +38,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "device": ("enter",),
     "journal": ("J",),
     "emergency": ("E",),
+    "recordings": ("R",),
+    "backups": ("B",),
     "help": ("question_mark",),
 }
 
@@ -154,7 +156,8 @@ def written(wire: Path) -> list[str]:
 def commands_of(pilot: Pilot[int], way: tuple[str, ...]) -> list[Command]:
     from dsmilctl.tui.pages import OWNERS
 
-    kind = {"enter": "device", "J": "journal", "E": "emergency"}.get(way[0]) if way else "fleet"
+    kinds = {"enter": "device", "J": "journal", "E": "emergency", "R": "recordings", "B": "backups"}
+    kind = kinds.get(way[0]) if way else "fleet"
     page = OWNERS[kind] if kind else type(app_of(pilot).screen)
     commands = own_commands(page)
     if kind in ("fleet", "device"):  # what is there on every page is walked on two of them

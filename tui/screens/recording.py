@@ -17,6 +17,7 @@ from dsmilctl.tui.inert import inert
 from dsmilctl.tui.messages import Refusal, SeriesRead, SpansRead
 from dsmilctl.tui.recordings import CLOSEST, SeriesRow, archive_places, series_of, spans_of, times_of
 from dsmilctl.tui.screens.base import Page
+from dsmilctl.tui.screens.replay import ReplayPage
 from dsmilctl.tui.widgets.line import Line, Part
 from dsmilctl.tui.widgets.past_chart import PastChart
 from dsmilctl.tui.widgets.recordings import STATUSES, SeriesTable, length_text
@@ -37,6 +38,14 @@ class RecordingPage(Page):
         Command("comma", "shift(-1)", "earlier", summary="Earlier by half a chart"),
         Command("full_stop", "shift(1)", "later", summary="Later by half a chart"),
         Command("0", "whole", "whole", summary="The whole recording"),
+        Command(
+            "p",
+            "play",
+            "play",
+            summary="Play this recording again",
+            twin="dsmilctl record replay {recording}",
+            impact="read",
+        ),
         Command("escape", "leave", "back", summary="Back"),
     ]
 
@@ -148,6 +157,10 @@ class RecordingPage(Page):
         begin = min(max(first, middle - length // 2), last - length)
         self._times = (begin, begin + length)
         self._draw()
+
+    def action_play(self) -> None:
+        """Play it."""
+        self.app.push_screen(ReplayPage(self.recording))
 
     def action_leave(self) -> None:
         """Back."""

@@ -19,6 +19,7 @@ from dsmilctl.tui.recordings import Listing, archive_places, listing
 from dsmilctl.tui.screens.base import Page
 from dsmilctl.tui.screens.confirm import ConfirmDialog
 from dsmilctl.tui.screens.recording import RecordingPage
+from dsmilctl.tui.screens.replay import ReplayPage
 from dsmilctl.tui.screens.start_recording import StartDialog, Wish
 from dsmilctl.tui.snapshot import Snapshot
 from dsmilctl.tui.widgets.line import Line, Part
@@ -40,6 +41,14 @@ class RecordingsPage(Page):
             "browse",
             summary="Look into the recording under the cursor",
             twin="dsmilctl record show {recording}",
+            impact="read",
+        ),
+        Command(
+            "p",
+            "play",
+            "play",
+            summary="Play the recording under the cursor again",
+            twin="dsmilctl record replay {recording}",
             impact="read",
         ),
         Command(
@@ -104,6 +113,12 @@ class RecordingsPage(Page):
         row = self.part(RecordingTable).row
         if row is not None:
             self.app.push_screen(RecordingPage(row.recording))
+
+    def action_play(self) -> None:
+        """Play the recording under the cursor."""
+        row = self.part(RecordingTable).row
+        if row is not None:
+            self.app.push_screen(ReplayPage(row.recording))
 
     def action_start(self) -> None:
         """Ask what, and start."""
