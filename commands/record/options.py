@@ -21,6 +21,10 @@ Type = Annotated[
     str, typer.Option("--type", metavar="TYPE", help="single, group, range, comprehensive, custom")
 ]
 Notes = Annotated[str, typer.Option("--notes", metavar="TEXT", help="what should be known about it")]
+Also = Annotated[
+    list[str] | None,
+    typer.Option("--also", metavar="FORMAT", help="csv, ndjson, parquet, dsm: files beside the archive"),
+]
 Tag = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="may be repeated")]
 
 HostMetrics = Annotated[
@@ -54,6 +58,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     type: str = "custom"
     notes: str = ""
     tags: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     archive: str = ""
     detached: bool = False
     host_metrics: bool = False
@@ -61,6 +66,14 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     when: str = ""
     pre_trigger: float = 30.0
     post_trigger: float = 10.0
+
+
+def formats_of(given: list[str] | None) -> tuple[str, ...]:
+    """The formats beside, as options say, else as set; raises InvalidParameter."""
+    from dsmilctl.archive.beside import require_formats
+
+    words = given or [invocation().settings.archive.also]
+    return require_formats(word.strip() for item in words for word in item.split(",") if word.strip())
 
 
 def register_names(text: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import typer
 from dsmilctl.archive.extra import require_archive
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.options import (
+    Also,
     Devices,
     For,
     HostMetrics,
@@ -23,6 +24,7 @@ from dsmilctl.commands.record.options import (
     Tag,
     Type,
     When,
+    formats_of,
     register_names,
     seconds_of,
 )
@@ -52,6 +54,7 @@ def run(
     type_: Type = "custom",
     notes: Notes = "",
     tag: Tag = None,
+    also: Also = None,
     archive: ArchiveFolder = "",
     detached: Annotated[bool, typer.Option("--detached", hidden=True)] = False,
 ) -> None:
@@ -62,6 +65,7 @@ def run(
     A temperature that is critical orders an emergency stop (setting `archive.limit_action`).
 
     Example: dsmilctl -C local record run --name tour --for 10s
+    Example: dsmilctl -C local record run --name tour --for 10s --also csv,parquet
     Example: dsmilctl -C sim record run --name nightly -- ./token-tests.sh
     """
     require_archive()
@@ -75,6 +79,7 @@ def run(
         type=type_,
         notes=notes,
         tags=tuple(tag or ()),
+        also=formats_of(also),
         archive=archive,
         detached=detached,
         host_metrics=host_metrics,

@@ -73,7 +73,7 @@ class Session:
         self._settings = invocation().settings.archive
         self._supervision = Supervision(paths().recorder_folder(store.places.folder))
         self._supervision.prepare()
-        self._writer = store.begin(recording)
+        self._writer = store.begin(recording, options.also)
         limits = sources.limits(self._writer)
         self._trigger = sources.trigger(options, self._writer)
         self._recorder = Recorder(
@@ -193,6 +193,9 @@ class Session:
             "missed": self._missed,
             "archive": str(self._store.places.folder),
         }
+        if self._options.also:
+            folder = self._store.places.beside
+            data["beside"] = [str(folder / f"{data['recording_id']}.{name}") for name in self._options.also]
         self._output.show(data, schema="record.run/1")
 
 

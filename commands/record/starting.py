@@ -14,6 +14,7 @@ from dsmilctl.archive.supervision import Health, Supervision
 from dsmilctl.commands.invocation import Invocation, invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.options import (
+    Also,
     Devices,
     For,
     HostMetrics,
@@ -27,6 +28,7 @@ from dsmilctl.commands.record.options import (
     Tag,
     Type,
     When,
+    formats_of,
     seconds_of,
 )
 from dsmilctl.commands.record.place import ArchiveFolder, places_of
@@ -60,6 +62,7 @@ def start(
     type_: Type = "custom",
     notes: Notes = "",
     tag: Tag = None,
+    also: Also = None,
     archive: ArchiveFolder = "",
 ) -> None:
     """Record in the background until `record stop`, or for a time.
@@ -78,6 +81,7 @@ def start(
     given |= {"--when": when, "--pre-trigger": pre_trigger, "--post-trigger": post_trigger}
     options = [f"{option}={value}" for option, value in given.items() if value]
     options += [f"--tag={word}" for word in tag or ()]
+    options += [f"--also={word}" for word in formats_of(also)]
     options += ["--host-metrics"] * host_metrics + ["--kernel"] * kernel
     supervision = Supervision(paths().recorder_folder(places.folder))
     health = started(supervision, _command_line(invocation(), supervision.log, options))

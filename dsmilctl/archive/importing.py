@@ -141,6 +141,12 @@ def _batches_of_lines(path: Path) -> Iterator[pa.RecordBatch]:
         raise ValueError("its end is missing")
 
 
+def rows_of_lines(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
+    """Readings out of lines of JSON without a description."""
+    while rows := [msgspec.json.decode(line) for line in _lines(file)]:
+        yield _rows(rows)
+
+
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
     """The next lines, LINES at the most."""
     for _ in range(LINES):

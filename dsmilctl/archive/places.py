@@ -42,6 +42,11 @@ class Places(msgspec.Struct, frozen=True):
         return self.folder / "closing.json"
 
     @property
+    def beside(self) -> Path:
+        """The folder of files in other formats, written while it is recorded."""
+        return self.folder / "beside"
+
+    @property
     def exists(self) -> bool:
         """Whether anything was ever recorded here."""
         return self.database.is_file()

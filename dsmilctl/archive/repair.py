@@ -53,6 +53,8 @@ def _mend(store: Store, connection: sqlite3.Connection, finding: Finding) -> Fin
         done = "it is ended in order now"
     elif match := re.fullmatch(r"chunk (\d+)", finding.where):
         done = _set_chunk_aside(store.places, connection, int(match[1]))
+    elif finding.where.startswith("beside/"):
+        done = _write_again(store.places, connection, finding.where.removeprefix("beside/"))
     elif finding.where.startswith("segments/"):
         done = _set_segment_aside(store.places, connection, finding.where.removeprefix("segments/"))
     elif "counts are not" in finding.what:
@@ -61,6 +63,15 @@ def _mend(store: Store, connection: sqlite3.Connection, finding: Finding) -> Fin
     elif "without a word" in finding.what:
         done = "marked aborted"  # by the store, when it was opened
     return msgspec.structs.replace(finding, mended=done)
+
+
+def _write_again(places: Places, connection: sqlite3.Connection, name: str) -> str:
+    """One of the files beside; those that were not finished are since the store was opened."""
+    from dsmilctl.archive.beside import mend
+
+    if name.endswith(".live"):
+        return "finished"
+    return "written again out of the archive" if mend(places, connection, name) else ""
 
 
 def _aside(places: Places) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from dsmilctl.archive import recording as recordings
 from dsmilctl.archive.closing import forget_closing, write_closing
@@ -18,6 +20,10 @@ from dsmilctl.archive.segments import LARGEST, clear_leftovers
 from dsmilctl.archive.tying import tie_at_end
 from dsmilctl.archive.writer import INTERVAL, MOST_WAITING, Writer
 from dsmilctl.clock import SYSTEM, Clock
+from dsmilctl.errors import DSMILError
+
+if TYPE_CHECKING:
+    from dsmilctl.archive.beside import Beside
 
 LOGGER = logging.getLogger("dsmilctl.archive")
 
@@ -58,6 +64,7 @@ class Store:
             prepare(self.places.database, self._clock)
             forget_closing(self.places)
             self.aborted = self._abort_the_unfinished()
+            self._finish_the_unfinished()
         except BaseException:
             self._lock.release()
             raise
@@ -71,10 +78,11 @@ class Store:
         finally:
             self._lock.release()
 
-    def begin(self, recording: Recording) -> Writer:
-        """Begin a recording; the writer runs until `end`."""
+    def begin(self, recording: Recording, also: Sequence[str] = ()) -> Writer:
+        """Begin a recording; the writer runs until `end`, and writes the formats of `also` beside."""
         with changing(self.places.database) as connection:
             recordings.insert(connection, recording, self._clock.now())
+            beside = self._beside(connection, recording, also) if also else None
         writer = Writer(
             self.places,
             recording.recording_id,
@@ -82,6 +90,7 @@ class Store:
             waiting=self._waiting,
             clock=self._clock,
         )
+        writer.beside = beside
         writer.start()
         self._sealer = Sealer(self.places, writer, self._least)
         self._sealer.start()
@@ -97,6 +106,28 @@ class Store:
         with changing(self.places.database) as connection:
             self._tie(connection, writer.recording_id)
             recordings.finish(connection, writer.recording_id, status, self._clock.now(), notes)
+        if writer.beside is not None:
+            self._finish(writer.beside.finish)
+
+    def _beside(self, connection: sqlite3.Connection, recording: Recording, also: Sequence[str]) -> Beside:
+        from dsmilctl.archive.beside import Beside, require_formats
+
+        beside = Beside(self.places, recording.recording_id, require_formats(also))
+        beside.begin(connection)
+        return beside
+
+    def _finish(self, finish: Callable[[], object]) -> None:
+        """Finish files beside; where the disk does not take them, that is done at the next start."""
+        try:
+            finish()
+        except (OSError, DSMILError) as error:
+            LOGGER.error("files beside the archive are not finished: %s", error)
+
+    def _finish_the_unfinished(self) -> None:
+        if self.places.beside.is_dir():
+            from dsmilctl.archive.beside import finish_all
+
+            self._finish(lambda: finish_all(self.places))
 
     def _abort_the_unfinished(self) -> list[str]:
         with changing(self.places.database) as connection:

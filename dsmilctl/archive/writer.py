@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +20,9 @@ from dsmilctl.archive.series import INSERT, SeriesNumbers
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.model.event import Event, Severity
 from dsmilctl.model.reading import Reading
+
+if TYPE_CHECKING:
+    from dsmilctl.archive.beside import Beside
 
 LOGGER = logging.getLogger("dsmilctl.archive.writer")
 INTERVAL = 0.1
@@ -70,7 +73,8 @@ class Writer:
     """Takes readings and rows of one recording; use it between `start` and `close`.
 
     Commits of readings alone survive a crash of the process; a commit with a durable row is synced, too, and
-    survives a power cut.  `problem` says why the disk takes nothing at the moment.
+    survives a power cut.  `problem` says why the disk takes nothing at the moment.  `beside` are files in
+    other formats, which get every reading in the same commit.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Writer:
         self.problem = ""
         self.written = 0
         self.missed = 0
+        self.beside: Beside | None = None
         self._clock = clock
         self._interval = interval
         self._most_waiting = waiting
@@ -190,15 +195,19 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             self._put(pending)
             self._connection.execute("COMMIT")
-        except (sqlite3.Error, *UNFIT) as error:
+        except (sqlite3.Error, OSError, *UNFIT) as error:
             self._chunk, self._digest = chunk, digest
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            if self.beside is not None:
+                self.beside.undo()
             if not isinstance(error, sqlite3.Error) and self._leave_out_the_unfit(pending, error):
                 return self._commit(pending)
             self._refused(error)
             return False
         self._series.stored()
+        if self.beside is not None:
+            self.beside.kept()
         self.written += len(pending.readings)
         self._recovered()
         for future in pending.waiting:
@@ -208,6 +217,8 @@ class Writer:
     def _put(self, pending: Pending) -> None:
         for first in range(0, len(pending.readings), CHUNK):
             self._put_chunk(pending.readings[first : first + CHUNK])
+        if self.beside is not None:
+            self.beside.put(self._connection, pending.readings, synced=bool(pending.waiting))
         for statement, row in pending.rows:
             self._connection.execute(statement, row)
         for work in pending.works:

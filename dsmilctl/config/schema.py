@@ -45,6 +45,10 @@ class ArchiveSettings(BaseModel):
     interval: float = Field(default=1.0, ge=0.001, le=86400, json_schema_extra=_unit("seconds"))
     """From one reading to the next, where `--interval` does not say otherwise."""
 
+    also: str = Field(default="", pattern=r"^((csv|ndjson|parquet|dsm)(,(csv|ndjson|parquet|dsm))*)?$")
+    """Formats (csv, ndjson, parquet, dsm, with commas) that are written beside the archive, in the same
+    commits, where `--also` names none."""
+
     commit_interval: float = Field(default=0.1, ge=0.01, le=60, json_schema_extra=_unit("seconds"))
     """From one commit to the next: what a killed recorder loses at most."""
 

@@ -32,6 +32,7 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True):
     """How recordings are made and kept; see the schema."""
 
     interval: float = 1.0
+    also: str = ""
     commit_interval: float = 0.1
     segment_readings: int = 1_000_000
     waiting_readings: int = 2_000_000

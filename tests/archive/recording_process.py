@@ -18,11 +18,11 @@ FLUSHED = 37
 """After so many steps it waits until everything is on the disk, and says so."""
 
 
-def main(folder: Path, least: int) -> None:
+def main(folder: Path, least: int, also: list[str]) -> None:
     """Record until somebody ends the process; a segment is sealed for every `least` readings."""
     places = Places(folder)
     with Store(places, least=least) as store:
-        writer = store.begin(new_recording("killed", START))
+        writer = store.begin(new_recording("killed", START), also)
         count = 0
         while True:
             writer.readings(some_readings(STEP, first=count))
@@ -35,4 +35,4 @@ def main(folder: Path, least: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

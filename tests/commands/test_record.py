@@ -195,3 +195,20 @@ def test_a_report_is_written_as_a_page_and_shown_on_a_terminal(shell: Shell) -> 
     assert "what to do" in shell("dsmilctl record report tour").out
     assert shell("dsmilctl record report tour --output tour.md -o json").exit == 7
     assert shell("dsmilctl record report tour --output tour.doc -o json").exit == 2
+
+
+def test_other_formats_are_written_beside_as_an_option_or_a_setting_says(shell: Shell) -> None:
+    line = "dsmilctl -C sim record run --name tour --for 1s --interval 0.2 --registers TEMP -o json"
+    done = shell(f"{line} --also csv,parquet --also ndjson").data
+
+    assert [Path(file).suffix for file in done["beside"]] == [".csv", ".parquet", ".ndjson"]
+    for file in done["beside"]:
+        imported = shell(f"dsmilctl record import {file} --archive other{Path(file).suffix} -o json")
+        assert imported.data["readings"] == done["readings"]
+    assert shell("dsmilctl record check -o json").exit == 0
+
+    assert shell("dsmilctl config set archive.also dsm").exit == 0
+    (file,) = shell(line).data["beside"]
+    assert file.endswith(".dsm")
+    assert shell(f"{line} --also xls").exit == 2
+    assert shell("dsmilctl config set archive.also xls").exit == 2

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 
+from dsmilctl.archive.checks.beside import check_beside
 from dsmilctl.archive.closing import file_digest
 from dsmilctl.archive.finding import Finding
 from dsmilctl.archive.places import Places
@@ -13,7 +14,7 @@ from dsmilctl.archive.segments import leftovers
 from dsmilctl.clock import rfc3339
 
 KNOWN = re.compile(
-    r"archive\.(db(-wal|-shm)?|schema-\d+)|recorder\.(lock|gate)|closing\.json|segments|damaged"
+    r"archive\.(db(-wal|-shm)?|schema-\d+)|recorder\.(lock|gate)|closing\.json|segments|damaged|beside"
 )
 ASIDE = "record check --repair sets it aside and notes the gap; dsmilctl backup restore brings it back"
 
@@ -33,6 +34,7 @@ def check_files(places: Places, connection: sqlite3.Connection, *, recording_now
             what="no row of the archive names this file",
             mend="record check --repair moves it into the folder damaged",
         )
+    yield from check_beside(places, connection, recording_now=recording_now)
     for path in sorted(places.folder.iterdir()):
         if not KNOWN.fullmatch(path.name) and not recording_now:
             yield Finding(
