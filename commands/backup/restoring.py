@@ -19,6 +19,7 @@ from dsmilctl.errors import ConfirmationRequired, DSMILError, NotFound, Refused,
 
 if TYPE_CHECKING:
     from dsmilctl.archive.backup.encryption import Encrypting
+    from dsmilctl.archive.backup.manifest import Manifest
     from dsmilctl.archive.places import Places
 
 app = Noun("backup")
@@ -81,6 +82,15 @@ def _require_consent(name: str, confirm: str) -> None:
     question = f"backup {name} takes the place of the archive"
     if not confirm and not execute(confirm_by_name(question, name)):
         raise Refused("nothing was restored")
+
+
+def put_back(manifest: Manifest, places: Places) -> None:
+    """Verify one of the user's own backups and put it into the place of the archive."""
+    from dsmilctl.archive.backup import restoring
+
+    repository = repository_at("")
+    restoring.require_whole(repository, manifest, scratch=scratch())
+    _restored(repository, manifest, places)
 
 
 def _restored(repository: Encrypting, manifest: Any, places: Places) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dsmilctl.archive.database import DAMAGED, connect, unusable
+from dsmilctl.archive.database import DAMAGED, ArchiveDamaged, connect, unusable
 from dsmilctl.archive.places import Places
 from dsmilctl.config.paths import paths
 from dsmilctl.errors import NotFound
@@ -42,10 +42,22 @@ def existing(folder: str) -> Places:
 def reading(folder: str) -> Iterator[sqlite3.Connection]:
     """A connection that reads; raises NotFound, and StateUnavailable where the database is damaged."""
     places = existing(folder)
-    connection = connect(places.database, read_only=True)
+    connection = _opened(places)
     try:
         yield connection
     except DAMAGED as error:
         raise unusable(places.database, error) from error
     finally:
         connection.close()
+
+
+def _opened(places: Places) -> sqlite3.Connection:
+    """A connection; where the database is damaged a person is asked whether a backup takes its place."""
+    try:
+        return connect(places.database, read_only=True)
+    except ArchiveDamaged as error:
+        from dsmilctl.commands.backup.recovery import offered
+
+        if not offered(error, places):
+            raise
+    return connect(places.database, read_only=True)

@@ -52,8 +52,15 @@ def changing(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
+class ArchiveDamaged(StateUnavailable):
+    """The database of an archive is damaged: what a backup is for."""
+
+
 def unusable(path: Path, error: Exception) -> StateUnavailable:
     """The refusal of an archive that SQLite cannot use."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        hint = "dsmilctl backup restore last brings the newest backup back; dsmilctl record check tells more"
+        return ArchiveDamaged(f"{path}: {error}", hint=hint, target=str(path))
     hint = "dsmilctl record check says what is damaged" if path.exists() else "look at the disk"
     return StateUnavailable(f"{path}: {error}", hint=hint, target=str(path))
 

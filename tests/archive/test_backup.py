@@ -292,3 +292,27 @@ def test_backups_during_recording_at_full_speed_hold_all_that_was_on_the_disk_wh
         found = sorted(table(Places(tmp_path / f"out-{number}/archive")).column("sequence").to_pylist())
         assert found == list(range(1, made.tables["readings"] + 1)), "nothing is missing, nothing is twice"
     assert list(strangers(repository)) == []
+
+
+def test_files_in_other_formats_come_along_and_those_that_are_being_written_are_made_anew(
+    repository: Repository, tmp_path: Path
+) -> None:
+    places = Places(tmp_path / "archive")
+    with Store(places) as store:
+        done = store.begin(new_recording("done", START), also=("csv",))
+        done.readings(some_readings(300))
+        store.end(done, "completed")
+        running = store.begin(new_recording("running", START), also=("ndjson",))
+        running.readings(some_readings(200))
+        running.flush()
+        made = create(places, repository)
+        store.end(running, "completed")
+
+    assert verify(repository, made) == []
+    brought_back(repository, places)
+
+    assert sorted(path.suffix for path in places.beside.iterdir()) == [".csv", ".ndjson"]
+    assert check_archive(places, tmp_path / "backups").sound
+    next(places.beside.glob("*.csv")).write_text("something else")
+    with pytest.raises(CheckFailed, match="beside/"):
+        create(places, repository)

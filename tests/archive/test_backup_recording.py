@@ -21,7 +21,8 @@ from dsmilctl.errors import Conflict, NotFound
 from tests.archive.stand import EVENT, START, left_hot, record, recorded, some_readings, table
 
 TESTS = """INSERT INTO token_tests
-  (session_id, token_id, test_timestamp, access_method, operation_type, success, created_at) VALUES (?, ?, ?, 'smi', 'read', ?, 0)"""
+  (session_id, token_id, test_timestamp, access_method, operation_type, success, created_at)
+  VALUES (?, ?, ?, 'smi', 'read', ?, 0)"""
 HOT = (
     "INSERT INTO thermal_readings (session_id, test_id, reading_timestamp, sensor_name, temperature_celsius, \
 created_at) VALUES (?, ?, 0, 'x', 40.5, 0)"

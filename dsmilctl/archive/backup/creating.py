@@ -93,7 +93,8 @@ def _filled(
             entries += [_add_sealed(filling, places, item) for item in found.sealed]
         except FileNotFoundError as error:
             if attempt == ATTEMPTS:
-                raise _damaged(Path(str(error.filename)).name, "it is missing") from error
+                missing = Path(str(error.filename)).relative_to(places.folder)
+                raise _damaged(missing.as_posix(), "it is missing") from error
             continue
         entries += [filling.add(item.name, item.path) for item in along]
         return tuple(entries), found
@@ -101,7 +102,7 @@ def _filled(
 
 
 def _add_sealed(filling: _Filling, places: Places, item: Sealed) -> Entry:
-    entry = filling.add(f"{SEGMENTS}{item.file}", places.segment(item.file), item.sha256)
+    entry = filling.add(f"{ARCHIVE}{item.file}", places.folder / item.file, item.sha256)
     if entry.size != item.bytes:
         raise _damaged(item.file, f"it has {entry.size} bytes and should have {item.bytes}")
     return entry
@@ -109,7 +110,7 @@ def _add_sealed(filling: _Filling, places: Places, item: Sealed) -> Entry:
 
 def _damaged(file: str, what: str) -> CheckFailed:
     hint = "dsmilctl record check --repair sets it aside; then there is something sound to back up"
-    return CheckFailed(f"segments/{file}: {what}", hint=hint, target=file)
+    return CheckFailed(f"{file}: {what}", hint=hint, target=file)
 
 
 class _Filling:
@@ -135,7 +136,7 @@ class _Filling:
                     names.append(object_name)
                     self.stored += stored
         if whole is not None and whole.hexdigest() != sha256:
-            raise _damaged(path.name, "bits of it have changed: its SHA-256 differs")
+            raise _damaged(name.removeprefix(ARCHIVE), "bits of it have changed: its SHA-256 differs")
         entry = Entry(name, size, tuple(names))
         return msgspec.structs.replace(entry, digest=entry.own_digest)
 

@@ -16,7 +16,7 @@ UNCOUNTED = ("token_definitions", "device_definitions", "series", "segments", "c
 
 
 class Sealed(msgspec.Struct, frozen=True):
-    """A sealed file that the database names: SHA-256 and bytes as they were when it was sealed."""
+    """A file that the database names, by its path in the archive: SHA-256 and bytes when it was closed."""
 
     file: str
     sha256: str
@@ -62,12 +62,22 @@ def look_at(database: Path) -> Snapshot:
     connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
     try:
         version_of(connection)
-        rows = connection.execute("SELECT file, sha256, bytes FROM segments ORDER BY file")
-        sealed = tuple(Sealed(*row) for row in rows)
+        sealed = tuple(Sealed(*row) for row in connection.execute(_named(connection)))
         recordings = connection.execute("SELECT count(*) FROM test_sessions").fetchone()[0]
         return Snapshot(database, sealed, recordings, _tables(connection))
     finally:
         connection.close()
+
+
+def _named(connection: sqlite3.Connection) -> str:
+    """What asks for the files that a database names; what is not finished beside it is made anew."""
+    segments = "SELECT 'segments/' || file, sha256, bytes FROM segments"
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sinks'").fetchone():
+        return f"{segments} ORDER BY 1"
+    beside = (
+        "SELECT 'beside/' || session_id || '.' || format, sha256, bytes FROM sinks WHERE sha256 IS NOT NULL"
+    )
+    return f"{segments} UNION ALL {beside} ORDER BY 1"
 
 
 def _tables(connection: sqlite3.Connection) -> dict[str, int]:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
-from dsmilctl.archive.backup.creating import DATABASE, SEGMENTS, THREADS
+from dsmilctl.archive.backup.creating import ARCHIVE, DATABASE, THREADS
 from dsmilctl.archive.backup.encryption import KEY, KEY_SUM, PREFIX, require_whole_key
 from dsmilctl.archive.backup.folder import OBJECTS
 from dsmilctl.archive.backup.manifest import ENDING, Entry, Manifest
@@ -66,7 +66,7 @@ def _read_entry(
 ) -> Iterator[Finding]:
     """Read one file; its SHA-256 goes into `digests`, the database itself into `copy`."""
     whole, digests[entry.name] = hashlib.sha256(), BROKEN
-    size, sealed = 0, entry.name.startswith(SEGMENTS)
+    size, sealed = 0, entry.name.startswith(ARCHIVE) and copy is None
     with (copy or Path("/dev/null")).open("wb") as file:
         for name, content in blocks(repository, entry.objects):
             if isinstance(content, Exception):
@@ -119,8 +119,8 @@ def check_database(manifest: Manifest, database: Path, digests: dict[str, str]) 
         yield fault(DATABASE, line)
     yield from _check_counts(manifest, held)
     for item in held.sealed:
-        if digests.get(f"{SEGMENTS}{item.file}") not in (item.sha256, BROKEN):
-            yield fault(f"{SEGMENTS}{item.file}", "it is not the file that the database names")
+        if digests.get(f"{ARCHIVE}{item.file}") not in (item.sha256, BROKEN):
+            yield fault(f"{ARCHIVE}{item.file}", "it is not the file that the database names")
 
 
 def _check_pages(database: Path) -> Iterator[str]:

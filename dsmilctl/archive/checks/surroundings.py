@@ -26,13 +26,24 @@ SLOW = 1.0
 
 
 def check_backups(backups: Path, clock: Clock = SYSTEM) -> Iterator[Finding]:
-    """Findings about the folder of backups; whether each can be restored is `backup verify`'s to say."""
-    times = [path.stat().st_mtime for path in backups.iterdir()] if backups.is_dir() else []
-    if not times:
+    """Findings about the backups: there, fresh, verified; `backup verify` reads them back."""
+    from dsmilctl.archive.backup.folder import Folder
+    from dsmilctl.archive.backup.repository import Repository
+
+    repository = Repository(Folder(backups))
+    for _, found in repository.looked_at():
+        if isinstance(found, Finding):
+            yield _hint("backups", str(backups / found.where), found.what, found.mend)
+    known = repository.manifests()
+    if not known:
         yield _hint("backups", str(backups), "there is no backup", "dsmilctl backup create")
-    elif (age := clock.now() / NANOSECONDS - max(times)) > STALE:
+        return
+    if (age := (clock.now() - known[0].created) / NANOSECONDS) > STALE:
         what = f"the newest backup is {age / 3600:.0f} hours old"
         yield _hint("backups", str(backups), what, "dsmilctl backup create")
+    if repository.was_verified(known[0]) is None:
+        mend = f"dsmilctl backup verify {known[0].name}"
+        yield _hint("backups", str(backups), f"{known[0].name} was never read back", mend)
 
 
 def check_health(places: Places, connection: sqlite3.Connection, clock: Clock = SYSTEM) -> Iterator[Finding]:
