@@ -16,7 +16,7 @@ from dsmilctl.model.operation import Reference
 class Errand:
     """One change on its way to a device: its id here, who asked, why, and by whose approval."""
 
-    __slots__ = ("approval", "justification", "operation_id", "reference", "user")
+    __slots__ = ("approval", "justification", "operation_id", "reference", "refused", "user")
 
     def __init__(
         self, operation_id: str = "", *, user: str = "", justification: str = "", approval: str = ""
@@ -27,6 +27,8 @@ class Errand:
         self.approval = approval
         self.reference: Reference | None = None
         """What the other system calls it, once that has answered."""
+        self.refused = False
+        """Whether the other system said no, and did nothing."""
 
 
 _UNDER_WAY: ContextVar[Errand | None] = ContextVar("errand", default=None)

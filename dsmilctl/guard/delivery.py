@@ -59,6 +59,7 @@ class Delivery:
             await self._broken_off(plan, end.stop)
         except DSMILError as error:
             plan.error = error
+            plan.sent = plan.sent and not errand.refused
             if plan.sent and isinstance(error, LOST):
                 await self._answer_lost(plan, error)
         else:

@@ -115,8 +115,10 @@ async def test_a_stop_of_one_device_is_ordered_where_it_is_and_nowhere_else(
         assert there.devices == (LOW,)
 
         await client.release(justification=WHY)
-        ended = await client.change(write_of(f"s-0x{LOW:X}", 9))
-        assert ended.error_code == EmergencyStopActive.code, "it is still stopped there"
+        with pytest.raises(EmergencyStopActive, match="stop"):  # it is still stopped there
+            await client.change(write_of(f"s-0x{LOW:X}", 9))
+        (refused,) = (await client.change_many([write_of(f"s-0x{LOW:X}", 9)])).results
+        assert (refused.status, refused.error_code) == (OperationStatus.DENIED, EmergencyStopActive.code)
 
 
 def write_of(device: str, value: int) -> Request:
