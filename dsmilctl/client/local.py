@@ -24,7 +24,7 @@ from dsmilctl.client.local_approvals import Consents
 from dsmilctl.client.local_bulks import LocalBulks
 from dsmilctl.client.local_drivers import InstalledDrivers
 from dsmilctl.client.local_guarded import forget_all, number_of, records_of, switch_driver
-from dsmilctl.client.local_history import RecordedReadings
+from dsmilctl.client.local_readings import RecordedReadings
 from dsmilctl.client.local_reads import Reads
 from dsmilctl.client.local_status import FleetStatus
 from dsmilctl.client.local_stops import MOST_LATCHED, LocalStops

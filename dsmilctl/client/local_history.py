@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dsmilctl.client.cursor import Cursor, asked, cursor_of
-from dsmilctl.client.interface import ContextInfo
-from dsmilctl.client.local_reads import Reads
 from dsmilctl.client.past import MAKERS, PastWanted, past_readings
 from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import (
@@ -26,7 +24,6 @@ from dsmilctl.errors import (
     nearest,
 )
 from dsmilctl.fleet.fleet import Fleet
-from dsmilctl.guard.guard import Guard
 from dsmilctl.model.device import show_id
 from dsmilctl.model.history import (
     AGGREGATES,
@@ -274,26 +271,3 @@ def _sum(parts: Sequence[RecordedReading], aggregate: str) -> RecordedReading:
     else:
         value = MAKERS[aggregate if aggregate != "count" else "sum"](numbers)
     return msgspec.structs.replace(parts[0], value=value, readings=count)
-
-
-class RecordedReadings:
-    """The part of a local client that answers for what was recorded; `archive` is the archive's folder."""
-
-    archive: Path
-    context: ContextInfo
-    identity: Identity
-    reads: Reads
-    _fleet: Fleet
-    _guard: Guard
-
-    async def readings(self, query: ReadingsQuery) -> ReadingsPage:
-        """One page of what was recorded of this context, and of what its drivers remember."""
-        require_right(query)
-        history = LocalHistory(self._fleet, self.identity, self.archive, self.context.name)
-        devices, denied = await history.targets(query)
-        refused = await self.reads.refused([managed.device for managed in devices])
-        denied |= {shown: error for shown, error in refused.items() if query.device_ids}
-        if denied:
-            await self._guard.admission.record_denied("device.read", denied)
-        allowed = [managed for managed in devices if managed.device.shown_id not in refused]
-        return await history.page(query, allowed, denied)

@@ -81,6 +81,9 @@ def record(server: Served) -> None:
             writer.readings([
                 Reading(0x8004, "TEMP", None, begun, "°C", Quality.BAD, None, None, "silent", "TIMEOUT", 9)
             ])  # fmt: skip
+            writer.readings([
+                Reading(0x8005, "DATA", number, begun, sequence=3) for number in range(7)
+            ])  # fmt: skip
             store.end(writer, "completed")
 
 
@@ -157,6 +160,17 @@ async def test_pages_of_any_size_give_every_reading_once_and_in_order(past: Serv
 
     assert [reading.key for reading in at_once] == sorted(reading.key for reading in at_once)
     assert {reading.recording == "" for reading in at_once} == {True, False}, "both sides of the beginning"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+async def test_readings_of_one_moment_and_number_are_told_once_each(past: Served, size: int) -> None:
+    since = past.gateway.clock.now() - HOUR
+    query = ReadingsQuery(device_ids=(0x8005,), registers=("DATA",), since=since)
+
+    async with remote(past) as client:
+        found = await whole(client, query, size)
+
+    assert sorted(reading.value for reading in found if reading.recording) == list(range(7))
 
 
 async def test_what_another_context_recorded_is_not_told(past: Served) -> None:

@@ -15,7 +15,6 @@ from dsmilctl.client.interface import (
     BulkOptions,
     Client,
     ContextInfo,
-    DriverInfo,
     HistoryQuery,
 )
 from dsmilctl.client.remote.approvals import Consents
@@ -23,10 +22,10 @@ from dsmilctl.client.remote.batching import device_path
 from dsmilctl.client.remote.bulk import Mode
 from dsmilctl.client.remote.changes import Changes, read_only_refusal
 from dsmilctl.client.remote.connected import Connected
+from dsmilctl.client.remote.drivers import Drivers
 from dsmilctl.client.remote.evidence import Evidence
 from dsmilctl.client.remote.fast_stop import stop_by_thread
 from dsmilctl.client.remote.happenings import follow_events
-from dsmilctl.client.remote.history import page_of
 from dsmilctl.client.remote.http import HttpTransport
 from dsmilctl.client.remote.mapping import batch_of, lifecycle_of, readings_of, stop_of
 from dsmilctl.client.remote.roster import Roster
@@ -55,7 +54,7 @@ TRANSPORTS = {"auto": "auto", "ws": "websocket", "sse": "sse", "poll": "polling"
 """What the command line calls the ways of a stream."""
 
 
-class RemoteClient(Connected, Client):
+class RemoteClient(Drivers, Connected, Client):
     """A fleet behind a server.  The guard, the journal and the latch are the server's."""
 
     def __init__(
@@ -303,6 +302,8 @@ class RemoteClient(Connected, Client):
 
     async def readings(self, query: ReadingsQuery) -> ReadingsPage:
         """One page of what the server recorded."""
+        from dsmilctl.client.remote.history import page_of
+
         return await page_of(self._api, query)
 
     async def audit(self, query: HistoryQuery) -> list[AuditRecord]:
@@ -328,23 +329,6 @@ class RemoteClient(Connected, Client):
     async def forget(self) -> int:
         """Only where the devices are."""
         raise self._not_here("what the simulated devices keep is forgotten", "device reset SEL")
-
-    async def drivers(self) -> list[DriverInfo]:
-        """The drivers that the server uses."""
-        found = (await self._api.get("/system/capabilities", Capabilities)).drivers
-        return [
-            DriverInfo(
-                name=name,
-                version=str(facts.get("version", "")),
-                capabilities=tuple(facts.get("capabilities", ())),
-                commands=tuple(facts.get("commands", ())),
-            )
-            for name, facts in found.items()
-        ]
-
-    async def set_driver(self, name: str, *, enabled: bool, reason: str) -> DriverInfo:
-        """Only where the drivers are installed."""
-        raise self._not_here("drivers are switched on and off", "driver list")
 
     async def system_status(self) -> dict[str, Any]:
         """How the server and its fleet are."""
