@@ -53,7 +53,8 @@ picture: $(DEV)
 	@$(BIN)/python -m dsmilctl.reference.picture
 
 soak: $(DEV)
-	@DSMIL_SOAK=1 $(BIN)/python -m pytest tests/reliability tests/archive/test_kills.py --timeout 0
+	@DSMIL_SOAK=1 $(BIN)/python -m pytest tests/reliability tests/archive/test_kills.py \
+	  tests/archive/test_backup_bad_days.py --timeout 0
 
 packages:
 	@.ci/packages

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dsmilctl import __version__, diagnostics
+from dsmilctl.archive.rows import event_row
 from dsmilctl.archive.supervision import Ending, Health, Supervision
 from dsmilctl.client.interface import Client
 from dsmilctl.clock import SYSTEM
 from dsmilctl.commands.execution import ending
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.record.options import RunOptions
+from dsmilctl.commands.record.overdue import BackupWatch
 from dsmilctl.commands.record.place import places_of
 from dsmilctl.commands.record.program import carried_out
 from dsmilctl.commands.record.sources import Sources, sources_of
@@ -137,7 +139,10 @@ class Session:
         return 0
 
     async def _keep_health(self) -> None:
+        backups = BackupWatch(paths().backup_status_file)
         while True:
+            if (event := backups.look(SYSTEM.now())) is not None:
+                self._writer.rows("events", [event_row(self._recording.recording_id, event)])
             await asyncio.sleep(self._settings.health_interval)
             self._tell_health()
 

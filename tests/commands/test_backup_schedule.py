@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -157,6 +158,22 @@ def test_a_backup_that_fails_is_an_event_of_the_recording_that_runs(shell: Shell
     assert event["severity"] == "error"
     assert "backups" in event["message"]
     assert shell("dsmilctl record check").exit == 0
+
+
+def test_a_backup_that_is_overdue_is_an_event_of_the_recording_that_runs_once(shell: Shell) -> None:
+    shell("dsmilctl -C sim record run -n tour --for 0.3s")
+    shell("dsmilctl backup create")
+    file = shell.home / "state/backup.json"
+    attempt = msgspec.json.decode(file.read_bytes(), type=Attempt)
+    file.write_bytes(msgspec.json.encode(msgspec.structs.replace(attempt, good=attempt.good - 25 * HOUR)))
+
+    shell("DSMIL_ARCHIVE__HEALTH_INTERVAL=0.1 dsmilctl -C sim record run -n later --for 1s")
+
+    query = "SELECT type, severity FROM events WHERE type LIKE 'backup%'"
+    assert shell(f'dsmilctl record query -o json --sql "{query}"').data == [
+        {"type": "backup.stale", "severity": "warning"}
+    ]
+    assert shell("dsmilctl record status -o json").data["backup"] == "stale"
 
 
 @pytest.mark.parametrize(
