@@ -94,6 +94,9 @@ def enable(name: Name, reason: Annotated[str, typer.Option(metavar="TEXT", help=
 def disable(name: Name, reason: Annotated[str, typer.Option(metavar="TEXT", help="why")] = "") -> None:
     """Disable a driver: its devices are closed, and no context opens them until it is enabled.
 
+    On a server it is disabled there, for everybody: that takes TOP_SECRET and a reason.  A server that runs
+    already is told over the network (-C), not by a file beside it.
+
     Example: dsmilctl driver disable sim --reason 'bench is being rewired'
     """
     run(switch, (name, False, reason), schema="driver.disable/1")

@@ -23,11 +23,18 @@ async def switch_driver(
     async def switch() -> DriverInfo:
         if not enabled:
             await fleet.drop(name)
-        return installed.switch(name, enabled=enabled, reason=reason)
+        switched = installed.switch(name, enabled=enabled, reason=reason)
+        if enabled and guard.checks.consent is not None:
+            fleet.load()  # a server goes on: the devices come back now, not with the next process
+            await fleet.rescan()
+        return switched
 
     action = "driver.enable" if enabled else "driver.disable"
     parameters: dict[str, object] = {"reason": reason}
-    return await guard.administer(action, name, OperationType.CONFIG, parameters, switch, under_stop=enabled)
+    why = None if enabled or guard.checks.consent is None else reason
+    return await guard.administer(
+        action, name, OperationType.CONFIG, parameters, switch, under_stop=enabled, justification=why
+    )
 
 
 async def forget_all(fleet: Fleet, guard: Guard) -> int:

@@ -133,6 +133,20 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
             )
         self.require_level(f"{kind} on {target}", self.policy.level(kind), kind)
 
+    def administration(self, target: str, kind: OperationType) -> None:
+        """Check 4 of what touches everybody: a server asks for TOP_SECRET and the sight of all devices."""
+        self.clearance(target, kind)
+        if self.consent is None:
+            return
+        what = f"the administration of the server on {target}"
+        self.require_level(what, Clearance.TOP_SECRET, kind)
+        if self.identity.devices is not None:
+            raise PermissionDenied(
+                f"{target} serves devices that {self.identity.user} is kept from",
+                hint="ask somebody who may see every device",
+                target=target,
+            )
+
     def require_level(self, what: str, level: Clearance, kind: OperationType) -> None:
         """Raise PermissionDenied unless the identity has that clearance."""
         if self.policy_problem is not None and kind is not OperationType.READ:

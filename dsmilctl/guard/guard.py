@@ -129,17 +129,21 @@ class Guard:
         act: Callable[[], Awaitable[T]],
         *,
         under_stop: bool = False,
+        justification: str | None = None,
     ) -> T:
         """Carry out a change of what stands around the devices, checked and journalled like the others.
 
-        Raises the refusal, or what `act` raises.  `under_stop` lets it happen during an emergency stop.
+        Raises the refusal, or what `act` raises.  `under_stop` lets it happen during an emergency stop;
+        a `justification` that is given must say something.
         """
         entry = self._evidence.entry
         try:
             if not under_stop and (stops := self._in_force()):
                 raise stopped(stops[0], target, self.checks.context)
             self.checks.writable(target)
-            self.checks.clearance(target, kind)
+            self.checks.administration(target, kind)
+            if justification is not None:
+                self.checks.require_justification(justification, f"{action} of {target} for everybody")
         except DSMILError as refusal:
             denied = parameters | {"code": refusal.code, "error": refusal.message}
             line = entry(action, target, "DENIED", denied, decision="DENIED")

@@ -119,3 +119,31 @@ class ReadingInfo(Answer, frozen=True, gc=False):
     error_code: str = ""
     raw: int | str | None = None
     sequence: int = 0
+
+
+class DriverAnswer(Answer, frozen=True, kw_only=True):
+    """One installed driver (an extension); `changed` is when it was last enabled or disabled."""
+
+    name: str
+    version: str = ""
+    summary: str = ""
+    distribution: str = ""
+    enabled: bool = True
+    reason: str = ""
+    changed: str = ""
+    capabilities: list[str] = []
+    commands: list[str] = []
+    problem: str = ""
+    fix: str = ""
+
+
+class DriverList(Answer, frozen=True, kw_only=True):
+    """`GET /drivers` (an extension)."""
+
+    drivers: list[DriverAnswer]
+
+
+class DriverSwitch(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /drivers/{name}/enable` and `/disable` (an extension): why."""
+
+    reason: str = ""

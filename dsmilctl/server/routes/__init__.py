@@ -8,6 +8,7 @@ from dsmilctl.server.routes import (
     auth,
     bulk,
     devices,
+    drivers,
     emergency,
     journal,
     operations,
@@ -25,6 +26,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *streams.ENDPOINTS,
     *emergency.ENDPOINTS,
     *approvals.ENDPOINTS,
+    *drivers.ENDPOINTS,
     *journal.ENDPOINTS,
     *readings.ENDPOINTS,
 )
