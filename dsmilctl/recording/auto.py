@@ -128,7 +128,8 @@ class AutoRecorder(Archived):
 
         The value that is there and the temperatures are read from the context; an `initial_value` that is
         given is not read.  Raises InvalidParameter for no token, a `hex_id` of another one, or a method or
-        operation that there is not, UsageError where nothing is recorded.
+        operation that there is not, UsageError where nothing is recorded, StateUnavailable where the disk
+        takes nothing.
         """
         running = self._require_recording()
         token = parse_token(token_id)

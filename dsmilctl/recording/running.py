@@ -15,7 +15,7 @@ from dsmilctl.archive.recording import Recording, new_recording
 from dsmilctl.archive.store import Store
 from dsmilctl.clock import SYSTEM
 from dsmilctl.config.settings import Archive, load_settings
-from dsmilctl.errors import DSMILError
+from dsmilctl.errors import DSMILError, StateUnavailable
 from dsmilctl.recording.sources import Sources
 from dsmilctl.recording.token_tests import TokenTests
 
@@ -83,7 +83,10 @@ class Running(TokenTests):
                 raised.append(error)
             connection.execute("RELEASE test")
 
-        self._writer.work(put).result()
+        try:
+            self._writer.work(put).result()
+        except OSError as error:
+            raise StateUnavailable(f"the archive takes nothing: {error}", hint="look at the disk") from error
         if raised:
             raise raised[0]
 

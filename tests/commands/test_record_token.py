@@ -43,7 +43,9 @@ def test_a_test_without_a_recorder_gets_a_recording_of_its_own_with_values_and_t
     assert shell("dsmilctl record check").exit == 0
 
 
-def test_values_come_from_the_kernels_tokens_where_the_context_has_them(shell: Shell, tmp_path: Path) -> None:
+def test_fault_153_values_come_from_the_kernels_tokens_where_the_context_has_them(
+    shell: Shell, tmp_path: Path
+) -> None:
     context = shell(f"dsmilctl context add dell --driver host --option root={machine(tmp_path)}")
     assert context.exit == 0, context.err
 

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from dsmilctl import Archived, AutoRecorder, DSMILError, RecordingSession, recorded
 from dsmilctl.archive.check import check_archive
+from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.store import Store
 from dsmilctl.archive.tokens import TokenTest
@@ -253,6 +255,41 @@ def test_a_program_joins_the_recording_of_another_and_lets_go_of_it_again(tmp_pa
     with pytest.raises(NotFound, match="joined"):
         recorder.join_session()
     assert check_archive(Places(tmp_path / "a"), tmp_path / "backups").sound
+
+
+@pytest.mark.parametrize(("interval", "kept"), [("0.05", 1), ("3600", 0)])
+def test_answers_of_devices_are_looked_for_as_often_as_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interval: str, kept: int
+) -> None:
+    monkeypatch.setenv("DSMIL_ARCHIVE__RESPONSE_INTERVAL", interval)
+    query = "SELECT count(*) FROM dsmil_responses"
+    with RecordingSession("tour", archive=tmp_path / "a", context="sim", devices="0x8001") as recorder:
+        line = ["device", "deactivate", "0x8001", "--yes", "--justification", "tested by night"]
+        subprocess.run(
+            [sys.executable, "-m", "dsmilctl", "-C", "sim", *line], check=True, capture_output=True
+        )
+        with closing(connect(recorder.places.database, read_only=True)) as archive:
+            until = time.monotonic() + 30
+            while kept and not archive.execute(query).fetchone()[0]:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+
+    with closing(connect(Places(tmp_path / "a").database, read_only=True)) as archive:
+        assert archive.execute(query).fetchone() == (kept,)
+
+
+@pytest.mark.parametrize(("window", "pairs"), [("3600", 1), ("0", 0)])
+def test_what_goes_together_is_what_lies_in_the_window_that_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: str, pairs: int
+) -> None:
+    monkeypatch.setenv("DSMIL_ARCHIVE__CORRELATION_WINDOW", window)
+    with RecordingSession("tour", archive=tmp_path / "a", context=None) as recorder:
+        for token in (0x481, 0x482):
+            recorder.complete_token_operation(recorder.record_token_operation(token), True)
+            time.sleep(0.01)
+
+    with closing(connect(Places(tmp_path / "a").database, read_only=True)) as archive:
+        assert archive.execute("SELECT count(*) FROM token_correlations").fetchone() == (pairs,)
 
 
 def test_a_decorated_function_is_recorded_under_its_name_and_gets_the_recorder(tmp_path: Path) -> None:
