@@ -46,9 +46,8 @@ SILENT_AFTER = 3.0
 
 
 def load_pages() -> None:
-    """Load every page, and what draws the chart."""
+    """Load every page."""
     import_module("dsmilctl.tui.pages")
-    import_module("plotext")
 
 
 SIDE_PAGES = ("journal", "emergency", "approvals", "sessions", "recordings", "backups", "help")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
 
 from dsmilctl.tui.inert import fit
-from dsmilctl.tui.widgets.ink import INK_CLASSES, ink
+from dsmilctl.tui.widgets.ink import Inked, ink
 
 
 class Part(NamedTuple):
@@ -28,10 +27,8 @@ class Part(NamedTuple):
     whole: bool = False
 
 
-class Line(Widget):
+class Line(Inked):
     """One row: parts from the left, parts from the right; the left ones give way."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)

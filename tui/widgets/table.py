@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from dsmilctl.tui.command import Command
 from dsmilctl.tui.inert import fit, fit_ending, inert
-from dsmilctl.tui.widgets.ink import INK_CLASSES, ink
+from dsmilctl.tui.widgets.ink import Inked, ink
 from dsmilctl.tui.widgets.line import difference
 
 GAP = 2
@@ -54,7 +54,7 @@ class Cell(NamedTuple):
     ink: str = "plain"
 
 
-class Table(ScrollView, can_focus=True):
+class Table(Inked, ScrollView, can_focus=True):
     """A table over rows that are made when they are looked at.
 
     A subclass says which columns there are, how many rows, and the cells of one row in the order of
@@ -67,7 +67,6 @@ class Table(ScrollView, can_focus=True):
     QUIET: bool = False
     """Whether the cursor is only there while the table has the focus."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
     BINDINGS: ClassVar[list[BindingType]] = [
         Command("up,k", "move(-1)", "up", show=False, summary="One row up"),
         Command("down,j", "move(1)", "down", show=False, summary="One row down"),
