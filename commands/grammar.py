@@ -241,6 +241,9 @@ def _keep(ctx: _click.Context, parameter: TyperOption, value: Any) -> Any:
     name = parameter.name or ""
     if parameter.count:
         value = given.get(name, 0) + (value or 0) or None
+    if name == "context" and value == "":
+        message = "the name of the context is empty: perhaps a variable that is not set"
+        raise InvalidParameter(message, hint="dsmilctl context list", target="--context")
     if value is not None and value is not False:
         given[name] = value
     return value
@@ -352,6 +355,7 @@ WORDING = (
     (re.compile(r"is not a valid float(?: range)?$"), "is not a number"),
     (re.compile(r"is not a valid int(?:eger)?(?: range)?$"), "is not a whole number"),
     (re.compile(r"is not in the range x>=(\S+)$"), r"is less than \1"),
+    (re.compile(r"is not in the range (\S+)<=x<=(\S+)$"), r"is not between \1 and \2"),
 )
 """What Typer says, and how it is said here."""
 

@@ -44,7 +44,7 @@ EVENT_COLUMNS = (
 )
 
 Interval = Annotated[str, typer.Option(metavar="DURATION", help="from one reading to the next")]
-Count = Annotated[int, typer.Option(metavar="N", min=0, help="end after N lines of data")]
+Count = Annotated[int | None, typer.Option(metavar="N", min=1, help="end after N lines of data")]
 For = Annotated[str, typer.Option("--for", metavar="DURATION", help="end after 500ms, 10s, 2m, 1h")]
 
 
@@ -66,7 +66,7 @@ def devices(
     targets: OptionalTargets = "",
     registers: Registers = None,
     interval: Interval = "1s",
-    count: Count = 0,
+    count: Count = None,
     for_: For = "",
     transport: Annotated[
         str, typer.Option(metavar="KIND", help="auto or poll; on a server also ws and sse")
@@ -84,8 +84,8 @@ def devices(
         selector=targets,
         registers=tuple(registers or ()),
         interval=_interval(interval),
-        count=count,
-        seconds=duration(for_) if for_ else 0.0,
+        count=count or 0,
+        seconds=_span(for_),
         transport=transport,
     )
     run_live(follow_devices, options, default=_default())
@@ -104,6 +104,16 @@ def _check_transport(transport: str) -> None:
     if transport not in TRANSPORTS:
         hint = nearest(transport, TRANSPORTS) or f"transports: {', '.join(TRANSPORTS)}"
         raise InvalidParameter(f"no transport {transport!r}", hint=hint, target="--transport")
+
+
+def _span(text: str) -> float:
+    """Seconds after which a stream ends, 0 for never where nothing is said."""
+    seconds = duration(text) if text else 0.0
+    if text and not seconds:
+        raise InvalidParameter(
+            f"--for cannot be {text}", hint="leave it out to follow for ever", target="--for"
+        )
+    return seconds
 
 
 def _default() -> str:
@@ -140,7 +150,7 @@ def events(
     severity: Annotated[
         str, typer.Option(metavar="LEVEL", help="this or worse: info, warning, error")
     ] = "debug",
-    count: Count = 0,
+    count: Count = None,
     for_: For = "",
     interval: Annotated[
         str, typer.Option(metavar="DURATION", help="from one look at the devices to the next")
@@ -152,8 +162,8 @@ def events(
     """
     options = StreamOptions(
         interval=_interval(interval),
-        count=count,
-        seconds=duration(for_) if for_ else 0.0,
+        count=count or 0,
+        seconds=_span(for_),
         type=pattern_of(type_, EVENT_TYPES, "--type"),
         severity=_severity(severity),
     )

@@ -14,17 +14,30 @@ from dsmilctl.errors import InvalidParameter
 from dsmilctl.model.device import Device
 from dsmilctl.model.selector import EVERYTHING, Selector, parse_selector
 
+
+def _named(text: str) -> str:
+    """The selector as it is; an empty one, of a variable that nobody has set, must not mean everything."""
+    if not text.strip():
+        message = "the selector is empty: perhaps a variable that is not set"
+        raise InvalidParameter(message, hint="@all is every device of the context", target="SEL")
+    return text
+
+
 Targets = Annotated[
     str,
     typer.Argument(
-        metavar="SEL", help="devices: 0x8000, 0x8000-0x800F, 'boiler-*', @group, risk=HIGH, - (stdin)"
+        metavar="SEL",
+        help="devices: 0x8000, 0x8000-0x800F, 'boiler-*', @group, risk=HIGH, - (stdin)",
+        callback=_named,
     ),
 ]
 OptionalTargets = Annotated[
     str,
     typer.Argument(metavar="[SEL]", help="devices: 0x8000, @group, …; without it all of them"),
 ]
-OneDevice = Annotated[str, typer.Argument(metavar="DEV", help="one device: 0x8000, 32768 or its name")]
+OneDevice = Annotated[
+    str, typer.Argument(metavar="DEV", help="one device: 0x8000, 32768 or its name", callback=_named)
+]
 Registers = Annotated[
     list[str] | None,
     typer.Argument(metavar="[REGISTER]...", help="registers; without one each device's default"),
@@ -54,7 +67,7 @@ async def one_device(client: Client, text: str) -> Device:
     """The one device that is named; raises InvalidParameter where a selector names several."""
     found = await client.devices(selector_of(text), quarantined=True)
     if len(found) != 1:
-        hint = "name one device, or use the command's bulk form"
+        hint = "name one device; for many there are `device read`, `bulk write` and `bulk run`"
         raise InvalidParameter(f"{text} names {len(found)} devices, not one", hint=hint, target=text)
     return found[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 app = Noun("user")
 MOST_DEVICES = 100_000
+NAME = re.compile(r"[^\s,@*?\[\]=!<>]+")
+IDS_HINT = "0x8000, 0x8000-0x803B or boiler-1; leave --devices out for all"
 LONGEST_LINE = 4096
 USER_COLUMNS = (
     Column("name"),
@@ -212,16 +215,23 @@ def ids_of(text: str) -> tuple[DeviceId, ...]:
     """Device ids from a comma list with ranges: `0x8000-0x803B,boiler-1`; raises InvalidParameter."""
     found: list[DeviceId] = []
     for word in filter(None, (item.strip() for item in text.split(","))):
-        first, dash, last = word.partition("-")
+        first, dash, last = word.replace("..", "-").partition("-")
         start, end = number_of(first), number_of(last)
         if start is None or (dash and end is None):
-            found.append(word)
+            found.append(_name(word))
             continue
         stop = start if end is None else end
         if not 0 <= stop - start < MOST_DEVICES:
-            raise InvalidParameter(f"{word} is no range of devices", target="--devices")
+            raise InvalidParameter(f"{word} is no range of devices", hint=IDS_HINT, target="--devices")
         found.extend(range(start, stop + 1))
     return tuple(dict.fromkeys(found))
+
+
+def _name(word: str) -> str:
+    """The name of a device; raises InvalidParameter for what can be none: a pattern, or a mistyped number."""
+    if not NAME.fullmatch(word) or word[:2].lower() == "0x":
+        raise InvalidParameter(f"{word!r} is no device's id", hint=IDS_HINT, target="--devices")
+    return word
 
 
 def number_of(text: str) -> int | None:

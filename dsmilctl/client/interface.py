@@ -93,7 +93,7 @@ def one_person() -> ApprovalRequired:
     """The refusal of a client that knows no second person."""
     return ApprovalRequired(
         "a local fleet knows one person: there is nobody to ask for an approval",
-        hint="put the fleet behind a server: dsmilctl serve FLEET --users FILE",
+        hint="put the fleet behind a server: dsmilctl serve FLEET",
     )
 
 

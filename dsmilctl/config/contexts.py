@@ -158,6 +158,8 @@ def current_origin() -> str:
 
 def use_context(name: str) -> Context:
     """Choose a context for the commands to come; raises NotFound."""
+    if not name:
+        raise UsageError("the name of the context is empty", hint="dsmilctl context list", target="NAME")
     context = find_context(name)
     folders = paths()
     try:

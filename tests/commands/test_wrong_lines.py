@@ -129,7 +129,31 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("wrong", [*NAMES, *LATER, *SELECTORS, *VALUES], ids=lambda wrong: wrong.line)
+EMPTY = [
+    Wrong("-C sim device reset '' --yes", "the selector is empty", "@all is every device"),
+    Wrong("-C sim device activate ' ' --yes", "the selector is empty", "@all is every device"),
+    Wrong("-C sim bulk read '' TEMP", "the selector is empty", "@all is every device"),
+    Wrong("-C sim device write '' CONFIG 5 --yes", "the selector is empty", "@all is every device"),
+    Wrong("-C '' device list", "the name of the context is empty", "dsmilctl context list"),
+    Wrong("-C '' emergency stop", "NOTHING WAS STOPPED", "dsmilctl -C NAME emergency stop"),
+    Wrong("context use ''", "the name of the context is empty", "dsmilctl context list"),
+    Wrong("-C sim stream devices --count 0", "--count: 0 is less than 1", "dsmilctl stream devices --help"),
+    Wrong("-C sim stream events --for 0s", "--for cannot be 0s", "leave it out to follow for ever"),
+]
+"""A shell's variable that nobody has set names nothing, and not everything."""
+
+USERS = [
+    Wrong("user add ada --no-password --devices 0x80ZZ", "'0x80ZZ' is no device's id", "0x8000-0x803B"),
+    Wrong("user add ada --no-password --devices '@all'", "'@all' is no device's id", "leave --devices out"),
+    Wrong("user add ada --no-password --devices 0x8003-0x8000", "is no range of devices", "0x8000-0x803B"),
+    Wrong("sim serve --port 99999", "--port: 99999 is not between 0 and 65535", "dsmilctl sim serve --help"),
+    Wrong("-C sim device write 0x8030-0x8031 CONFIG 5 --yes", "names 2 devices, not one", "`bulk write`"),
+]
+
+
+@pytest.mark.parametrize(
+    "wrong", [*NAMES, *LATER, *SELECTORS, *VALUES, *EMPTY, *USERS], ids=lambda wrong: wrong.line
+)
 def test_a_wrong_line_is_answered_with_what_would_be_right(
     wrong: Wrong, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
