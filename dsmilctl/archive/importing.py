@@ -124,7 +124,7 @@ def _read_csv(path: Path) -> Imported:
 
 def _read_lines(path: Path) -> Imported:
     with opened(path) as file:
-        description = msgspec.json.decode(file.readline(LONGEST_LINE), type=Description)
+        description = msgspec.json.decode(file.readline(LONGEST_DOCUMENT), type=Description)
 
     return description, _batches_of_lines(path)
 
@@ -132,7 +132,7 @@ def _read_lines(path: Path) -> Imported:
 def _batches_of_lines(path: Path) -> Iterator[pa.RecordBatch]:
     count, end = 0, None
     with opened(path) as file:
-        file.readline(LONGEST_LINE)
+        file.readline(LONGEST_DOCUMENT)
         while rows := [msgspec.json.decode(line) for line in _lines(file)]:
             end = rows.pop()["end"] if "end" in rows[-1] else None
             count += len(rows)
