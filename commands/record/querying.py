@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,8 @@ import typer
 from dsmilctl import diagnostics
 from dsmilctl.archive.extra import require_archive
 from dsmilctl.clock import NANOSECONDS, rfc3339
+from dsmilctl.commands.execution import execute
+from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.asking import Question, ask, asks_server, require_askable
 from dsmilctl.commands.record.place import ArchiveFolder, existing
@@ -21,10 +24,13 @@ from dsmilctl.model.history import ReadingsQuery
 from dsmilctl.tables import Column
 
 if TYPE_CHECKING:
-    from dsmilctl.archive.query import Wanted
+    from dsmilctl.archive.query import Query, Wanted
 
 app = Noun("record")
 SCHEMA, EMPTY = "record.query/1", "nothing was recorded that fits"
+PATIENCE = 0.05
+"""Seconds until a question that is to end is told so again."""
+
 MOST = 1000
 """Rows that are shown where no number is asked for."""
 
@@ -132,24 +138,45 @@ def _stretch(text: str) -> int:
 
 def rows_of(archive: str, wanted: Wanted) -> list[dict[str, Any]]:
     """Readings, or stretches of them, as rows."""
-    from dsmilctl.archive.query import Query
 
-    with Query(existing(archive)) as opened:
+    def take(opened: Query) -> list[dict[str, Any]]:
         found = opened.readings(wanted)
         return [_row(row) for batch in found for row in _plain_times(batch).to_pylist()]
+
+    return _asked(archive, take)
 
 
 def rows_of_sql(archive: str, sql: str, limit: int) -> list[dict[str, Any]]:
     """The rows of a SELECT, one more than `limit` at the most."""
-    from dsmilctl.archive.query import Query
 
-    rows: list[dict[str, Any]] = []
-    with Query(existing(archive)) as opened:
+    def take(opened: Query) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
         for batch in opened.sql(sql):
             rows += _plain_times(batch).to_pylist()
             if limit and len(rows) > limit:
                 break
-    return rows
+        return rows
+
+    return _asked(archive, take)
+
+
+def _asked(archive: str, take: Callable[[Query], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What a question finds; a signal or the deadline of the command ends it at once."""
+    from dsmilctl.archive.query import Query
+
+    async def work() -> list[dict[str, Any]]:
+        with Query(existing(archive)) as opened:
+            asking = asyncio.create_task(asyncio.to_thread(take, opened))
+            try:
+                return await asyncio.shield(asking)
+            except asyncio.CancelledError:
+                while not asking.done():
+                    opened.interrupt()
+                    await asyncio.wait((asking,), timeout=PATIENCE)
+                asking.exception()  # it is that it was interrupted
+                raise
+
+    return execute(work(), invocation().time_limit)
 
 
 def _plain_times(batch: Any) -> Any:

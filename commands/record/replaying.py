@@ -34,7 +34,7 @@ def replay(
     ] = "1",
     from_: Annotated[str, typer.Option("--from", metavar="TIME", help="begin there: 2026-11-20T10:00Z")] = "",
     to: Annotated[str, typer.Option(metavar="TIME", help="end there")] = "",
-    count: Count = 0,
+    count: Count = None,
     archive: ArchiveFolder = "",
 ) -> None:
     """Play a recording again: its readings come as they came, with the times at which they were taken.
@@ -61,7 +61,7 @@ def replay(
         until=moment(to),
     )
     output.context = chosen.context = client.context.name
-    options = StreamOptions(selector=targets, registers=tuple(registers or ()), interval=TICK, count=count)
+    options = StreamOptions(selector=targets, registers=tuple(registers or ()), interval=TICK, count=count or 0)
 
     async def work() -> int:
         async with client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -40,6 +40,9 @@ TABLES = (
 
 VIEW = "CREATE OR REPLACE VIEW readings AS SELECT *, latency_us / 1000.0 AS latency_ms FROM ({sources})"
 BATCH = 65_536
+MEMORY = "1GB"
+"""What somebody's own SELECT may take; nothing of it is put on the disk."""
+
 __all__ = ["Query", "Wanted"]
 
 
@@ -134,9 +137,16 @@ class Query:
                 self._duck.register(table, _rows_of(self._store, table))
         files = self._all_files() if re.search(r"\breadings\b", query, re.IGNORECASE) else []
         self._duck.execute(f"SET allowed_paths = [{', '.join(map(quoted, files))}]")
+        self._duck.execute(f"SET memory_limit = '{MEMORY}'")
         self._duck.execute("SET enable_external_access = false")
+        self._duck.execute("SET python_enable_replacements = false")
         self._duck.execute("SET lock_configuration = true")
-        return self._run(query)
+        reader = self._run(query)
+        return pa.RecordBatchReader.from_batches(reader.schema, _told(reader))
+
+    def interrupt(self) -> None:
+        """End what is asked just now, from another thread; whoever asked gets InvalidParameter."""
+        self._duck.interrupt()
 
     def _run(self, query: str) -> pa.RecordBatchReader:
         try:
@@ -187,10 +197,23 @@ def _rows_of(store: sqlite3.Connection, table: str) -> pa.Table:
     return pa.table({name: pa.array(column) for name, column in zip(names, columns, strict=True)})
 
 
+def _told(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches; what goes wrong on the way is told as what is wrong at the start."""
+    try:
+        yield from reader
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise _wrong(error) from None
+
+
 def _tables_hint() -> str:
     return f"tables: readings, {', '.join(TABLES)}"
 
 
-def _wrong(error: duckdb.Error) -> InvalidParameter:
+def _wrong(error: Exception) -> InvalidParameter:
     first = str(error).strip().partition("\n")[0]
-    return InvalidParameter(first, hint=_tables_hint(), target="--sql")
+    hint = ""
+    if isinstance(error, (duckdb.CatalogException, duckdb.ParserException)):
+        hint = _tables_hint()
+    elif "Out of Memory" in first:
+        hint = "ask for less at once: a LIMIT, fewer columns, a GROUP BY"
+    return InvalidParameter(first, hint=hint, target="--sql")

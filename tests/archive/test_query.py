@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,6 +133,22 @@ def test_sql_joins_readings_with_what_else_was_recorded(places: Places) -> None:
         "SET enable_external_access = true",
         "PRAGMA database_list",
         "CALL pragma_version()",
+        "SELECT * FROM read_blob('/etc/hostname')",
+        "SELECT * FROM glob('/etc/*')",
+        "SELECT * FROM sniff_csv('/etc/passwd')",
+        "SELECT * FROM parquet_metadata('/etc/passwd')",
+        "SELECT * FROM read_json('http://127.0.0.1:1/x')",
+        "SELECT * FROM sqlite_scan('archive.db', 'chunks')",
+        "SELECT * FROM query('DROP TABLE readings')",
+        "SELECT getenv('HOME')",
+        "SELECT * FROM duckdb_secrets()",
+        "SELECT * FROM places",
+        "WITH x AS (DELETE FROM operations RETURNING *) SELECT * FROM x",
+        "CREATE TABLE x AS SELECT 1",
+        "EXPORT DATABASE 'stolen'",
+        "LOAD httpfs",
+        "SELECT list(a) FROM range(100000000000) t(a)",
+        "SELECT CAST(register AS INTEGER) FROM readings",
         "SELEC 1",
         "",
     ],
@@ -146,3 +163,30 @@ def test_sql_that_is_not_one_select_over_the_archive_is_refused(
         query.sql(sql).read_all()
 
     assert {path.name for path in tmp_path.iterdir()} <= before
+
+
+def test_a_wrong_select_is_told_with_what_could_be_asked_for(places: Places) -> None:
+    with Query(places) as query, pytest.raises(InvalidParameter, match="redings") as caught:
+        query.sql("SELECT * FROM redings")
+    assert "tables: readings" in (caught.value.hint or "")
+
+    with Query(places) as query, pytest.raises(InvalidParameter, match="Out of Memory") as caught:
+        query.sql("SELECT list(a) FROM range(100000000000) t(a)").read_all()
+    assert "less" in (caught.value.hint or "")
+
+
+def test_a_question_without_end_is_ended_from_outside(places: Places) -> None:
+    with Query(places) as query:
+        asked = threading.Timer(0.3, query.interrupt)
+        asked.start()
+        with pytest.raises(InvalidParameter, match=r"[Ii]nterrupt"):
+            query.sql("SELECT count(*) FROM range(10000000000000) a, range(100000) b").read_all()
+        asked.join()
+
+
+def test_one_reading_each_of_the_last_before_a_moment(places: Places) -> None:
+    with Query(places) as query:
+        found = query.latest(Wanted(until=START + 50 * SECOND)).read_all()
+        assert set(found.column("sequence").to_pylist()) == {2001, 2002, 2003, 2004}
+        times = query.in_time(Wanted()).read_all().column("time").cast("int64").to_pylist()
+        assert times == sorted(times)
