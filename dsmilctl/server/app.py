@@ -28,6 +28,7 @@ from dsmilctl.server.intake import read_body, read_query
 from dsmilctl.server.openapi import document
 from dsmilctl.server.push.websocket import websocket_route
 from dsmilctl.server.routes import ENDPOINTS
+from dsmilctl.server.strangers import ACQUAINTED
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -125,6 +126,7 @@ async def _answer(gateway: Gateway, endpoint: Endpoint, asked: Asked, request_id
     token = asked.token
     identity = asked.identity = _identity(gateway, endpoint, token)
     if identity is not None:
+        asked.scope[ACQUAINTED] = True
         _require_clearance(identity, endpoint)
     client = gateway.client_for(identity)
     if identity is not None and endpoint.counted:

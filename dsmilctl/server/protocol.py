@@ -12,6 +12,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from dsmilctl.clock import SYSTEM, rfc3339
 from dsmilctl.server.exchange import Exchange
+from dsmilctl.server.strangers import ACQUAINTED, is_one_too_many
 
 HEAD_DEADLINE = 10.0
 """Seconds in which the head of a request has to arrive, from its first byte or the connection's beginning."""
@@ -24,11 +25,15 @@ MOST_DISCARDED = 1 << 20
 LAST_BYTES_DEADLINE = 5.0
 """Seconds that a receiver has to take what was said last."""
 MOST_CONNECTIONS = 8192
+PAUSE = 5
+"""Seconds after which an address with too many connections may try again."""
 
 
 class HttpProtocol(HttpToolsProtocol):
     """HTTP/1.1 with limits: the size of a head, and deadlines for it and for the rest of an unread body."""
 
+    acquainted = False
+    """Whether somebody who is logged in has asked over this connection."""
     _deadline: asyncio.TimerHandle | None = None
     _in_head = False
     _in_body = False
@@ -41,7 +46,22 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
+        elif is_one_too_many(self, self.connections):
+            self._turn_away()
         self._due(HEAD_DEADLINE)
+
+    def _turn_away(self) -> None:
+        """Say to an address with too many connections when it may try again."""
+        gateway = getattr(self.config.loaded_app, "gateway", None)
+        if gateway is not None:
+            gateway.seats.refused["address"] += 1
+        body = _envelope("too many connections of this address have not logged in", "RATE_LIMITED", PAUSE)
+        head = (
+            "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\n"
+            f"retry-after: {PAUSE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Something came: whatever is unfinished afterwards has a deadline that more bytes do not move."""
@@ -84,6 +104,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """An answer is complete; a body that is still on its way has to end, or the connection does."""
+        self.acquainted = self.acquainted or ACQUAINTED in self.scope
         super().on_response_complete()
         if self._answered_early():
             self._due(REST_DEADLINE)
@@ -144,14 +165,14 @@ class HttpProtocol(HttpToolsProtocol):
             self._deadline = None
 
 
-def _envelope(message: str) -> bytes:
+def _envelope(message: str, code: str = "INVALID_PARAMETER", retry_after: int | None = None) -> bytes:
     problem: dict[str, Any] = {
-        "code": "INVALID_PARAMETER",
+        "code": code,
         "message": message,
         "details": {},
         "timestamp": rfc3339(SYSTEM.now()),
         "request_id": "",
-        "retry_after": None,
+        "retry_after": retry_after,
     }
     return json.dumps({"error": problem}).encode()
 

@@ -25,8 +25,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     `token_seconds` is the life of an access token, `session_seconds` that of a session without a request;
     `lockout_failures` wrong logins in a row lock a name for `lockout_seconds`; an approval is good for
     `approval_seconds`; `bulk_devices` is the longest bulk, `clients` how many may listen at once,
-    `heartbeat_seconds` how long a client that sends heartbeats may be silent; `signing_key` is a file with an
-    Ed25519 key in PEM, private to the server's user: tokens are signed with EdDSA then.
+    `clients_per_account` how many of them for one account (0: a quarter), `logins_per_minute` how many logins
+    from one address may fail (0: any number), `heartbeat_seconds` how long a client that sends heartbeats may
+    be silent; `signing_key` is a file with an Ed25519 key in PEM, private to the server's user: tokens are signed with EdDSA then.
     """
 
     version: Literal[1] = 1
@@ -37,6 +38,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     approval_seconds: Seconds = 900.0
     bulk_devices: Count = 84
     clients: Count = 1000
+    clients_per_account: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    logins_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 30
     heartbeat_seconds: Seconds = 60.0
     signing_key: str = ""
 
@@ -47,6 +50,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             limits=Limits(
                 bulk_operation_max_devices=self.bulk_devices,
                 max_clients=self.clients,
+                clients_per_account=self.clients_per_account,
+                logins_per_minute=self.logins_per_minute,
                 heartbeat=self.heartbeat_seconds,
             ),
             token_lifetime=int(self.token_seconds),

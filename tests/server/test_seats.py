@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from dsmilctl.config.paths import Paths
+from dsmilctl.server import strangers
 from dsmilctl.server.assembly import ServerOptions
 from dsmilctl.server.gateway import Limits
 from tests.server.doors import CHEAP, Doors, code, doors
@@ -104,3 +105,52 @@ async def test_websockets_and_their_subscriptions_are_counted_as_requests(home: 
     assert 55 <= kinds.count("SUBSCRIPTION_CONFIRMED") <= 65
     assert code(request) == (429, "RATE_LIMITED")
     assert (said[-1]["type"], ended) == ("CLIENT_RATE_LIMITED", 1013)
+
+
+async def test_connections_without_a_login_are_shared_among_addresses(
+    home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six from one address, where five are its share; who is logged in is not counted, nor anybody else."""
+    monkeypatch.setattr(strangers, "MOST_STRANGERS", 5)
+    async with doors(options=FEW) as server, AsyncExitStack() as stack:
+        place = httpx.URL(server.url)
+
+        async def connected(source: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            made = await asyncio.open_connection(place.host, place.port, local_addr=(source, 0))
+            stack.callback(made[1].close)
+            return made
+
+        known = [await stack.enter_async_context(await opened(server, "ada")) for _ in range(2)]
+        idle = [await connected("127.0.0.2") for _ in range(5)]
+        reader, _ = await connected("127.0.0.2")
+        async with asyncio.timeout(PATIENCE):
+            said = await reader.read()
+        others = await server.ask("ada", "GET", "/auth/whoami")
+        assert await beaten(known[0])
+        metrics = (await server.ask("ada", "GET", "/monitoring/metrics")).text
+        idle[0][1].close()
+        await asyncio.sleep(0.2)
+        later = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
+        async with httpx.AsyncClient(transport=later, timeout=PATIENCE) as http:
+            again = await http.get(f"{server.url}/api/v2/monitoring/health")
+
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 429 ")
+    assert b"retry-after: 5" in head
+    assert json.loads(body)["error"]["code"] == "RATE_LIMITED"
+    assert (others.status_code, again.status_code) == (200, 200)
+    assert 'dsmil_push_refused_total{full="address"} 1' in metrics
+
+
+async def test_a_connection_on_which_somebody_has_logged_in_is_no_stranger_any_more(
+    home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strangers, "MOST_STRANGERS", 2)
+    async with doors(options=FEW) as server, AsyncExitStack() as stack:
+        headers = {"Authorization": f"Bearer {await server.token('ada')}"}
+        for _ in range(6):
+            transport = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
+            http = httpx.AsyncClient(transport=transport, headers=headers, timeout=PATIENCE)
+            await stack.enter_async_context(http)
+            for _ in range(2):
+                assert (await http.get(f"{server.url}/api/v2/auth/whoami")).status_code == 200

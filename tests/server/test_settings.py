@@ -32,6 +32,16 @@ def test_what_is_not_set_is_as_without_settings(tmp_path: Path) -> None:
     assert ServerSettings().approval_seconds == LIFETIME
 
 
+def test_shares_of_accounts_and_addresses_are_settings(tmp_path: Path) -> None:
+    file = tmp_path / "server.yaml"
+    file.write_text("clients: 100\nclients_per_account: 7\nlogins_per_minute: 0\n")
+
+    limits = read_settings(file).options(tmp_path).limits
+
+    assert (limits.share, limits.logins_per_minute) == (7, 0)
+    assert ServerOptions().limits.share == 250
+
+
 @pytest.mark.parametrize(
     ("content", "place", "said"),
     [

@@ -22,7 +22,7 @@ class Seats:
         self._most = most
         self._share = share
         self._taken: Counter[str] = Counter()
-        self.refused: Counter[str] = Counter({"server": 0, "account": 0})
+        self.refused: Counter[str] = Counter({"server": 0, "account": 0, "address": 0})
 
     def require(self, account: str) -> None:
         """Raise RateLimitError where there is no place for an account."""

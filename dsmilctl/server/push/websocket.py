@@ -14,6 +14,7 @@ from dsmilctl.model.identity import Identity
 from dsmilctl.server.endpoint import PREFIX
 from dsmilctl.server.gateway import Gateway
 from dsmilctl.server.push.connection import Connection, limited
+from dsmilctl.server.strangers import ACQUAINTED
 from dsmilctl.wire.messages import CLOSE_FORBIDDEN, CLOSE_UNAUTHENTICATED
 
 PATH = f"{PREFIX}/ws"
@@ -45,6 +46,7 @@ async def _serve(gateway: Gateway, websocket: WebSocket) -> None:
     except DSMILError as error:
         await websocket.close(CLOSE_UNAUTHENTICATED, error.message[:100])
         return
+    websocket.scope[ACQUAINTED] = True
     try:
         await gateway.client_for(identity).count_request()
         with gateway.seats.one(identity.user):
