@@ -27,7 +27,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     `approval_seconds`; `bulk_devices` is the longest bulk, `clients` how many may listen at once,
     `clients_per_account` how many of them for one account (0: a quarter), `logins_per_minute` how many logins
     from one address may fail (0: any number), `heartbeat_seconds` how long a client that sends heartbeats may
-    be silent; `signing_key` is a file with an Ed25519 key in PEM, private to the server's user: tokens are signed with EdDSA then.
+    be silent; `signing_key` is a file with an Ed25519 key in PEM, private to the server's user: tokens are
+    signed with EdDSA then.
     """
 
     version: Literal[1] = 1
