@@ -61,7 +61,9 @@ def replay(
         until=moment(to),
     )
     output.context = chosen.context = client.context.name
-    options = StreamOptions(selector=targets, registers=tuple(registers or ()), interval=TICK, count=count or 0)
+    options = StreamOptions(
+        selector=targets, registers=tuple(registers or ()), interval=TICK, count=count or 0
+    )
 
     async def work() -> int:
         async with client:
