@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from itertools import takewhile
 from typing import Protocol
 
 from dsmilctl.archive.limits import Limits
@@ -15,12 +16,16 @@ from dsmilctl.archive.trigger import Trigger
 from dsmilctl.archive.writer import Writer
 from dsmilctl.client.interface import Client, HistoryQuery
 from dsmilctl.errors import PermissionDenied
+from dsmilctl.model.audit import AuditRecord
 from dsmilctl.model.device import Device
 from dsmilctl.model.reading import Gap, Reading
 
 LOGGER = logging.getLogger("dsmilctl.archive.recorder")
 PAUSE = 0.005
 """Seconds to wait while the disk is behind."""
+
+PAGE = 500
+"""Records of the journal that one look asks for: a long recording does not read it as a whole each time."""
 
 
 class Monitor(Protocol):
@@ -59,7 +64,7 @@ class Recorder:
         self._trigger = trigger
         self._monitors = monitors
         self._response_interval = response_interval
-        self._seen: set[str] = set()
+        self._last = ""
         self._closed = False
         self.readings = self.events = self.operations = self.missed = 0
 
@@ -130,16 +135,24 @@ class Recorder:
         if self._closed:
             return
         try:
-            records = await self._client.audit(HistoryQuery(since=self._begun, limit=0))
+            records = await self._newest_records()
         except PermissionDenied as refusal:
             LOGGER.warning("operations are not recorded: %s", refusal.message)
             self._closed = True
             return
-        new = [record for record in reversed(records) if record.hash not in self._seen]
-        self._seen.update(record.hash for record in new)
-        for record in new:
+        new = list(takewhile(lambda record: record.hash != self._last, records))
+        if new:
+            self._last = new[0].hash
+        for record in reversed(new):
             self._writer.durable("operations", operation_row(self._writer.recording_id, record))
         self.operations += len(new)
+
+    async def _newest_records(self) -> list[AuditRecord]:
+        """Newest first, at least all new ones: a page, or where that does not reach back far enough, all."""
+        page = await self._client.audit(HistoryQuery(since=self._begun, limit=PAGE))
+        if len(page) < PAGE or any(record.hash == self._last for record in page):
+            return page
+        return await self._client.audit(HistoryQuery(since=self._begun, limit=0))
 
     def _missed(self, count: int, reason: str) -> None:
         self.missed += count

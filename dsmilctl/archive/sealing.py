@@ -1,4 +1,4 @@
-"""Sealing: a thread that turns full stretches of the hot store into segments while recording goes on."""
+"""Sealing: turns full stretches of the hot store into segments while recording goes on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import threading
 import pyarrow as pa
 
 from dsmilctl.archive.places import Places
-from dsmilctl.archive.segments import LARGEST, seal_all, seal_next
+from dsmilctl.archive.sealing_process import written_aside
+from dsmilctl.archive.segments import LARGEST, seal_all
 from dsmilctl.archive.writer import Writer
 from dsmilctl.errors import DSMILError
 
@@ -42,12 +43,19 @@ class Sealer:
             if self._writer.written - self._sealed < self._least:
                 continue
             try:
-                self._sealed += seal_next(
-                    self._places, self._writer.recording_id, self._writer.work, least=self._least // 2
-                )
+                self._sealed += self._seal()
             except (OSError, DSMILError, pa.ArrowException) as error:
                 LOGGER.error("readings stay hot: %s", error)
                 self._ending.wait(10 * LOOK)
+
+    def _seal(self) -> int:
+        """Seal what is due; how many readings that were.  The writing is done by a process of its own."""
+        written = written_aside(self._places, self._writer.recording_id, self._least // 2)
+        if written is None:
+            return 0
+        self._writer.work(written.replace).result()
+        LOGGER.info("%d readings sealed into %s", written.readings, written.rows[0][1])
+        return written.readings
 
 
 def seal_rest(places: Places, writer: Writer) -> None:

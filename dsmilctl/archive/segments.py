@@ -76,24 +76,42 @@ def seal_next(
     `least` are left alone.  At every moment each reading is in a segment or hot, and never in both: a file
     that no row names yet counts for nothing.  Raises CheckFailed for a damaged chunk.
     """
+    written = write_next(places, recording_id, least=least, clock=clock)
+    if written is None:
+        return 0
+    commit(written.replace).result()
+    LOGGER.info("%d readings sealed into %s", written.readings, written.rows[0][1])
+    return written.readings
+
+
+class Written(msgspec.Struct, frozen=True):
+    """Files of readings that are written and not yet named: their rows, and the chunks that they replace."""
+
+    recording_id: str
+    readings: int
+    first_chunk: int
+    last_chunk: int
+    rows: list[tuple[Any, ...]]
+
+    def replace(self, database: sqlite3.Connection) -> None:
+        """Name the files in place of the chunks."""
+        database.executemany(SEGMENT_ROW, self.rows)
+        span = (self.recording_id, self.first_chunk, self.last_chunk)
+        database.execute("DELETE FROM chunks WHERE session_id = ? AND chunk_id BETWEEN ? AND ?", span)
+
+
+def write_next(places: Places, recording_id: str, *, least: int = 1, clock: Clock = SYSTEM) -> Written | None:
+    """Write the oldest hot readings of a recording into files; None where there are fewer than `least`."""
     connection = connect(places.database, read_only=True)
     try:
         found = _next_chunks(connection, recording_id)
         if sum(chunk.link.readings for chunk in found) < max(1, least):
-            return 0
+            return None
         table = ordered_table_of(connection, found)
     finally:
         connection.close()
-    rows = _write(places, found, table, clock)
-
-    def replace(database: sqlite3.Connection) -> None:
-        database.executemany(SEGMENT_ROW, rows)
-        span = (recording_id, found[0].link.chunk_id, found[-1].link.chunk_id)
-        database.execute("DELETE FROM chunks WHERE session_id = ? AND chunk_id BETWEEN ? AND ?", span)
-
-    commit(replace).result()
-    LOGGER.info("%d readings sealed into %s", table.num_rows, rows[0][1])
-    return int(table.num_rows)
+    first, last = found[0].link.chunk_id, found[-1].link.chunk_id
+    return Written(recording_id, table.num_rows, first, last, _write(places, found, table, clock))
 
 
 def seal_all(places: Places, recording_id: str, commit: Callable[[Work], Future[None]]) -> int:

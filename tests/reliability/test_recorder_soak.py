@@ -1,0 +1,100 @@
+"""Soak: a recorder at 10,000 readings a second with backups beside it grows neither memory nor files."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dsmilctl.archive.check import check_archive
+from dsmilctl.archive.database import connect
+from dsmilctl.archive.places import Places
+from tests.commands.shell import Shell
+
+SOAK = bool(os.environ.get("DSMIL_SOAK"))
+SECONDS = float(os.environ.get("DSMIL_SOAK_SECONDS", "3600" if SOAK else "30"))
+BACKUP_EVERY = 300 if SECONDS >= 1800 else SECONDS / 5
+DEVICES, RATE = 1000, 10_000
+SLOPE = 4 * 1024
+"""Kilobytes an hour that memory may grow once it is warm; told by ten minutes and more."""
+
+MOST = 150 * 1024
+"""Kilobytes of a recorder of a thousand devices."""
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """A shell with a thousand simulated devices that change by themselves."""
+    settings = {
+        "DSMIL_SIM_OPTIONS": json.dumps({"devices": DEVICES}),
+        "DSMIL_ARCHIVE__RESPONSE_INTERVAL": "3600",
+        "DSMIL_ARCHIVE__SEGMENT_READINGS": "200000",
+    }
+    shell = Shell(tmp_path, settings)
+    yield shell
+    shell("dsmilctl record stop", timeout=120)
+
+
+def resident(process: int) -> int:
+    """Kilobytes of memory that a process has."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise AssertionError("the recorder has no memory")
+
+
+def slope(samples: list[tuple[float, int]]) -> float:
+    """Kilobytes an hour: the line of least squares through samples of seconds and kilobytes."""
+    mean_time = sum(moment for moment, _ in samples) / len(samples)
+    mean_size = sum(size for _, size in samples) / len(samples)
+    above = sum((moment - mean_time) * (size - mean_size) for moment, size in samples)
+    return 3600 * above / sum((moment - mean_time) ** 2 for moment, _ in samples)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
+@pytest.mark.timeout(SECONDS * 2 + 300)
+def test_hours_at_ten_thousand_readings_a_second_lose_nothing_and_grow_nothing(shell: Shell) -> None:
+    places = Places(shell.home / "data/archive")
+    line = "dsmilctl -C sim record start -n soak --registers TEMP --interval 100ms -o json"
+    begun = shell(line)
+    assert begun.exit == 0, begun.err
+    process = begun.data["process"]
+    started = time.monotonic()
+    warm = started + SECONDS / 3
+    sizes: list[tuple[float, int]] = []
+    files: set[int] = set()
+    backups, next_backup = 0, started + BACKUP_EVERY
+    while (now := time.monotonic()) < started + SECONDS:
+        time.sleep(max(0.2, SECONDS / 600))
+        if now > warm:
+            sizes.append((now, resident(process)))
+            files.add(len(list(Path(f"/proc/{process}/fd").iterdir())))
+        if now > next_backup:
+            made = shell("dsmilctl backup create -o json", timeout=300)
+            assert made.exit == 0, made.err
+            backups, next_backup = backups + 1, next_backup + BACKUP_EVERY
+    ended = shell("dsmilctl record stop -o json", timeout=300)
+
+    connection = connect(places.database, read_only=True)
+    assert ended.data["status"] == "completed"
+    assert connection.execute("SELECT * FROM gaps").fetchall() == []
+    query = "SELECT count(*) AS kept, count(DISTINCT sequence) AS numbers"
+    query += ", max(sequence) - min(sequence) + 1 AS given FROM readings"
+    (row,) = shell(f'dsmilctl record query -o json --sql "{query}"', timeout=300).data
+    assert row["kept"] == row["numbers"] == ended.data["readings"]
+    joined = DEVICES * (2 + int(SECONDS // 3600))
+    assert 0 <= row["given"] - row["kept"] <= joined, "what is missing are the looks at the status, no ticks"
+    assert row["kept"] > SECONDS * RATE / 2
+    assert backups >= 3
+    assert check_archive(places, shell.home / "data/backups").sound
+    assert shell("dsmilctl backup verify --all", timeout=600).exit == 0
+    told = {"readings": row["kept"], "backups": backups, "kB/h": round(slope(sizes)), "kB": sizes[-1][1]}
+    (shell.home / "soak.json").write_text(json.dumps(told | {"files": sorted(files)}))
+    assert max(files) - min(files) <= 8, "what sealing opens for a moment it closes"
+    assert sizes[-1][1] < MOST
+    assert SECONDS < 600 or slope(sizes) < SLOPE
