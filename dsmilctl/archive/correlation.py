@@ -3,7 +3,8 @@
 strength = nearness x kinship.  Nearness is 1 while the cause goes on, and falls in a straight line to 0 over
 the window behind its end.  Kinship is 1 for the same device or token, 0.75 for the same group of devices and
 for messages of the kernel that are about Dell's firmware, 0.5 for everything else on the machine.  The delay
-counts from the beginning of the cause; of several causes the strongest counts, of equal ones the last.
+counts from the beginning of the cause; of several causes the strongest counts, of equal ones the last.  No
+more than the last MOST causes before an effect are looked at.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from dsmilctl.clock import NANOSECONDS
 
 WINDOW = 5.0
 """Seconds behind the end of a cause in which something can be its effect."""
+
+MOST = 2000
+"""Causes before one effect that are compared: thousands of operations a second must not hold up an end."""
 
 SAME, AKIN, ELSEWHERE = 1.0, 0.75, 0.5
 FIRST_DEVICE = 0x8000
@@ -69,9 +73,9 @@ class Causes:
     def of(self, effect: Effect) -> Tie | None:
         """The strongest tie of an effect to one of the causes before it; None without any."""
         best: Tie | None = None
-        for position in range(bisect_right(self._starts, effect.moment) - 1, -1, -1):
-            cause = self._causes[position]
-            if cause.started < effect.moment - self._reach:
+        last = bisect_right(self._starts, effect.moment)
+        for cause in reversed(self._causes[max(0, last - MOST) : last]):
+            if cause.started < effect.moment - self._reach or (best and best.strength >= SAME):
                 break
             value = self._nearness(cause, effect.moment) * kinship(cause, effect)
             if value > (best.strength if best else 0):

@@ -10,6 +10,7 @@ from operator import itemgetter
 import msgspec
 
 from dsmilctl.archive.correlation import WINDOW
+from dsmilctl.archive.tokens import hex_id_of
 from dsmilctl.clock import NANOSECONDS
 
 LEAST = 3
@@ -21,6 +22,15 @@ CLEAR = 0.5
 PAIR = """INSERT INTO token_correlations (primary_token_id, correlated_token_id, correlation_type,
   correlation_strength, correlation_window_ms, test_count, success_rate, discovered_at, last_observed)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+FOUND = "found by comparing tests"
+CLEAR_PAIRS = """SELECT primary_token_id, correlated_token_id, correlation_type, correlation_strength,
+    test_count, success_rate FROM token_correlations
+  WHERE correlation_type IN ('dependent', 'conflicting')
+    AND correlated_token_id IN (SELECT token_id FROM token_tests WHERE session_id = ?1)
+    AND primary_token_id IN (SELECT token_id FROM token_tests WHERE session_id = ?1)"""
+DISCOVERY = """INSERT INTO discovery_log (session_id, discovery_timestamp, discovery_type, token_ids, title,
+  evidence_data, confidence_level, notes, created_at) VALUES (?, ?, 'correlation', ?, ?, ?, ?, ?, ?)"""
 
 
 class Seen(msgspec.Struct):
@@ -82,6 +92,27 @@ def relate_tokens(connection: sqlite3.Connection, now: int, window: float = WIND
         )  # fmt: skip
         connection.execute(PAIR, row)
     return len(pairs)
+
+
+def note_discoveries(connection: sqlite3.Connection, recording_id: str, now: int) -> int:
+    """Write what a recording shows of dependent and conflicting tokens into its `discovery_log`; how many.
+
+    What an earlier call has found of it is written anew.  Runs in the caller's transaction.
+    """
+    connection.execute(
+        "DELETE FROM discovery_log WHERE session_id = ? AND notes = ? AND verified = 0", (recording_id, FOUND)
+    )
+    rows = connection.execute(CLEAR_PAIRS, (recording_id,)).fetchall()
+    for first, second, kind, strength, count, rate in rows:
+        told = "works only behind" if kind == "dependent" else "fails behind"
+        evidence = {"tests": count, "success_rate": rate, "difference": strength}
+        row = (
+            recording_id, now, msgspec.json.encode([first, second]).decode(),
+            f"{hex_id_of(second)} {told} {hex_id_of(first)}", msgspec.json.encode(evidence).decode(),
+            strength, FOUND, now,
+        )  # fmt: skip
+        connection.execute(DISCOVERY, row)
+    return len(rows)
 
 
 def _pairs(connection: sqlite3.Connection, window: int) -> tuple[dict[tuple[int, int], Seen], dict[int, int]]:

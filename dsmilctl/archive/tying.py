@@ -17,7 +17,7 @@ from dsmilctl.archive.correlation import (
     place_of,
     tests_of,
 )
-from dsmilctl.archive.dependencies import relate_tokens
+from dsmilctl.archive.dependencies import note_discoveries, relate_tokens
 
 OWN_TAGS = ("test=", "operation=", "delay_ms=", "strength=")
 METRICS = """UPDATE system_metrics AS m SET test_id = (
@@ -78,6 +78,7 @@ def tie_at_end(connection: sqlite3.Connection, recording_id: str, now: int, wind
     try:
         tie_recording(connection, recording_id, window)
         relate_tokens(connection, now, window)
+        note_discoveries(connection, recording_id, now)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from dsmilctl.archive import recording as recordings
 from dsmilctl.archive.correlation import AKIN, ELSEWHERE, SAME, Cause, Causes, Effect, place_of
 from dsmilctl.archive.database import connect, prepare
-from dsmilctl.archive.dependencies import relate_tokens
+from dsmilctl.archive.dependencies import note_discoveries, relate_tokens
 from dsmilctl.archive.recording import new_recording
 from dsmilctl.archive.rows import insert_of, operation_row
 from dsmilctl.archive.tokens import Outcome, TokenTest, begin, complete
-from dsmilctl.archive.tying import related, tie_recording
+from dsmilctl.archive.tying import related, tie_at_end, tie_recording
 from dsmilctl.clock import SYSTEM
 from tests.archive.stand import SECOND, START, record
 
@@ -263,7 +263,7 @@ def test_fault_132_the_thermal_view_looks_30_seconds_back_and_ahead(archive: sql
     assert row == (test_id, 41.0, 52.0, 11.0, 54.0, 1)
 
 
-def test_faults_129_and_131_sums_are_not_multiplied_by_joins_and_times_are_there(
+def test_faults_129_to_133_sums_are_not_multiplied_by_joins_and_times_are_there(
     archive: sqlite3.Connection,
 ) -> None:
     tour = session(archive)
@@ -343,3 +343,36 @@ def test_fault_126_tokens_that_hinder_each_other_conflict_and_others_follow_or_o
     assert pair(archive, 0x490, 0x491) == ("simultaneous", 1.0, 2, 1.0)
     assert pair(archive, 0x4A0, 0x4A1) == ("sequential", 0.333, 1, 1.0)
     assert one(archive, "SELECT DISTINCT discovered_at FROM token_correlations") == (START,)
+
+
+def test_fault_127_what_depends_on_what_is_noted_as_a_discovery_and_once_only(
+    archive: sqlite3.Connection,
+) -> None:
+    tour, other = session(archive), session(archive, "other")
+    for number, success in enumerate([True, True, False, False]):
+        made_test(archive, tour, 0x480, at=100 * number, success=success)
+        made_test(archive, tour, 0x481, at=100 * number + 1, success=success)
+        made_test(archive, tour, 0x482, at=100 * number + 2, success=not success)
+
+    for _ in range(2):
+        relate_tokens(archive, START, window=5)
+        tie_at_end(archive, tour, START)
+        assert note_discoveries(archive, other, START) == 0
+
+    query = "SELECT session_id, title, confidence_level, token_ids FROM discovery_log ORDER BY token_ids"
+    assert archive.execute(query).fetchall() == [
+        (tour, "0x481 works only behind 0x480", 1.0, "[1152,1153]"),
+        (tour, "0x482 fails behind 0x480", 1.0, "[1152,1154]"),
+        (tour, "0x482 fails behind 0x481", 1.0, "[1153,1154]"),
+    ]
+
+
+def test_thousands_of_operations_before_a_message_are_compared_up_to_a_bound() -> None:
+    crowd = [Cause(started=number, ended=number, operation_id=str(number)) for number in range(50_000)]
+    first = Cause(started=0, ended=SECOND, place=(0, 1), operation_id="first")
+    effect = Effect(moment=50_000, place=(0, 1))
+
+    far = Causes([first, *crowd], window=5).of(effect)
+    near = Causes([first, *crowd[-1000:]], window=5).of(effect)
+
+    assert [tie.cause.operation_id for tie in (far, near) if tie] == ["49999", "first"]
