@@ -15,6 +15,7 @@ from dsmilctl import diagnostics
 from dsmilctl.client.connecting import connect
 from dsmilctl.client.interface import Client
 from dsmilctl.clock import SYSTEM
+from dsmilctl.commands.demo_recording import tour_of_the_archive
 from dsmilctl.commands.demo_server import tour_of_the_server
 from dsmilctl.commands.execution import execute
 from dsmilctl.commands.invocation import invocation
@@ -50,7 +51,7 @@ class Step(msgspec.Struct, frozen=True):
 def demo(
     seconds: Annotated[float, typer.Option(metavar="N", min=0.1, help="how long to follow readings")] = 2.0,
 ) -> None:
-    """Take a tour: this machine's sensors, simulated devices and a server, in a folder that is thrown away.
+    """Take a tour: sensors, simulated devices, a server, a recording and its backup, in a throw-away folder.
 
     Ends with a summary of what was really done; on a terminal the dashboard opens after it.
 
@@ -99,7 +100,7 @@ async def _tour(seconds: float) -> list[dict[str, Any]]:
         rows.append({"step": step.name, "result": result, "ms": elapsed, "command": step.command})
         if diagnostics.is_terminal():
             diagnostics.say(f"✓ {step.name}: {result}")
-    return rows + await tour_of_the_server(seconds)
+    return rows + await tour_of_the_server(seconds) + await tour_of_the_archive(seconds)
 
 
 async def _sensors(client: Client, seconds: float) -> str:

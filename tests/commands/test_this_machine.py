@@ -88,6 +88,11 @@ def test_a_demo_without_a_terminal_ends_by_itself_with_what_it_really_did(shell:
     assert steps["approval"].endswith("(asked by admin, approved by supervisor): SUCCESS")
     assert steps["remote stop"] == "84 of 84 confirmed"
     assert steps["logout"] == "both sessions ended"
+    kept = int(steps["record"].split()[0])
+    assert kept > 0
+    assert steps["backup"].startswith(f"{kept} readings in ")
+    assert steps["restore"] == f"1 recording with {kept} readings is back"
+    assert steps["check"] == "0 problems in five layers"
     assert {path.name for path in shell.home.iterdir()} <= {"bin", "cache", "state"}, "nothing is left"
     assert not list(shell.home.glob("state/journal*"))
 
