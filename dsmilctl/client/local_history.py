@@ -20,7 +20,6 @@ from dsmilctl.errors import (
     InvalidParameter,
     NotFound,
     OperationTimeout,
-    PermissionDenied,
     nearest,
 )
 from dsmilctl.fleet.fleet import Fleet
@@ -71,23 +70,16 @@ class LocalHistory:
         self._folder = folder
         self._context = context
 
-    async def targets(self, query: ReadingsQuery) -> tuple[list[Managed], dict[str, DSMILError]]:
-        """The devices that a query means, and those kept from the identity; raises DeviceNotFound.
+    async def targets(self, query: ReadingsQuery) -> list[Managed]:
+        """The devices that a query means; raises DeviceNotFound.  Whether they may be read the guard says.
 
         Without ids: every device that the identity may see, but quarantined ones.
         """
-        denied: dict[str, DSMILError] = {}
-        if not query.device_ids:
-            everything = (await self._fleet.all()).values()
-            found = [item for item in everything if not item.device.quarantined]
-            return [item for item in found if self._identity.may_see(item.device.device_id)], denied
-        named = [await self._fleet.managed(device_id) for device_id in dict.fromkeys(query.device_ids)]
-        for managed in named:
-            if not self._identity.may_see(managed.device.device_id):
-                shown = managed.device.shown_id
-                message = f"{self._identity.user} has no access to {shown}"
-                denied[shown] = PermissionDenied(message, target=shown)
-        return [item for item in named if item.device.shown_id not in denied], denied
+        if query.device_ids:
+            return [await self._fleet.managed(device_id) for device_id in dict.fromkeys(query.device_ids)]
+        everything = (await self._fleet.all()).values()
+        found = [item for item in everything if not item.device.quarantined]
+        return [item for item in found if self._identity.may_see(item.device.device_id)]
 
     async def page(
         self, query: ReadingsQuery, devices: Sequence[Managed], denied: dict[str, DSMILError]

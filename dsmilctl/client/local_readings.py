@@ -28,9 +28,9 @@ class RecordedReadings:
 
         require_right(query)
         history = LocalHistory(self._fleet, self.identity, self.archive, self.context.name)
-        devices, denied = await history.targets(query)
+        devices = await history.targets(query)
         refused = await self.reads.refused([managed.device for managed in devices])
-        denied |= {shown: error for shown, error in refused.items() if query.device_ids}
+        denied = refused if query.device_ids else {}
         if denied:
             await self._guard.admission.record_denied("device.read", denied)
         allowed = [managed for managed in devices if managed.device.shown_id not in refused]
