@@ -10,7 +10,7 @@ import typer
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.runner import show as show_result
-from dsmilctl.config.contexts import current_name, current_origin
+from dsmilctl.config.contexts import contexts, current_name, current_origin
 from dsmilctl.config.paths import paths
 from dsmilctl.config.settings import origins, set_setting, validate
 from dsmilctl.errors import ConfigError
@@ -65,11 +65,12 @@ def validate_(
         Path | None, typer.Argument(metavar="[FILE]", help="without it all that are in force")
     ] = None,
 ) -> None:
-    """Check settings files: every mistake at once, with line and column; exit status 2 when there is one.
+    """Check settings, contexts and fleet files: every mistake, with line and column; exit status 2 for any.
 
     Example: dsmilctl config validate
+    Example: dsmilctl config validate plant.yaml
     """
-    problems = validate(file)
+    problems = problems_in(file)
     rows = [{"problem": problem} for problem in problems]
     status = ConfigError.exit_status if problems else 0
     show_result(
@@ -80,6 +81,23 @@ def validate_(
         status=status,
         despite_errors=True,
     )
+
+
+def problems_in(file: Path | None) -> list[str]:
+    """What is wrong in one file, or in all that is configured, the fleet files of contexts included."""
+    if file is not None and file.suffix.casefold() not in (".yaml", ".yml", ".json"):
+        return validate(file)
+    from dsmilctl.client.fleets import fleet_problems
+
+    if file is not None:
+        return fleet_problems(file)
+    if found := validate():
+        return found
+    try:
+        fleets = sorted({context.file for context in contexts() if context.file})
+    except ConfigError as error:
+        return [error.message]
+    return [problem for fleet in fleets for problem in fleet_problems(Path(fleet))]
 
 
 @app.command(impact="read")

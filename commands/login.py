@@ -92,7 +92,10 @@ def _line(content: bytes, what: str) -> str:
     except UnicodeDecodeError:
         raise InvalidParameter("the secret is not UTF-8", target=what) from None
     if not line:
-        raise InvalidParameter("there is no secret", target=what)
+        hint = "it is the first line that is read: printf '%s\\n' \"$SECRET\" | dsmilctl …"
+        raise InvalidParameter(
+            f"{what}: the first line is empty, so there is no secret", hint=hint, target=what
+        )
     return line
 
 

@@ -14,7 +14,7 @@ from dsmilctl.config.document import KeyPath
 from dsmilctl.config.paths import paths
 from dsmilctl.config.problem import Problem
 from dsmilctl.drivers.registry import Registry
-from dsmilctl.errors import DSMILError, NotFound, nearest
+from dsmilctl.errors import ConfigError, DSMILError, NotFound, nearest
 from dsmilctl.fleet.fleet_file import (
     FleetDriver,
     FleetFile,
@@ -32,8 +32,18 @@ def fleet_context(path: Path, registry: Registry | None = None) -> Context:
     """
     read = read_fleet_text(path)
     chosen = registry or Registry(paths().entry_point_cache)
-    refuse(list(_wrong_options(read, chosen)))
+    refuse(path, list(_wrong_options(read, chosen)))
     return _context_of(read.fleet, path, chosen)
+
+
+def fleet_problems(path: Path) -> list[str]:
+    """Every mistake in a fleet file, each with line and column."""
+    try:
+        fleet_context(path)
+    except ConfigError as error:
+        first, *others = error.message.splitlines()
+        return [line.strip() for line in others] or [first]
+    return []
 
 
 def legible_context(path: Path, registry: Registry | None = None) -> Context:

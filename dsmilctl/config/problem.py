@@ -22,7 +22,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         return f"{said}. {self.hint}" if self.hint else said
 
 
-def raise_for(problems: Sequence[Problem]) -> None:
+def raise_for(problems: Sequence[Problem], hint: str = "dsmilctl config validate checks again") -> None:
     """Raise one ConfigError that tells all problems; nothing where there is none."""
     if not problems:
         return
@@ -33,4 +33,4 @@ def raise_for(problems: Sequence[Problem]) -> None:
         )
     lines = "\n".join(f"  {problem}" for problem in problems)
     message = f"{len(problems)} errors in the configuration:\n{lines}"
-    raise ConfigError(message, hint="dsmilctl config validate checks again", target=first.place)
+    raise ConfigError(message, hint=hint, target=first.place)

@@ -81,7 +81,7 @@ def read_fleet_text(path: Path) -> FleetText:
     """The fleet of a file with its places; raises ConfigError that lists every mistake."""
     text, problems = _read(path)
     problems += [_problem(path, text, *wrong) for wrong in islice(_mistakes(text.data), MOST_MISTAKES)]
-    refuse(problems)
+    refuse(path, problems)
     return FleetText(path, msgspec.convert(text.data, FleetFile), text)
 
 
@@ -108,12 +108,13 @@ def read_what_is_right(path: Path) -> tuple[FleetFile, dict[str, str]]:
     return FleetFile(VERSION, [*good.values()], name=name if isinstance(name, str) else ""), broken
 
 
-def refuse(problems: list[Problem]) -> None:
+def refuse(file: Path, problems: list[Problem]) -> None:
     """Raise ConfigError for the first problems of a file, in the order of their places."""
     ordered = sorted(problems, key=_line_and_column)
     more = len(ordered) - MOST_PROBLEMS
     rest = [Problem(place="", message=f"and {more} more")] if more > 0 else []
-    raise_for([*ordered[:MOST_PROBLEMS], *rest])
+    again = f"dsmilctl config validate {quote(str(file))} checks again"
+    raise_for([*ordered[:MOST_PROBLEMS], *rest], hint=again)
 
 
 def _line_and_column(problem: Problem) -> tuple[int, int]:
