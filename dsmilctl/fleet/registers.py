@@ -16,6 +16,10 @@ def registers_of(devices: Sequence[Device], names: Sequence[str]) -> list[tuple[
     """
     if not names:
         return [default_registers(device) for device in devices]
+    if len(devices) == 1 and len(names) == 1:
+        register = find_register(devices[0].registers, names[0])
+        if register.readable:
+            return [(register,)]
     tables: dict[int, tuple[Register, ...]] = {}
     for name in names:
         _require_register(devices, name)

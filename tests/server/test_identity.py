@@ -346,3 +346,18 @@ async def test_a_disabled_user_is_put_out_of_an_open_session(home: Paths) -> Non
         assert (
             await server.ask("", "POST", OPERATIONS.format(CRITICAL), body, token=again)
         ).status_code == 200
+
+
+async def test_rights_that_are_taken_away_are_gone_at_the_next_request_of_an_open_session(
+    home: Paths,
+) -> None:
+    body = {"operation_type": "READ", "operation_data": {"register": "TEMP"}}
+    path = OPERATIONS.format(CRITICAL)
+    async with doors() as server:
+        assert (await server.ask("operator", "POST", path, body)).status_code == 200
+        server.users.change("operator", devices=(0x8030,))
+        assert code(await server.ask("operator", "POST", path, body)) == (403, "PERMISSION_DENIED")
+        server.users.change("operator", devices=None, clearance="UNCLASSIFIED")
+        assert code(await server.ask("operator", "POST", path, body)) == (403, "PERMISSION_DENIED")
+        server.users.change("operator", clearance="SECRET")
+        assert (await server.ask("operator", "POST", path, body)).status_code == 200

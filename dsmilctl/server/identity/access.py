@@ -158,7 +158,7 @@ class AccessControl:
         """A new pair for a refresh token that was not used before."""
         session = self._sessions.redeem(refresh_token)
         user = self._still(session, self.users.find(session.user))
-        session.address = address
+        session.address, session.judged = address, None
         return self._issue(user, session)
 
     def authenticate(self, token: str, *, in_emergency: bool = False) -> Identity:
@@ -169,7 +169,11 @@ class AccessControl:
         claims = self._tokens.check(token)
         session = self._sessions.use(claims.session_id)
         look = self.users.last_known if in_emergency else self.users.find
-        return self.identity(self._still(session, look(session.user)), session)
+        user, judged = look(session.user), session.judged
+        if judged is None or judged[0] is not user:
+            still = self._still(session, user)
+            judged = session.judged = still, self.identity(still, session)
+        return judged[1]
 
     def _still(self, session: Session, user: User | None) -> User:
         """Whose session it still is; ends that of a user who may not come in, or has other secrets now."""

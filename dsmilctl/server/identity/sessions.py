@@ -12,6 +12,7 @@ from collections import deque
 
 from dsmilctl.clock import Clock, rfc3339
 from dsmilctl.errors import AuthenticationError, NotFound
+from dsmilctl.model.identity import Identity
 from dsmilctl.server.identity.passwords import token_digest
 from dsmilctl.server.identity.users import User
 from dsmilctl.wire.auth import Session as SessionInfo
@@ -27,8 +28,8 @@ class Session:
     """One session.  Only `Sessions` changes it."""
 
     __slots__ = (
-        "address", "began", "client_type", "client_version", "created_at", "last_activity", "last_used",
-        "refresh_digest", "secrets_digest", "session_id", "spent", "user",
+        "address", "began", "client_type", "client_version", "created_at", "judged", "last_activity",
+        "last_used", "refresh_digest", "secrets_digest", "session_id", "spent", "user",
     )  # fmt: skip
 
     def __init__(self, user: User, client_type: str, client_version: str, address: str, clock: Clock) -> None:
@@ -38,6 +39,8 @@ class Session:
         self.client_type = client_type
         self.client_version = client_version
         self.address = address
+        self.judged: tuple[User, Identity] | None = None
+        """Whose requests these are, for as long as the user is this one: another one is judged anew."""
         self.created_at = self.last_activity = clock.now()
         self.began = self.last_used = clock.monotonic()
         self.refresh_digest = ""
