@@ -60,12 +60,12 @@ JOINED = """SELECT t.token_id, t.success, r.temperature_celsius
 def test_a_recording_that_was_deleted_comes_back_with_its_rows_and_the_others_stay(
     repository: Repository, tmp_path: Path
 ) -> None:
-    places, lost = recorded(
-        tmp_path / "archive", some_readings(3000), name="lost", records=[record(1), record(2)], events=[EVENT]
+    places, kept = recorded(tmp_path / "archive", some_readings(500, first=3000), name="kept")
+    with_tests(places, kept.recording_id, (1, 1))
+    _, lost = recorded(
+        places.folder, some_readings(3000), name="lost", records=[record(1), record(2)], events=[EVENT]
     )
     with_tests(places, lost.recording_id, (1, 0, 1))
-    _, kept = recorded(places.folder, some_readings(500, first=3000), name="kept")
-    with_tests(places, kept.recording_id, (1, 1))
     before = rows(places, "SELECT * FROM test_sessions WHERE session_id = ?", lost.recording_id)
     readings, joined = table(places, Wanted(recording="lost")), rows(places, JOINED, lost.recording_id)
     made = create(places, repository)
