@@ -561,7 +561,7 @@ complete -c dsmilctl -n '__dsmilctl_in user totp' -l users -x -d 'a server\'s fi
 complete -c dsmilctl -n '__dsmilctl_at' -a config -d 'settings: where each one comes from, change, validate'
 complete -c dsmilctl -n '__dsmilctl_at config' -a show -d 'Show every setting, first of all the context that is current'
 complete -c dsmilctl -n '__dsmilctl_at config' -a set -d 'Change a setting in the user\'s file; comments in it stay'
-complete -c dsmilctl -n '__dsmilctl_at config' -a validate -d 'Check settings files: every mistake at once, with line and column; exit status 2 when there is one'
+complete -c dsmilctl -n '__dsmilctl_at config' -a validate -d 'Check settings, contexts and fleet files: every mistake, with line and column; exit status 2 for any'
 complete -c dsmilctl -n '__dsmilctl_at config' -a path -d 'Show where settings, contexts, policy, state, archives and caches lie'
 complete -c dsmilctl -n '__dsmilctl_in config show' -l origin -d 'say where each value comes from'
 complete -c dsmilctl -n '__dsmilctl_in config set' -l project -d 'in this project\'s .dsmilctl.toml'
