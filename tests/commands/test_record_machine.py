@@ -198,6 +198,18 @@ def test_kernel_messages_that_came_faster_than_it_looks_are_a_gap(shell: Shell, 
     assert gap == {"missed": 1000 - 256, "reason": "kernel messages were missed"}
 
 
+def test_how_often_the_kernel_is_listened_to_is_a_setting(shell: Shell, machine: FakeMachine) -> None:
+    shell.environment["DSMIL_ARCHIVE__KERNEL_INTERVAL"] = "3600"
+    shell(f"{START} --kernel --host-metrics")
+    rows_when(shell, "SELECT metric_id FROM system_metrics", 2)
+    with (machine.root / "dev/kmsg").open("a") as kmsg:
+        kmsg.write("4,5,6000000,-;CPU0: Core temperature above threshold\n")
+    before = len(ask(shell, "SELECT metric_id FROM system_metrics"))
+    rows_when(shell, "SELECT metric_id FROM system_metrics", before + 10)
+
+    assert ask(shell, "SELECT * FROM kernel_messages") == []
+
+
 def test_the_interval_of_the_machine_is_a_setting(shell: Shell) -> None:
     def looks(interval: str) -> int:
         environment = {"DSMIL_ARCHIVE__HOST_INTERVAL": interval}

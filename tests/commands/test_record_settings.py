@@ -67,6 +67,27 @@ def test_a_longer_commit_interval_makes_fewer_commits(tmp_path: Path) -> None:
     assert chunks(0.02) > 2 * chunks(10)
 
 
+@pytest.mark.parametrize(("interval", "expected"), [(0.05, True), (3600, False)])
+def test_the_journal_is_looked_into_as_often_as_set(shell: Shell, interval: float, expected: bool) -> None:
+    def operations() -> int:
+        connection = connect(Places(shell.home / "data/archive").database, read_only=True)
+        return int(connection.execute("SELECT count(*) FROM operations").fetchone()[0])
+
+    environment = setting("journal_interval", interval)
+    shell("dsmilctl -C sim record start -n x --devices 0x8000", environment=environment)
+    time.sleep(0.5)
+    written = shell("dsmilctl -C sim device write 0x8001 DATA 5 --yes --justification 'for the journal'")
+    assert written.exit == 0, written.err
+    looks = 100 if expected else 15
+    while not operations() and looks:
+        looks -= 1
+        time.sleep(0.1)
+
+    assert bool(operations()) is expected
+    shell("dsmilctl record stop")
+    assert operations() == 2, "at the end it is looked into whatever was set"
+
+
 def test_a_recorder_tells_its_health_as_often_as_set(shell: Shell) -> None:
     def tellings(interval: float) -> int:
         running = shell.start(
