@@ -92,9 +92,13 @@ class Refused(DSMILError):
 
 
 class EmergencyStopActive(Refused):
-    """The device is under an emergency stop."""
+    """The device is under an emergency stop; `details["stop_id"]` says which."""
 
     code = "EMERGENCY_STOP"
+
+    def __init__(self, message: str, *, hint: str = "", target: str = "", stop_id: str = "") -> None:
+        super().__init__(message, hint=hint, target=target)
+        self.details = {"stop_id": stop_id} if stop_id else {}
 
 
 class ReadOnly(Refused):

@@ -338,6 +338,7 @@ def stopped(stop: Stop, target: str, context: str) -> EmergencyStopActive:
         f"{target} is under {stop.stop_id} ({stop.reason})",
         hint=f"dsmilctl -C {context} emergency status, then emergency release {stop.stop_id}",
         target=target,
+        stop_id=stop.stop_id,
     )
 
 

@@ -130,7 +130,8 @@ class Delivery:
         except EmergencyStopActive as refusal:
             plan.error = _overtaken(refusal, "broke it off") if plan.sent else refusal
         else:  # released in the same moment
-            plan.error = EmergencyStopActive(f"{stop.stop_id} broke it off", hint="try again")
+            message = f"{stop.stop_id} broke it off"
+            plan.error = EmergencyStopActive(message, hint="try again", stop_id=stop.stop_id)
         if plan.sent:
             plan.unknown = True
             await self._make_safe(plan)
@@ -144,7 +145,7 @@ class Delivery:
         except DSMILError as error:
             hint = f"look after {plan.managed.device.shown_id} by hand: {error.message}"
             stop = plan.error or error
-            plan.error = EmergencyStopActive(stop.message, hint=hint, target=stop.target)
+            plan.error = _like(stop, stop.message, hint)
 
     async def _look(self, plan: Plan, register: Register) -> Reading:
         """What the register holds now; kept as what was read back."""
@@ -159,4 +160,10 @@ def _can_confirm(register: Register) -> bool:
 
 def _overtaken(stop: EmergencyStopActive, how: str) -> EmergencyStopActive:
     message = f"{stop.message}, which {how}: the device was driven to its safe state again"
-    return EmergencyStopActive(message, hint=stop.hint, target=stop.target)
+    return _like(stop, message, stop.hint)
+
+
+def _like(stop: DSMILError, message: str, hint: str) -> EmergencyStopActive:
+    """The same refusal in other words."""
+    stop_id = getattr(stop, "details", {}).get("stop_id", "")
+    return EmergencyStopActive(message, hint=hint, target=stop.target, stop_id=stop_id)

@@ -76,4 +76,6 @@ def _fields(found: inspect.Type | None) -> tuple[inspect.Field, ...]:
 
 
 def _choices(found: inspect.Type | None) -> tuple[Any, ...]:
+    if isinstance(found, inspect.EnumType):
+        return tuple(member.value for member in found.cls)
     return tuple(found.values) if isinstance(found, inspect.LiteralType) else ()

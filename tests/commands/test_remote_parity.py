@@ -96,6 +96,8 @@ OF_SERVERS = {
     "metrics": "only a server counts requests",
     "authentication": "a part that only a server has",
     "websockets": "a part that only a server has",
+    "database": "the API's name for the journal",
+    "device_controllers": "the API's name for the devices",
 }
 """Fields that a server adds."""
 

@@ -240,6 +240,7 @@ async def test_health_tells_a_stranger_only_whether_all_is_well(served: Served) 
 
     assert little == {"status": "healthy"}
     assert {"authentication", "websockets", "journal"} <= set(much["components"])
+    assert {"database", "device_controllers"} <= set(much["components"]), "the names of the API"
     assert {"response_time_ms", "active_clients", "operations_per_second"} <= set(much["metrics"])
 
 
@@ -299,6 +300,7 @@ async def test_a_stop_reaches_every_client_at_once_and_needs_the_highest_to_rele
     assert "smoke" in told["data"]["message"]
     assert status["is_active"] is True
     assert (held.status_code, held.json()["error"]["code"]) == (503, "EMERGENCY_STOP")
+    assert held.json()["error"]["details"]["stop_id"] == stop.json()["stop_id"]
     assert free.status_code == 200
     assert refused.status_code == 403
     assert released.status_code == 200, released.text
@@ -322,3 +324,14 @@ async def test_a_stop_that_is_to_be_quiet_is_told_to_nobody(served: Served) -> N
         heard = [await hear(websocket) for _ in range(2)]
 
     assert "EMERGENCY_BROADCAST" not in [message["type"] for message in heard]
+
+
+async def test_a_refusal_about_a_device_names_it_in_its_details(served: Served) -> None:
+    async with served.http("admin") as http:
+        read = {"operation_type": "READ", "operation_data": {"register": "TEMP"}}
+        quarantined = await http.post("/devices/0x8009/operations", json=read)
+        unknown = await http.get("/devices/0x9999")
+
+    assert (quarantined.status_code, unknown.status_code) == (423, 404)
+    assert quarantined.json()["error"]["details"]["device_id"] == 0x8009
+    assert unknown.json()["error"]["details"]["device_id"] == 0x9999

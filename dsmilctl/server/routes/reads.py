@@ -9,7 +9,7 @@ import msgspec
 
 from dsmilctl.client.interface import BulkOptions, Client
 from dsmilctl.clock import rfc3339
-from dsmilctl.errors import InvalidParameter, OperationTimeout, error_of
+from dsmilctl.errors import DeviceError, InvalidParameter, OperationTimeout, error_of
 from dsmilctl.model.device import Device
 from dsmilctl.model.operation import OperationStatus
 from dsmilctl.model.reading import Reading, Span
@@ -33,7 +33,10 @@ async def read(
     if not readings:
         raise InvalidParameter(f"{device.shown_id} has no register to read", target="register")
     if readings[0].value is None and all(reading.value is None for reading in readings):
-        raise error_of(readings[0].error_code, readings[0].error, target=device.shown_id)
+        error = error_of(readings[0].error_code, readings[0].error, target=device.shown_id)
+        if isinstance(error, DeviceError):
+            error.device_id = device.device_id
+        raise error
     return read_answer(call, device, readings, begun)
 
 

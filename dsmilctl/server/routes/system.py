@@ -27,6 +27,8 @@ OPERATIONS = [
 SDKS = ("python",)
 OWN_PARTS = {"authentication": "users and sessions are there", "websockets": "connections are taken"}
 """Parts of a server that a fleet does not have, and what is known of them while it answers."""
+NAMES = {"database": "journal", "device_controllers": "devices"}
+"""What the API calls parts of ours.  Source: the DSMIL API, version 2, health."""
 CLIENT_TYPES = ["web", "python", "cpp", "mobile", "cli"]
 
 
@@ -105,14 +107,19 @@ async def health(call: Call) -> Health:
     return Health(
         status=found["status"],
         emergency_stop_active=found["emergency_stop_active"],
-        components=found["components"] | dict.fromkeys(OWN_PARTS, "ok"),
-        checked=found["checked"] | OWN_PARTS,
+        components=found["components"] | dict.fromkeys(OWN_PARTS, "ok") | _named(found["components"]),
+        checked=found["checked"] | OWN_PARTS | _named(found["checked"]),
         metrics={
             "response_time_ms": round(metrics.average_ms, 3),
             "active_clients": float(call.gateway.access.active),
             "operations_per_second": round(metrics.requests_per_second, 3),
         },
     )
+
+
+def _named(parts: dict[str, str]) -> dict[str, str]:
+    """Parts under the names that the API has for them."""
+    return {name: parts[ours] for name, ours in NAMES.items() if ours in parts}
 
 
 async def metrics(call: Call) -> Response:
