@@ -99,7 +99,8 @@ def _sizes(connection: sqlite3.Connection) -> dict[str, Any]:
     running = [item.recording_id for item in known if item.status == "running"]
     readings = connection.execute("SELECT coalesce(sum(readings), 0) FROM chunks").fetchone()[0]
     files, sealed, size = connection.execute(
-        "SELECT count(*), coalesce(sum(readings), 0), coalesce(sum(bytes), 0) FROM segments"
+        """SELECT count(*), coalesce(sum(readings) FILTER (WHERE tier = 'raw'), 0), coalesce(sum(bytes), 0)
+           FROM segments"""
     ).fetchone()
     return {
         "recordings": len(known),

@@ -19,6 +19,8 @@ def test_a_recording_for_a_time_is_listed_queried_exported_and_checked(shell: Sh
     (listed,) = shell("dsmilctl record list -o json").data
     assert (listed["name"], listed["readings"]) == ("tour", done.data["readings"])
 
+    assert shell("dsmilctl record status -o json").data["sealed_readings"] == listed["readings"]
+
     rows = shell("dsmilctl record query 0x8000 TEMP --every 1m --agg count -o json").data
     assert sum(row["value"] for row in rows) >= 3
 
