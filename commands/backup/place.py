@@ -10,6 +10,7 @@ import typer
 
 from dsmilctl.clock import rfc3339
 from dsmilctl.config.paths import paths
+from dsmilctl.redaction import redact
 from dsmilctl.tables import Column
 
 if TYPE_CHECKING:
@@ -60,19 +61,28 @@ def along() -> list[Source]:
     """The files beside the archive that hold no secrets: settings, contexts, policy and the journal."""
     from dsmilctl.archive.backup.creating import Source
 
-    return [Source(name, path) for name, path in _plain() if path.is_file()]
+    return [Source(name, path) for name, path in _plain() if path.is_file() and not _tells(path)]
 
 
 def secret() -> list[Source]:
-    """The files that a backup takes along only when it is encrypted: tokens and users."""
+    """The files that only an encrypted backup takes along: tokens, users, settings with a secret in them."""
     from dsmilctl.archive.backup.creating import Source
 
     folders = paths()
     tokens = folders.tokens_folder
     kept = sorted(tokens.iterdir()) if tokens.is_dir() else []
     found = [("config/users.json", folders.users_file)]
+    found += [(name, path) for name, path in _plain() if path.is_file() and _tells(path)]
     found += [(f"state/tokens/{path.name}", path) for path in kept]
     return [Source(name, path) for name, path in found if path.is_file()]
+
+
+def _tells(path: Path) -> bool:
+    """Whether a file that people write has a secret in it: a password in an address, a token of a driver."""
+    if path.suffix == ".jsonl":
+        return False  # the journal was written without
+    text = path.read_text(errors="replace")
+    return redact(text) != text
 
 
 def _plain() -> Iterator[tuple[str, Path]]:

@@ -315,4 +315,25 @@ def test_files_in_other_formats_come_along_and_those_that_are_being_written_are_
     assert check_archive(places, tmp_path / "backups").sound
     next(places.beside.glob("*.csv")).write_text("something else")
     with pytest.raises(CheckFailed, match="beside/"):
+        create(places, Repository(Folder(tmp_path / "others")))
+
+
+def test_a_sealed_file_that_the_last_backup_has_is_not_read_again_unless_an_object_of_it_is_missing(
+    places: Places, repository: Repository, tmp_path: Path
+) -> None:
+    first = create(places, repository)
+    segment = next(path for path in places.segments.iterdir() if "-1m" not in path.name)
+    content = segment.read_bytes()
+    segment.unlink()
+    again = create(places, repository)
+    assert verify(repository, again) == []
+    assert again.entries == first.entries
+
+    kept = next(entry for entry in first.entries if entry.name.endswith(segment.name))
+    repository.target.remove(f"objects/{kept.objects[0]}")
+    with pytest.raises(CheckFailed, match="missing"):
         create(places, repository)
+    segment.write_bytes(content)
+
+    assert verify(repository, create(places, repository)) == []
+    assert verify(repository, first) == [], "the object is back for the others, too"

@@ -92,9 +92,11 @@ def _filled(
             entries = [filling.add(DATABASE, found.database)]
             entries += [_add_sealed(filling, places, item) for item in found.sealed]
         except FileNotFoundError as error:
+            missing = Path(str(error.filename))
+            if not missing.is_relative_to(places.folder):
+                raise
             if attempt == ATTEMPTS:
-                missing = Path(str(error.filename)).relative_to(places.folder)
-                raise _damaged(missing.as_posix(), "it is missing") from error
+                raise _damaged(missing.relative_to(places.folder).as_posix(), "it is missing") from error
             continue
         entries += [filling.add(item.name, item.path) for item in along]
         return tuple(entries), found
@@ -114,15 +116,22 @@ def _damaged(file: str, what: str) -> CheckFailed:
 
 
 class _Filling:
-    """Objects on their way into a repository; what is there already is not written again."""
+    """Objects on their way into a repository; what is there already is not written again.
+
+    A sealed file of the last backup, all of whose objects are there, is not even read.
+    """
 
     def __init__(self, repository: Repository, there: set[str]) -> None:
         self.stored = 0
         self._repository = repository
         self._there = there
+        self._known = {entry.name: entry for entry in repository.last_entries() if entry.sha256}
 
     def add(self, name: str, path: Path, sha256: str = "") -> Entry:
         """Put a file into the repository; raises CheckFailed where its SHA-256 is another, OSError."""
+        known = self._known.get(name)
+        if known is not None and known.sha256 == sha256 and self._has(known):
+            return known
         whole = hashlib.sha256() if sha256 else None
         size, names = 0, list[str]()
         with path.open("rb") as file, ThreadPoolExecutor(THREADS) as pool:
@@ -137,8 +146,11 @@ class _Filling:
                     self.stored += stored
         if whole is not None and whole.hexdigest() != sha256:
             raise _damaged(name.removeprefix(ARCHIVE), "bits of it have changed: its SHA-256 differs")
-        entry = Entry(name, size, tuple(names))
+        entry = Entry(name, size, tuple(names), sha256=sha256)
         return msgspec.structs.replace(entry, digest=entry.own_digest)
+
+    def _has(self, entry: Entry) -> bool:
+        return all(f"{OBJECTS}{name}" in self._there for name in entry.objects)
 
     def _put(self, block: bytes) -> tuple[str, int]:
         name = self._repository.name_of(block)

@@ -19,17 +19,22 @@ LAST = "last"
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One file: its path within the backup, its bytes, its objects in order, and the digest of all that."""
+    """One file: its path within the backup, its bytes, its objects in order, and the digest of all that.
+
+    `sha256` is that of the whole file where the archive's database names it; the same file is not read again.
+    """
 
     name: str
     size: int
     objects: tuple[str, ...]
     digest: str = ""
+    sha256: str = ""
 
     @property
     def own_digest(self) -> str:
         """What `digest` has to be; as objects are named by their content, it covers every byte."""
-        return hashlib.sha256(msgspec.json.encode((self.name, self.size, self.objects))).hexdigest()
+        fields = (self.name, self.size, self.objects, self.sha256)
+        return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,7 +61,9 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 class Repository:
-    """The backups in one place."""
+    """The backups in one place; `encrypts` says of what kind those are that are made."""
+
+    encrypts = False
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -100,6 +102,15 @@ class Repository:
         if manifest.sealed:
             raise _locked(manifest.name)
         return manifest.entries
+
+    def last_entries(self) -> tuple[Entry, ...]:
+        """The files of the newest backup of the kind that is made here; none where it cannot be read."""
+        same = (item for item in self.manifests() if bool(item.sealed) == self.encrypts)
+        try:
+            last = next(same, None)
+            return () if last is None else self.entries(last)
+        except ValueError:
+            return ()
 
     def prepare(self) -> None:
         """Have at hand what making a backup takes."""
