@@ -20,11 +20,11 @@ def duration(text: str) -> float:
 
 
 def moment(text: str) -> int | None:
-    """Nanoseconds UTC of a moment, or of a duration ago; None for an empty text."""
+    """Nanoseconds UTC of a moment, or of a duration ago, 1970 at the earliest; None for an empty text."""
     if not text:
         return None
     if _DURATION.fullmatch(text.strip()):
-        return SYSTEM.now() - int(duration(text) * NANOSECONDS)
+        return max(0, SYSTEM.now() - int(duration(text) * NANOSECONDS))
     from datetime import UTC, datetime
 
     try:

@@ -39,6 +39,10 @@ def test_a_moment_is_rfc_3339_and_utc_where_it_says_nothing_else(text: str, time
     assert moment(text) == timestamp
 
 
+def test_a_duration_longer_than_the_clock_goes_back_reaches_to_its_beginning() -> None:
+    assert moment("99999999999999d") == 0
+
+
 def test_a_moment_may_be_a_duration_ago() -> None:
     ago = moment("2h")
 
