@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from dsmilctl.archive.backup.repository import Repository
 from dsmilctl.archive.backup.restoring import bring_out
 from dsmilctl.archive.backup.verifying import strangers, verify
 from dsmilctl.archive.places import Places
-from dsmilctl.errors import AuthenticationError, ConfigError, Conflict, NetworkError
+from dsmilctl.errors import AuthenticationError, ConfigError, Conflict, MissingExtraError, NetworkError
 from tests.archive.stand import recorded, some_readings, table
 from tests.commands.shell import Shell
 
@@ -195,3 +196,14 @@ def test_the_command_backs_up_lists_verifies_and_brings_out_over_the_network(
     assert shell(f"dsmilctl backup verify far --at {url}").exit == 0
     assert shell(f"dsmilctl backup restore far --at {url} --to out").exit == 0
     assert table(Places(tmp_path / "out/archive")).num_rows == 3000
+
+
+def test_without_its_package_a_place_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "dsmilctl.archive.backup.remote.find_spec", lambda name: None if name == "s3fs" else find_spec(name)
+    )
+
+    with pytest.raises(MissingExtraError, match="s3fs") as told:
+        Remote("s3://vault/x")
+
+    assert "dsmilctl[backup]" in told.value.hint
