@@ -15,6 +15,7 @@ from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.drivers.answers import Numbering, nothing_read
 from dsmilctl.drivers.contract import Answer, Capability, require_span
 from dsmilctl.drivers.managed import Managed, Reconnect, failure_of
+from dsmilctl.drivers.prompt import within
 from dsmilctl.drivers.transitions import require
 from dsmilctl.errors import (
     Conflict,
@@ -193,8 +194,7 @@ class Lifecycle:
         ready = [index for index, (managed, _) in enumerate(wanted) if self.connect_quickly(managed)]
         batch = [(wanted[index][0].device, wanted[index][1]) for index in ready]
         try:
-            async with asyncio.timeout(deadline):
-                given = await wanted[0][0].driver.read_many(batch)
+            given = await within(deadline, wanted[0][0].driver.read_many(batch))
         except Exception as error:  # whatever it was, the devices are asked one by one and tell it each
             LOGGER.warning("driver %s failed on a batch of reads: %r", wanted[0][0].driver.name, error)
             return answers

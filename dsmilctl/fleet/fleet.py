@@ -346,13 +346,15 @@ class Fleet:
         """Readings in the order asked for; devices that fail give bad readings and delay nobody."""
         if span is not None or concurrency:
             return await self._read_singly(wanted, span, concurrency or len(wanted))
+        if len(wanted) == 1:
+            return (await self.lifecycle.read_many(wanted, deadline=self.deadline))[0]
         results: list[list[Reading]] = [[] for _ in wanted]
         groups: dict[int, list[int]] = {}
         for index, (managed, _) in enumerate(wanted):
             groups.setdefault(id(managed.driver), []).append(index)
         if len(groups) == 1:  # of one driver, as most are: nothing to do at the same time
             found = await self.lifecycle.read_many(wanted, deadline=self.deadline)
-            return found[0] if len(found) == 1 else [reading for result in found for reading in result]
+            return [reading for result in found for reading in result]
         answers = await asyncio.gather(
             *(
                 self.lifecycle.read_many([wanted[index] for index in group], deadline=self.deadline)
