@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from dsmilctl.client.interface import Client
+from dsmilctl.commands.id_ranges import id_ranges
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.login import Credentials, credentials_of
 from dsmilctl.commands.nouns import Noun
@@ -15,7 +16,7 @@ from dsmilctl.commands.runner import Result, run
 from dsmilctl.config.contexts import find_context
 from dsmilctl.errors import AuthenticationError, ConfigError, DSMILError, MfaRequired, UsageError
 from dsmilctl.model.device import show_id
-from dsmilctl.tables import Column, plain
+from dsmilctl.tables import Column
 
 if TYPE_CHECKING:
     from dsmilctl.client.remote.client import DSMILClient
@@ -26,7 +27,9 @@ app = Noun("auth")
 LOGIN_COLUMNS = (
     Column(
         "authorized_devices",
-        text=lambda row: "all" if row["authorized_devices"] is None else plain(row["authorized_devices"]),
+        text=lambda row: (
+            "all" if row["authorized_devices"] is None else id_ranges(row["authorized_devices"]) or "none"
+        ),
     ),
 )
 """How a login is shown to people; a document has null for all devices."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dsmilctl.commands.id_ranges import id_ranges
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.questions import interactive
 from dsmilctl.commands.runner import show
@@ -32,7 +33,7 @@ LONGEST_LINE = 4096
 USER_COLUMNS = (
     Column("name"),
     Column("clearance"),
-    Column("devices", flexible=True),
+    Column("devices", text=lambda row: _devices_text(row["devices"]), flexible=True),
     Column("totp"),
     Column("service_tokens"),
     Column("certificates"),
@@ -89,7 +90,7 @@ def add(
     file = users_of(users)
     file.add(_with(user, password=secret))
     row = user_row(file.get(name))
-    show(row | ({"service_token": token} if token else {}), schema="user.add/1")
+    show(row | ({"service_token": token} if token else {}), schema="user.add/1", columns=USER_COLUMNS)
 
 
 @app.command("list", impact="read")
@@ -115,7 +116,11 @@ def disable(
     Example: dsmilctl user disable ada
     """
     require_server()
-    show(user_row(users_of(users).change(name, disabled=not undo)), schema="user.disable/1")
+    show(
+        user_row(users_of(users).change(name, disabled=not undo)),
+        schema="user.disable/1",
+        columns=USER_COLUMNS,
+    )
 
 
 @app.command(impact="write")
@@ -130,7 +135,11 @@ def passwd(name: Name, password_stdin: PasswordStdin = False, users: File = "") 
     file = users_of(users)
     file.get(name)
     hashed = hash_password(new_password(name, stdin=password_stdin))
-    show(user_row(file.change(name, password=hashed, other_passwords=())), schema="user.passwd/1")
+    show(
+        user_row(file.change(name, password=hashed, other_passwords=())),
+        schema="user.passwd/1",
+        columns=USER_COLUMNS,
+    )
 
 
 @app.command(impact="write")
@@ -152,7 +161,7 @@ def totp(
     if secret:
         uri = pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name="dsmilctl")
         row |= {"totp_secret": secret, "totp_uri": uri}
-    show(row, schema="user.totp/1")
+    show(row, schema="user.totp/1", columns=USER_COLUMNS)
 
 
 def users_of(file: str) -> Users:
@@ -177,6 +186,11 @@ def user_row(user: User) -> dict[str, Any]:
         "certificates": list(user.certificates),
         "disabled": user.disabled,
     }
+
+
+def _devices_text(devices: str) -> str:
+    """The devices of a user in few words."""
+    return devices if devices == "all" else id_ranges(filter(None, devices.split(","))) or "none"
 
 
 def _with(user: User, **fields: Any) -> User:

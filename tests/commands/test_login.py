@@ -50,6 +50,17 @@ def test_without_a_login_a_command_says_how_to_log_in(plant: RemoteShell) -> Non
     assert answer.error.hint == "dsmilctl -C plant auth login"
 
 
+def test_people_are_shown_the_devices_of_a_login_as_ranges(plant: RemoteShell) -> None:
+    shown = plant("echo dsmil_op_2024 | dsmilctl -C plant auth login operator --password-stdin")
+    me = plant("dsmilctl -C plant auth whoami")
+    plant("dsmilctl user add eve --no-password --devices 0x8000-0x803B,boiler-1 --users eve.json")
+    users = plant("dsmilctl user list --users eve.json")
+
+    for answer in (shown, me):
+        assert "authorized_devices  0x8000-0x803B\n" in answer.out
+    assert "0x8000-0x803B, boiler-1" in users.out
+
+
 def test_a_login_is_kept_for_its_owner_alone_and_serves_the_commands_to_come(plant: RemoteShell) -> None:
     answer = plant("echo dsmil_op_2024 | dsmilctl -C plant auth login operator --password-stdin -o json")
 
