@@ -26,7 +26,30 @@ EXAMPLES = [
     if WATCHING not in line and not any(words in line for words in SERVERS)
 ]
 
+RECORDED = (
+    "dsmilctl -C sim record run --name tour --for 200ms --devices 0x8000 --registers TEMP --interval 50ms"
+)
 PREPARED = {
+    "dsmilctl record query": RECORDED,
+    "dsmilctl record show": RECORDED,
+    "dsmilctl record export": RECORDED,
+    "dsmilctl record report": RECORDED,
+    "dsmilctl record replay": RECORDED,
+    "dsmilctl record maintain": RECORDED,
+    "dsmilctl record check": RECORDED,
+    "dsmilctl record note": RECORDED,
+    "dsmilctl record stop": "dsmilctl -C sim record start --name night",
+    "./token-tests.sh": "printf '#!/bin/sh\\n' > token-tests.sh && chmod u+x token-tests.sh",
+    "replay:last": RECORDED,
+    "dsmilctl backup": f"{RECORDED}; dsmilctl backup create",
+    "restore last --recording": "rm -r data/archive",
+    "backup restore before-upgrade": "dsmilctl backup create --name before-upgrade",
+    "record token end": "dsmilctl -C local record token begin 0x481",
+    "record token show": "dsmilctl -C local record token begin 0x481",
+    "session_20250901.json": (
+        'echo \'{"session_info": {"session_name": "old", "start_timestamp": 1756713600}}\''
+        " > session_20250901.json"
+    ),
     "setpoints.csv": "printf 'device_id,register,value\\n0x8030,CONFIG,5\\n' > setpoints.csv",
     "night.ndjson": 'echo \'{"device_id": "0x8030", "type": "deactivate"}\' > night.ndjson',
     "anchor.json": "dsmilctl -C sim device write 0x8030 CONFIG 5 --yes; dsmilctl audit export anchor.json",
@@ -55,6 +78,7 @@ SHORTENED = {
     "--count 50": "--count 2",
     "--for 10s": "--for 200ms",
     "/media/safe/": "",
+    "/tmp/look": "look",
     "~/": "",
     "user add ada --clearance": "user add ada --no-password --clearance",
     "user passwd ada": "user passwd ada --password-stdin < password",
@@ -64,7 +88,7 @@ SHORTENED = {
 Where nobody types a password it comes from a file.
 """
 
-NEEDS_TERMINAL = ("dsmilctl -C sim tui", "dsmilctl -C local --read-only tui")
+NEEDS_TERMINAL = ("dsmilctl -C sim tui", "dsmilctl -C local --read-only tui", "dsmilctl -C replay:last tui")
 
 
 @pytest.mark.parametrize(("noun", "verb"), VERBS, ids=NAMES)
@@ -94,6 +118,8 @@ def test_every_example_runs(shell: Shell, line: str) -> None:
         line = line.replace(words, shorter)
 
     answer = shell(line)
+    if "record start" in line:
+        assert shell("dsmilctl record stop").exit == 0
 
     if line in NEEDS_TERMINAL:
         assert (answer.exit, "needs a terminal" in answer.err) == (2, True)
