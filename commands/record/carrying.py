@@ -131,7 +131,7 @@ def import_(
     Of that its SQLite database and its JSON sessions are read, and what had to be repaired is told.
 
     Example: dsmilctl record import tour.parquet --name 'tour of monday'
-    Example: dsmilctl record import database/data/dsmil_tokens.db
+    Example: dsmilctl record import session_20250901.json
     """
     require_archive()
     from dsmilctl.archive.legacy.source import kind_of
