@@ -20,12 +20,13 @@ from dsmilctl.archive.backup.creating import create
 from dsmilctl.archive.backup.folder import Folder
 from dsmilctl.archive.backup.repository import Repository
 from dsmilctl.archive.backup.restoring import bring_out, require_whole, restore
+from dsmilctl.archive.backup.swap import exchange
 from dsmilctl.archive.backup.verifying import strangers, verify
 from dsmilctl.archive.check import check_archive
 from dsmilctl.archive.database import connect, migrations
 from dsmilctl.archive.finding import Finding
 from dsmilctl.archive.places import Places
-from dsmilctl.errors import CheckFailed, ConfigError, Conflict, NotFound
+from dsmilctl.errors import CheckFailed, ConfigError, Conflict, NotFound, StateUnavailable
 from tests.archive.stand import EVENT, record, recorded, some_readings, table
 
 ROUNDS = 100 if os.environ.get("DSMIL_SOAK") else 20
@@ -350,3 +351,15 @@ def test_an_archive_that_is_damaged_is_kept_when_a_backup_takes_its_place(
     assert (kept / "archive.db").read_bytes() == content
     assert table(places).num_rows == 5000
     assert connect(places.database, read_only=True).execute("PRAGMA quick_check").fetchone() == ("ok",)
+
+
+def test_where_two_folders_cannot_be_exchanged_in_one_step_it_is_told_and_nothing_has_moved(
+    tmp_path: Path,
+) -> None:
+    inner = tmp_path / "one/inner"
+    inner.mkdir(parents=True)
+
+    with pytest.raises(StateUnavailable, match="in one step"):
+        exchange(tmp_path / "one", inner)  # a folder and one in it: the kernel's own example of EINVAL
+
+    assert inner.is_dir()
