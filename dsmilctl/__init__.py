@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from dsmilctl.errors import PermissionDenied as PermissionDenied
     from dsmilctl.errors import ProtocolError as ProtocolError
     from dsmilctl.errors import RateLimitError as RateLimitError
+    from dsmilctl.model.history import ReadingsPage as ReadingsPage
+    from dsmilctl.model.history import ReadingsQuery as ReadingsQuery
     from dsmilctl.recording.archived import Archived as Archived
     from dsmilctl.recording.auto import AutoRecorder as AutoRecorder
     from dsmilctl.recording.session import RecordingSession as RecordingSession
@@ -45,6 +47,7 @@ _HOMES = {
         "DeviceQuarantined", "NetworkError", "OperationTimeout", "PermissionDenied", "ProtocolError",
         "RateLimitError",
     ),
+    "dsmilctl.model.history": ("ReadingsPage", "ReadingsQuery"),
     "dsmilctl.recording.archived": ("Archived",),
     "dsmilctl.recording.auto": ("AutoRecorder",),
     "dsmilctl.recording.session": ("RecordingSession", "recorded"),

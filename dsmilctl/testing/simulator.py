@@ -151,7 +151,7 @@ class DeviceSimulator:
         names = ("config", "state", "data", "cache", "runtime", "system")
         folders = Paths(**{name: folder / name for name in names})
         registry = ScriptedRegistry(self._script)
-        drivers = (DriverUse("sim", {"persist": False}),)
+        drivers = (DriverUse("sim", {"persist": False, "past_days": 30}),)
         opening = Opening(
             context=Context(name="simulator", drivers=drivers, target="simulated devices", fleet="simulator"),
             settings=Settings(),
