@@ -125,6 +125,7 @@ READS = [
     "system status",
     "system capabilities",
     "system health",
+    "driver list",
     "stream devices 0x8030-0x8031 STATUS CONFIG --interval 0.2 --count 4",
     "stream devices 0x8030 --transport poll --interval 0.2 --count 2",
     "stream devices 0x8030 --transport pigeon",
