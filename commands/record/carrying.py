@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dsmilctl.archive.asking import Wanted
+    from dsmilctl.archive.scanning import Scan
 
 app = Noun("record")
 FormatName = Annotated[
@@ -73,7 +74,7 @@ def export(
     from dsmilctl.archive.exporting import export as write
     from dsmilctl.archive.exporting import layout_of, write_description
     from dsmilctl.archive.scanning import Scan
-    from dsmilctl.archive.tables import READINGS, require_table, rows_of
+    from dsmilctl.archive.tables import READINGS, require_table
 
     path = _target(file, output_, force)
     layout = layout_of(path, format_, compress, escape_formulas=escape_formulas)
@@ -84,17 +85,23 @@ def export(
     with Scan(existing(archive)) as opened:
         described = opened.description(recording)
         identity = described.recording.recording_id
-        if table == READINGS:
-            rows, description = opened.readings(_wanted(identity, *narrowed)), described
-            total = 0 if any(narrowed) else counts(opened.store, identity)["readings"]
-        else:
-            rows, description, total = rows_of(opened.store, table, identity), None, 0
+        rows, total = _rows(opened, table, identity, narrowed)
         with Told("exported", total) as told:
-            count = write(rows, description, path, layout, told)
+            count = write(rows, described if table == READINGS else None, path, layout, told)
         beside = str(write_description(described, path)) if metadata else None
     row: dict[str, str | int | None] = {"recording_id": identity, "file": str(path), "table": table}
     row |= {"format": layout.format, "readings" if table == READINGS else "rows": count}
     show(row | {"bytes": path.stat().st_size, "metadata": beside}, schema="record.export/1")
+
+
+def _rows(opened: Scan, table: str, identity: str, narrowed: tuple[str, str, str, str]) -> tuple[Any, int]:
+    """What is exported, in batches, and how many rows that are, 0 where nobody knows."""
+    from dsmilctl.archive.tables import READINGS, rows_of
+
+    if table != READINGS:
+        return rows_of(opened.store, table, identity), 0
+    total = 0 if any(narrowed) else counts(opened.store, identity)["readings"]
+    return opened.readings(_wanted(identity, *narrowed)), total
 
 
 def _target(file: str, output: str, force: bool) -> Path:

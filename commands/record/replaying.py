@@ -44,7 +44,6 @@ def replay(
 
     Example: dsmilctl record replay last --speed 10
     Example: dsmilctl record replay last 0x8000 TEMP --speed 0 -o ndjson
-    Example: dsmilctl -C replay:last tui
     """
     require_archive()
     from dsmilctl.archive.replay import ReplayClient

@@ -112,7 +112,8 @@ class Query:
     def ask(self, wanted: Wanted, query: str, **numbers: int) -> list[dict[str, Any]]:
         """The rows of our own SQL over the readings that were asked for, which stand at `{source}` in it."""
         source = f"SELECT * FROM readings WHERE {self._viewing(wanted)}"
-        return self._run(query.format(source=source, **numbers)).read_all().to_pylist()  # type: ignore[no-any-return]
+        found: list[dict[str, Any]] = self._run(query.format(source=source, **numbers)).read_all().to_pylist()
+        return found
 
     def _viewing(self, wanted: Wanted) -> str:
         """Make `readings` of what a question needs; its condition."""

@@ -159,7 +159,7 @@ def test_a_file_that_takes_nothing_holds_back_the_whole_commit(name: str, tmp_pa
             writer.flush()
         assert table(places).num_rows == 100
 
-        file.append = append  # type: ignore[method-assign]
+        file.append = append  # type: ignore[method-assign]  # there is room again
         writer.flush()
         store.end(writer, "completed")
 
