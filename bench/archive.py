@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -198,6 +200,27 @@ def taken_along(places: Places, target: Path, format: str) -> None:
         export(scan.readings(Wanted()), scan.description("last"), target, Layout(format), lambda _: None)
 
 
+PEAK = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+OURS = """import sys; from pathlib import Path
+from dsmilctl.archive.asking import Wanted
+from dsmilctl.archive.exporting import Layout, export
+from dsmilctl.archive.places import Places
+from dsmilctl.archive.scanning import Scan
+with Scan(Places(Path(sys.argv[1]))) as scan:
+    rows, file = scan.readings(Wanted()), Path(sys.argv[2])
+    export(rows, scan.description("last"), file, Layout("csv"), lambda _: None)
+"""
+THEIRS = "import sys, duckdb; duckdb.execute(sys.argv[1])\n"
+
+
+def peak(program: str, *arguments: str) -> float:
+    """The largest resident size of a fresh process that runs a program, in MiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", program + PEAK, *arguments], check=True, capture_output=True, text=True
+    )
+    return int(done.stdout.split()[-1]) / 1024  # before it DuckDB may tell how far it is
+
+
 def exported(folder: Path, made: list[Reading]) -> Iterable[Row]:
     """The whole recording as CSV and as Parquet, beside DuckDB's own COPY of the same columns."""
     places = Places(folder)
@@ -207,6 +230,10 @@ def exported(folder: Path, made: list[Reading]) -> Iterable[Row]:
         copy = f"COPY (SELECT * FROM read_parquet({files})) TO '{folder}/theirs.{format}' ({options})"
         theirs = best(partial(duckdb.execute, copy), rounds=2)
         yield Row(f"archive: export of {len(made):,} as {format}", ours, "ms", 1.2, "DuckDB COPY", theirs)
+    memory = peak(OURS, str(folder), str(folder / "peak.csv"))
+    copy = f"COPY (SELECT * FROM read_parquet({files})) TO '{folder}/peak.csv' (FORMAT csv, HEADER)"
+    what = f"archive: memory of an export of {len(made):,}"
+    yield Row(what, memory, "MiB", 150, "DuckDB COPY", peak(THEIRS, copy), absolute=True)
 
 
 def rows() -> Iterable[Row]:
