@@ -42,7 +42,7 @@ def _error(said: bytes, complained: bytes) -> DSMILError:
             told = msgspec.json.decode(line)["error"]
             return error_of(told["code"], told["message"], hint=told["hint"] or "")
         except (msgspec.MsgspecError, KeyError, TypeError):
-            continue
+            continue  # a warning, or what another program said
     try:
         wrong = [f"{row['where']}: {row['what']}" for row in msgspec.json.decode(said)["data"]]
         return CheckFailed(wrong[0])
