@@ -67,13 +67,13 @@ def test_hours_at_ten_thousand_readings_a_second_lose_nothing_and_grow_nothing(s
     started = time.monotonic()
     warm = started + SECONDS / 3
     sizes: list[tuple[float, int]] = []
-    files: set[int] = set()
+    files: list[int] = []
     backups, next_backup = 0, started + BACKUP_EVERY
     while (now := time.monotonic()) < started + SECONDS:
         time.sleep(max(0.2, SECONDS / 600))
         if now > warm:
             sizes.append((now, resident(process)))
-            files.add(len(list(Path(f"/proc/{process}/fd").iterdir())))
+            files.append(len(list(Path(f"/proc/{process}/fd").iterdir())))
         if now > next_backup:
             made = shell("dsmilctl backup create -o json", timeout=300)
             assert made.exit == 0, made.err
@@ -86,7 +86,7 @@ def test_hours_at_ten_thousand_readings_a_second_lose_nothing_and_grow_nothing(s
         "kB/h": round(slope(sizes)),
         "kB": sizes[-1][1],
     }
-    (shell.home / "soak.json").write_text(json.dumps(told | {"files": sorted(files)}))
+    (shell.home / "soak.json").write_text(json.dumps(told | {"files": sorted(set(files))}))
 
     connection = connect(places.database, read_only=True)
     assert ended.data["status"] == "completed"
@@ -101,6 +101,7 @@ def test_hours_at_ten_thousand_readings_a_second_lose_nothing_and_grow_nothing(s
     assert backups >= 3
     assert check_archive(places, shell.home / "data/backups").sound
     assert shell("dsmilctl backup verify --all", timeout=600).exit == 0
-    assert max(files) - min(files) <= 8, "what sealing opens for a moment it closes"
+    half = len(files) // 2
+    assert min(files[half:]) <= min(files[:half]), "what sealing opens for a moment it closes"
     assert sizes[-1][1] < MOST
     assert SECONDS < 600 or slope(sizes) < SLOPE
