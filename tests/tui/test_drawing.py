@@ -15,10 +15,10 @@ from rich.segment import Segment
 from rich.style import Style
 
 from dsmilctl.model.register import Register
-from dsmilctl.tui.braille import lines
 from dsmilctl.tui.inert import HARMFUL, LONGEST, fit, fit_ending, inert
 from dsmilctl.tui.pen import Pen
 from dsmilctl.tui.plain import plain, terminal_is_plain
+from dsmilctl.tui.plot import PLOT, _path
 from dsmilctl.tui.ring import BLOCKS, SECONDS, Ring, blocks
 from dsmilctl.tui.scale import label, round_range, steady_range
 from dsmilctl.tui.series import DOTS, Series
@@ -159,44 +159,22 @@ def test_labels_have_the_decimals_that_their_step_needs() -> None:
     assert label(1200, 200) == "1200"
 
 
-def test_a_line_of_dots_rises_and_breaks_at_gaps() -> None:
+def test_plotext_draws_the_columns_and_breaks_at_gaps() -> None:
     rising: list[tuple[float, float] | None] = [(float(place), float(place)) for place in range(40)]
-    drawn = lines(rising, (0, 39), 20, 5)
-    assert len(drawn) == 5 and all(cell_len(line) == 20 for line in drawn)
-    assert drawn[0].strip() and not drawn[0][:10].strip()  # the high values are at the right
-    assert drawn[-1][:3].strip() and not drawn[-1][10:].strip()
+    lines = PLOT.lines(rising, (0, 39), 20, 5)
+    assert len(lines) == 5 and all(cell_len(line) == 20 for line in lines)
+    assert lines[0].strip() and not lines[0][:10].strip()  # the high values are at the right
+    assert lines[-1][:3].strip() and not lines[-1][10:].strip()
 
     rising[10:30] = [None] * 20
-    assert all(not line[5:15].strip() for line in lines(rising, (0, 39), 20, 5))
+    assert all(not line[6:14].strip() for line in PLOT.lines(rising, (0, 39), 20, 5))
 
 
-def test_a_column_has_dots_from_its_least_to_its_greatest_value_and_no_others() -> None:
-    drawn = lines([(0.0, 7.0), (2.0, 5.0)], (0, 7), 1, 2)
-    assert drawn == ["⣧", "⡟"]
-
-
-def test_a_step_is_one_stroke_half_of_it_in_either_column() -> None:
-    up = lines([(0.0, 0.0), (7.0, 7.0)], (0, 7), 1, 2)
-    down = lines([(7.0, 7.0), (0.0, 0.0)], (0, 7), 1, 2)
-    assert up == ["⢸", "⡇"]
-    assert down == ["⡇", "⢸"]
-
-
-@given(
-    st.lists(st.none() | st.tuples(st.floats(-5, 15), st.floats(0, 9)), max_size=90),
-    st.integers(1, 30),
-    st.integers(1, 12),
-)
-def test_whatever_the_columns_are_the_lines_fill_their_room(
-    spans: list[tuple[float, float] | None], width: int, height: int
-) -> None:
-    columns = [None if span is None else (span[0], span[0] + span[1]) for span in spans]
-    drawn = lines(columns, (0.0, 10.0), width, height)
-    assert [len(line) for line in drawn] == [width] * height
-    assert all(mark == " " or "\u2801" <= mark <= "\u28ff" for line in drawn for mark in line)
-    if len(columns) == width * DOTS:
-        known = {place // DOTS for place, span in enumerate(columns) if span}
-        assert {place for line in drawn for place, mark in enumerate(line) if mark != " "} == known
+def test_a_level_run_is_two_points() -> None:
+    x, y, breaks = _path([(1.0, 1.0)] * 50 + [None] + [(2.0, 2.0)] * 10)
+    assert len(x) == 4
+    assert y == [1.0, 1.0, 2.0, 2.0]
+    assert breaks == [2]
 
 
 @given(TEXTS, TEXTS)

@@ -1,4 +1,4 @@
-"""Chart: one live series, drawn in braille into lines of which only the changed cells are sent."""
+"""Chart: one live series, drawn in braille by plotext into lines of which only the changed cells are sent."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
 
-from dsmilctl.tui.braille import lines
 from dsmilctl.tui.inert import fit
+from dsmilctl.tui.plot import PLOT
 from dsmilctl.tui.scale import label, steady_range
 from dsmilctl.tui.series import Series
 from dsmilctl.tui.widgets.ink import Inked, ink
@@ -71,7 +71,7 @@ class Chart(Inked):
         low, high = min(span[0] for span in known), max(span[1] for span in known)
         before = self._range
         self._range = steady_range(self._range, low, high)
-        drawn = lines(columns, self._range[:2], width, height)
+        drawn = PLOT.lines(columns, self._range[:2], width, height)
         whole = before != self._range or len(drawn) != len(self._lines)
         old, self._lines = self._lines, drawn
         if whole:
