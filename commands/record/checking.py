@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from dsmilctl.archive.extra import require_archive
+from dsmilctl.clock import SYSTEM
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.place import ArchiveFolder, existing
 from dsmilctl.commands.runner import show
@@ -39,10 +40,12 @@ def check(
     """
     require_archive()
     from dsmilctl.archive.check import Checked, check_archive
+    from dsmilctl.archive.checks.quick import note_check
     from dsmilctl.archive.repair import repair_archive
 
     places, backups = existing(archive), paths().backup_folder
     found: Checked = repair_archive(places, backups) if repair else check_archive(places, backups)
+    note_check(paths().check_file(places.folder), found, SYSTEM.now())
     rows: list[dict[str, Any]] = [msgspec.to_builtins(item) for item in found.findings]
     status = 0 if found.sound else CheckFailed.exit_status
     empty = (

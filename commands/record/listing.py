@@ -9,6 +9,9 @@ import msgspec
 
 from dsmilctl.archive import recording as recordings
 from dsmilctl.archive.backup.attempts import last_attempt
+from dsmilctl.archive.checks.quick import last_check, quick_look
+from dsmilctl.archive.extra import require_archive
+from dsmilctl.archive.finding import Checked
 from dsmilctl.archive.lock import holder
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import Recording
@@ -18,6 +21,7 @@ from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.place import ArchiveFolder, RecordingName, places_of, reading
 from dsmilctl.commands.runner import show as show_data
 from dsmilctl.config.paths import paths
+from dsmilctl.errors import MissingExtraError
 from dsmilctl.tables import Column
 
 app = Noun("record")
@@ -68,7 +72,9 @@ def show(recording: RecordingName, archive: ArchiveFolder = "") -> None:
 
 @app.command(impact="read")
 def status(archive: ArchiveFolder = "") -> None:
-    """Show whether something records now, and how large the archive is.
+    """Show recorder, archive, integrity and backups: what records now, how large it is, how sound.
+
+    Integrity is what can be proved in a moment, and how the last `record check` went, which reads everything.
 
     Example: dsmilctl record status -o json
     """
@@ -78,9 +84,43 @@ def status(archive: ArchiveFolder = "") -> None:
     if places.exists:
         with reading(archive) as connection:
             row |= _sizes(connection)
+            row["integrity"] = _integrity(places, connection)
         row["hot_bytes"] = places.database.stat().st_size
     state, message = last_attempt(paths().backup_status_file).state(SYSTEM.now())
-    show_data(row | {"backup": state, "backup_message": message}, schema="record.status/1")
+    row |= {"backup": state, "backup_message": message, "backups": _backups()}
+    show_data(row, schema="record.status/1")
+
+
+def _integrity(places: Places, connection: sqlite3.Connection) -> dict[str, Any]:
+    """What a quick look finds, and how the last full check went."""
+    found = quick_look(places, connection)
+    last = last_check(paths().check_file(places.folder))
+    return {
+        "sound": Checked(findings=tuple(found)).sound,
+        "found": [f"{item.where}: {item.what}" for item in found],
+        "checked": None if last is None else rfc3339(last.at),
+        "check_sound": None if last is None else last.sound,
+        "check_found": None if last is None else list(last.found),
+    }
+
+
+def _backups() -> dict[str, Any] | None:
+    """How many backups there are on this machine, the newest one, and the bytes of all; None without zstd."""
+    try:
+        require_archive()
+    except MissingExtraError:
+        return None
+    from dsmilctl.archive.backup.folder import Folder
+    from dsmilctl.archive.backup.repository import Repository
+
+    target = Folder(paths().backup_folder)
+    known = Repository(target).manifests()
+    return {
+        "count": len(known),
+        "latest": known[0].name if known else None,
+        "latest_at": rfc3339(known[0].created) if known else None,
+        "bytes": sum((target.folder / name).stat().st_size for name in target.names()),
+    }
 
 
 def _health(places: Places, recorder: str | None) -> dict[str, Any] | None:
