@@ -109,6 +109,10 @@ class Paths(msgspec.Struct, frozen=True):
         digest = hashlib.sha256(os.fsencode(archive.absolute())).hexdigest()
         return self.state / "recorders" / digest[:16]
 
+    def check_file(self, archive: Path) -> Path:
+        """How the last full check of an archive went."""
+        return self.recorder_folder(archive) / "check.json"
+
     @property
     def backup_folder(self) -> Path:
         """Where backups of the archives are."""
