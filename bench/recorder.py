@@ -23,7 +23,7 @@ def rows() -> Iterable[Row]:
     if not sys.platform.startswith("linux"):
         return
     with tempfile.TemporaryDirectory(prefix="dsmilctl-bench-") as home:
-        begun = command(home, "-C", "sim", "record", "start", "-n", "bench", "--registers", "TEMP",
+        begun = command(home, "-C", "sim", "record", "start", "@all", "TEMP", "-n", "bench",
                         "--interval", "100ms")  # fmt: skip
         process = begun["process"]
         before = processor_seconds(process)

@@ -68,6 +68,13 @@ class VerbCommand(TyperCommand):
             parameter.add_to_parser(parser, ctx)
         return parser
 
+    def parse_args(self, ctx: _click.Context, args: list[str]) -> list[str]:
+        """Read the line, of which what stands behind `--` may be another program's."""
+        if self.verb.takes_program and "--" in args:
+            place = args.index("--")
+            args = [*args[:place], *(f"--program={word}" for word in args[place + 1 :])]
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: _click.Context) -> Any:
         """Call the verb's function; raises ReadOnly where `--read-only` forbids it."""
         given: dict[str, Any] = ctx.ensure_object(dict)

@@ -14,7 +14,8 @@ Function = TypeVar("Function", bound=Callable[..., None])
 class Verb(NamedTuple):
     """One verb of a noun: its function, its impact (read, write or danger) and its usage, where special.
 
-    `never_refused` is a verb that has to work whatever is read-only: the emergency stop.
+    `never_refused` is a verb that has to work whatever is read-only: the emergency stop.  `takes_program` is
+    one for which everything behind `--` is another program's line: it gets that as its option `--program`.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Verb(NamedTuple):
     impact: str
     usage: str = ""
     never_refused: bool = False
+    takes_program: bool = False
 
     @property
     def text(self) -> str:
@@ -54,13 +56,19 @@ class Noun:
         self.verbs: dict[str, Verb] = {}
 
     def command(
-        self, name: str = "", *, impact: str, usage: str = "", never_refused: bool = False
+        self,
+        name: str = "",
+        *,
+        impact: str,
+        usage: str = "",
+        never_refused: bool = False,
+        takes_program: bool = False,
     ) -> Callable[[Function], Function]:
         """Make a function a verb; without a name the function's own."""
 
         def register(function: Function) -> Function:
             chosen = name or function.__name__.rstrip("_").replace("_", "-")
-            self.verbs[chosen] = Verb(chosen, function, impact, usage, never_refused)
+            self.verbs[chosen] = Verb(chosen, function, impact, usage, never_refused, takes_program)
             return function
 
         return register

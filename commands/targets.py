@@ -53,14 +53,17 @@ Approval = Annotated[str, typer.Option(metavar="ID", help="a second person's app
 
 def selector_of(text: str) -> Selector:
     """The selector that a command line means: nothing is everything, `-` is a list on stdin."""
-    if not text:
-        return EVERYTHING
-    if text == "-":
-        words = standard_input(LARGEST).decode("utf-8", "replace").replace(",", " ").split()
-        if not words:
-            raise InvalidParameter("no device on stdin", hint="one device per line", target="-")
-        text = ",".join(words)
-    return parse_selector(text)
+    return parse_selector(spelled_out(text)) if text else EVERYTHING
+
+
+def spelled_out(text: str) -> str:
+    """The selector as text, with the list on stdin in the place of `-`."""
+    if text != "-":
+        return text
+    words = standard_input(LARGEST).decode("utf-8", "replace").replace(",", " ").split()
+    if not words:
+        raise InvalidParameter("no device on stdin", hint="one device per line", target="-")
+    return ",".join(words)
 
 
 async def one_device(client: Client, text: str) -> Device:

@@ -48,8 +48,8 @@ __dsmilctl_options() {
     'bulk undo') words="$words --justification --dry-run -y --yes" ;;
     'stream devices') words="$words --interval --count --for --transport" ;;
     'stream events') words="$words --type --severity --count --for --interval" ;;
-    'record run') words="$words -n --name --devices --registers --interval --for --host-metrics --kernel --when --pre-trigger --post-trigger --type --notes --tag --also --archive" ;;
-    'record start') words="$words -n --name --devices --registers --interval --for --host-metrics --kernel --when --pre-trigger --post-trigger --type --notes --tag --also --archive" ;;
+    'record run') words="$words -n --name --interval --for --host-metrics --kernel --when --pre-trigger --post-trigger --type --notes --tag --also --archive" ;;
+    'record start') words="$words -n --name --interval --for --host-metrics --kernel --when --pre-trigger --post-trigger --type --notes --tag --also --archive" ;;
     'record stop') words="$words --status --notes --archive" ;;
     'record list') words="$words --archive" ;;
     'record show') words="$words --archive" ;;
@@ -131,8 +131,8 @@ __dsmilctl_takes() {
     'bulk undo --justification') ;;
     'stream devices --interval' | 'stream devices --count' | 'stream devices --for' | 'stream devices --transport') ;;
     'stream events --type' | 'stream events --severity' | 'stream events --count' | 'stream events --for' | 'stream events --interval') ;;
-    'record run -n' | 'record run --name' | 'record run --devices' | 'record run --registers' | 'record run --interval' | 'record run --for' | 'record run --when' | 'record run --pre-trigger' | 'record run --post-trigger' | 'record run --type' | 'record run --notes' | 'record run --tag' | 'record run --also' | 'record run --archive') ;;
-    'record start -n' | 'record start --name' | 'record start --devices' | 'record start --registers' | 'record start --interval' | 'record start --for' | 'record start --when' | 'record start --pre-trigger' | 'record start --post-trigger' | 'record start --type' | 'record start --notes' | 'record start --tag' | 'record start --also' | 'record start --archive') ;;
+    'record run -n' | 'record run --name' | 'record run --interval' | 'record run --for' | 'record run --when' | 'record run --pre-trigger' | 'record run --post-trigger' | 'record run --type' | 'record run --notes' | 'record run --tag' | 'record run --also' | 'record run --archive') ;;
+    'record start -n' | 'record start --name' | 'record start --interval' | 'record start --for' | 'record start --when' | 'record start --pre-trigger' | 'record start --post-trigger' | 'record start --type' | 'record start --notes' | 'record start --tag' | 'record start --also' | 'record start --archive') ;;
     'record stop --status' | 'record stop --notes' | 'record stop --archive') ;;
     'record list --archive') ;;
     'record show --archive') ;;
@@ -276,8 +276,6 @@ __dsmilctl_kind() {
     'stream events --for') kind=nothing ;;
     'stream events --interval') kind=nothing ;;
     'record run -n' | 'record run --name') kind=nothing ;;
-    'record run --devices') kind=nothing ;;
-    'record run --registers') kind=registers ;;
     'record run --interval') kind=nothing ;;
     'record run --for') kind=nothing ;;
     'record run --when') kind=nothing ;;
@@ -288,10 +286,9 @@ __dsmilctl_kind() {
     'record run --tag') kind=nothing ;;
     'record run --also') kind=nothing ;;
     'record run --archive') kind=nothing ;;
-    'record run +') kind=nothing ;;
+    'record run 1') kind=devices ;;
+    'record run +') kind=registers ;;
     'record start -n' | 'record start --name') kind=nothing ;;
-    'record start --devices') kind=nothing ;;
-    'record start --registers') kind=registers ;;
     'record start --interval') kind=nothing ;;
     'record start --for') kind=nothing ;;
     'record start --when') kind=nothing ;;
@@ -302,6 +299,8 @@ __dsmilctl_kind() {
     'record start --tag') kind=nothing ;;
     'record start --also') kind=nothing ;;
     'record start --archive') kind=nothing ;;
+    'record start 1') kind=devices ;;
+    'record start +') kind=registers ;;
     'record stop --status') kind=nothing ;;
     'record stop --notes') kind=nothing ;;
     'record stop --archive') kind=nothing ;;

@@ -11,8 +11,6 @@ from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.times import duration
 
 Name = Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="what the recording is called")]
-Devices = Annotated[str, typer.Option("--devices", metavar="SEL", help="only these devices")]
-Registers = Annotated[str, typer.Option("--registers", metavar="A,B", help="these registers of each device")]
 Interval = Annotated[
     str, typer.Option("--interval", metavar="DURATION", help="from one reading to the next; default 1s")
 ]
@@ -74,11 +72,6 @@ def formats_of(given: list[str] | None) -> tuple[str, ...]:
 
     words = given or [invocation().settings.archive.also]
     return require_formats(word.strip() for item in words for word in item.split(",") if word.strip())
-
-
-def register_names(text: str) -> tuple[str, ...]:
-    """The registers of a list with commas."""
-    return tuple(filter(None, (word.strip() for word in text.split(","))))
 
 
 def seconds_of(text: str, setting: str) -> float:

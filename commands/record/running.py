@@ -10,7 +10,6 @@ from dsmilctl.archive.extra import require_archive
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.options import (
     Also,
-    Devices,
     For,
     HostMetrics,
     Interval,
@@ -19,31 +18,30 @@ from dsmilctl.commands.record.options import (
     Notes,
     PostTrigger,
     PreTrigger,
-    Registers,
     RunOptions,
     Tag,
     Type,
     When,
     formats_of,
-    register_names,
     seconds_of,
 )
 from dsmilctl.commands.record.place import ArchiveFolder
 from dsmilctl.commands.record.session import record
 from dsmilctl.commands.runner import run_live
+from dsmilctl.commands.targets import OptionalTargets, Registers
 from dsmilctl.commands.times import duration
 
 app = Noun("record")
 
 
-@app.command(impact="read", usage="--name NAME [OPTIONS] [-- COMMAND...]")
+@app.command(
+    impact="read", usage="[SEL] [REGISTER]... --name NAME [OPTIONS] [-- COMMAND...]", takes_program=True
+)
 def run(
     name: Name,
-    command: Annotated[
-        list[str] | None, typer.Argument(metavar="[COMMAND]...", help="record while this program runs")
-    ] = None,
-    devices: Devices = "",
-    registers: Registers = "",
+    selector: OptionalTargets = "",
+    registers: Registers = None,
+    program: Annotated[list[str] | None, typer.Option("--program", hidden=True)] = None,
     interval: Interval = "",
     for_: For = "",
     host_metrics: HostMetrics = False,
@@ -65,17 +63,17 @@ def run(
     A temperature that is critical orders an emergency stop (setting `archive.limit_action`).
 
     Example: dsmilctl -C local record run --name tour --for 10s
-    Example: dsmilctl -C local record run --name tour --for 10s --also csv,parquet
+    Example: dsmilctl -C sim record run 0x8000-0x8003 TEMP --name heat --for 10s --also csv,parquet
     Example: dsmilctl -C sim record run --name nightly -- ./token-tests.sh
     """
     require_archive()
     options = RunOptions(
         name=name,
-        selector=devices,
-        registers=register_names(registers),
+        selector=selector,
+        registers=tuple(registers or ()),
         interval=seconds_of(interval, "interval"),
         seconds=duration(for_) if for_ else 0.0,
-        command=tuple(command or ()),
+        command=tuple(program or ()),
         type=type_,
         notes=notes,
         tags=tuple(tag or ()),

@@ -15,7 +15,6 @@ from dsmilctl.commands.invocation import Invocation, invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.options import (
     Also,
-    Devices,
     For,
     HostMetrics,
     Interval,
@@ -24,7 +23,6 @@ from dsmilctl.commands.record.options import (
     Notes,
     PostTrigger,
     PreTrigger,
-    Registers,
     Tag,
     Type,
     When,
@@ -33,6 +31,7 @@ from dsmilctl.commands.record.options import (
 )
 from dsmilctl.commands.record.place import ArchiveFolder, places_of
 from dsmilctl.commands.runner import show
+from dsmilctl.commands.targets import OptionalTargets, Registers, spelled_out
 from dsmilctl.commands.times import duration
 from dsmilctl.config.paths import paths
 from dsmilctl.errors import DSMILError, OperationTimeout
@@ -50,8 +49,8 @@ LOOK = 0.05
 @app.command(impact="read")
 def start(
     name: Name,
-    devices: Devices = "",
-    registers: Registers = "",
+    selector: OptionalTargets = "",
+    registers: Registers = None,
     interval: Interval = "",
     for_: For = "",
     host_metrics: HostMetrics = False,
@@ -70,16 +69,18 @@ def start(
     Returns when the recorder is at work; `record status` shows how it is, and where its log lies.
 
     Example: dsmilctl -C sim record start --name night --interval 100ms
+    Example: dsmilctl -C sim record start 0x8000-0x8003 TEMP --name heat --for 8h
     """
     require_archive()
     seconds_of(interval, "interval")
     for span in (for_, pre_trigger, post_trigger):
         duration(span or "0s")
     places = places_of(archive)
-    given = {"--name": name, "--devices": devices, "--registers": registers, "--interval": interval}
-    given |= {"--for": for_, "--type": type_, "--notes": notes, "--archive": str(places.folder.absolute())}
+    given = {"--name": name, "--interval": interval, "--for": for_, "--type": type_, "--notes": notes}
+    given |= {"--archive": str(places.folder.absolute())}
     given |= {"--when": when, "--pre-trigger": pre_trigger, "--post-trigger": post_trigger}
-    options = [f"{option}={value}" for option, value in given.items() if value]
+    options = [spelled_out(selector) or "@all", *(registers or ())]
+    options += [f"{option}={value}" for option, value in given.items() if value]
     options += [f"--tag={word}" for word in tag or ()]
     options += [f"--also={word}" for word in formats_of(also)]
     options += ["--host-metrics"] * host_metrics + ["--kernel"] * kernel

@@ -12,7 +12,7 @@ FIELDS = {"name", "created", "size", "files", "recordings", "rows", "verified"}
 @pytest.fixture
 def recorded(shell: Shell) -> int:
     """How many readings were recorded into the archive of this home."""
-    done = shell("dsmilctl -C sim record run -n tour --for 0.5s --interval 0.1 --registers TEMP -o json")
+    done = shell("dsmilctl -C sim record run -n tour --for 0.5s --interval 0.1 @all TEMP -o json")
     return int(done.data["readings"])
 
 

@@ -12,7 +12,7 @@ from tests.commands.shell import PROGRAM, Shell
 
 
 def test_a_recording_for_a_time_is_listed_queried_exported_and_checked(shell: Shell, tmp_path: Path) -> None:
-    done = shell("dsmilctl -C sim record run --name tour --for 1s --interval 0.2 --registers TEMP -o json")
+    done = shell("dsmilctl -C sim record run --name tour --for 1s --interval 0.2 @all TEMP -o json")
     assert done.exit == 0
     assert done.data["status"] == "completed"
 
@@ -32,6 +32,17 @@ def test_a_recording_for_a_time_is_listed_queried_exported_and_checked(shell: Sh
     checked = shell("dsmilctl record check -o json")
     assert checked.exit == 0
     assert {row["severity"] for row in checked.data} <= {"hint"}
+
+
+def test_devices_and_registers_stand_before_the_dashes_and_a_program_with_its_options_behind_them(
+    shell: Shell,
+) -> None:
+    program = "sh -c 'sleep 0.5; exit 3'"
+    done = shell(f"dsmilctl -C sim record run 0x8000,0x8001 TEMP -n x --interval 0.1 -o json -- {program}")
+
+    assert (done.exit, done.data["status"]) == (3, "failed")
+    rows = shell("dsmilctl record query --recording x -o json").data
+    assert {(row["device"], row["register"]) for row in rows} == {("0x8000", "TEMP"), ("0x8001", "TEMP")}
 
 
 def test_a_recording_around_a_command_has_its_operations_and_its_exit_status(shell: Shell) -> None:
@@ -139,7 +150,7 @@ def ran(shell: Shell, program: str) -> subprocess.CompletedProcess[str]:
 def test_an_export_is_packed_described_and_harmless_where_that_is_asked_for(
     shell: Shell, tmp_path: Path
 ) -> None:
-    shell("dsmilctl -C sim record run --name '=tour()' --for 1s --interval 0.2 --registers TEMP -o json")
+    shell("dsmilctl -C sim record run --name '=tour()' --for 1s --interval 0.2 @all TEMP -o json")
 
     exported = shell("dsmilctl record export last --format csv --output tour.csv.zst --metadata -o json")
     assert exported.exit == 0
@@ -160,9 +171,7 @@ def test_an_export_is_packed_described_and_harmless_where_that_is_asked_for(
 
 
 def test_a_recording_is_replayed_and_is_a_context_beside_the_live_one(shell: Shell) -> None:
-    done = shell(
-        "dsmilctl -C sim record run --name tour --for 1s --interval 0.2 --registers TEMP -o json"
-    ).data
+    done = shell("dsmilctl -C sim record run --name tour --for 1s --interval 0.2 @all TEMP -o json").data
 
     lines = shell("dsmilctl record replay tour --speed 0 -o ndjson").lines
     assert (lines[0]["event"], lines[-1]["event"]) == ("start", "end")
@@ -185,9 +194,7 @@ def test_a_recording_is_replayed_and_is_a_context_beside_the_live_one(shell: She
 
 
 def test_a_report_is_written_as_a_page_and_shown_on_a_terminal(shell: Shell) -> None:
-    done = shell(
-        "dsmilctl -C sim record run --name tour --for 1s --interval 0.2 --registers TEMP -o json"
-    ).data
+    done = shell("dsmilctl -C sim record run --name tour --for 1s --interval 0.2 @all TEMP -o json").data
 
     for kind in ("html", "md", "json", "pdf"):
         written = shell(f"dsmilctl record report tour --output tour.{kind} -o json")
@@ -200,7 +207,7 @@ def test_a_report_is_written_as_a_page_and_shown_on_a_terminal(shell: Shell) -> 
 
 
 def test_other_formats_are_written_beside_as_an_option_or_a_setting_says(shell: Shell) -> None:
-    line = "dsmilctl -C sim record run --name tour --for 1s --interval 0.2 --registers TEMP -o json"
+    line = "dsmilctl -C sim record run --name tour --for 1s --interval 0.2 @all TEMP -o json"
     done = shell(f"{line} --also csv,parquet --also ndjson").data
 
     assert [Path(file).suffix for file in done["beside"]] == [".csv", ".parquet", ".ndjson"]

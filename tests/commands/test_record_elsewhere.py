@@ -25,7 +25,7 @@ def shell(tmp_path: Path) -> Iterator[RemoteShell]:
 def test_devices_behind_a_server_are_recorded_with_operations_and_the_machine_here(
     shell: RemoteShell,
 ) -> None:
-    line = "dsmilctl -C plant record start -n far --devices 0x8030-0x8033 --registers TEMP"
+    line = "dsmilctl -C plant record start -n far 0x8030-0x8033 TEMP"
     begun = shell(f"{line} --interval 100ms --host-metrics -o json")
     assert begun.exit == 0, begun.err
     for _ in range(200):
@@ -47,7 +47,7 @@ def test_devices_behind_a_server_are_recorded_with_operations_and_the_machine_he
 
 def test_readings_around_an_event_behind_a_server_are_kept(shell: RemoteShell) -> None:
     script = f"sleep 1; dsmilctl -C plant device write 0x8030 CONFIG 7 {WHY} >&2; sleep 1"
-    run = "dsmilctl -C plant record run -n far --devices 0x8030 --interval 100ms --when 'CONFIG == 7'"
+    run = "dsmilctl -C plant record run -n far 0x8030 --interval 100ms --when 'CONFIG == 7'"
 
     done = shell(f'{run} --pre-trigger 500ms -o json -- sh -c "{script}"')
 

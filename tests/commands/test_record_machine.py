@@ -16,7 +16,7 @@ from tests.commands.shell import STILL, Shell
 from tests.drivers.fake_machine import FakeMachine, laptop
 
 FAST = {f"DSMIL_ARCHIVE__{name}_INTERVAL": "0.1" for name in ("HOST", "KERNEL", "HEALTH", "JOURNAL")}
-START = "dsmilctl -C lab record start -n heat --interval 100ms --devices load"
+START = "dsmilctl -C lab record start -n heat --interval 100ms load"
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_how_often_the_kernel_is_listened_to_is_a_setting(shell: Shell, machine:
 def test_the_interval_of_the_machine_is_a_setting(shell: Shell) -> None:
     def looks(interval: str) -> int:
         environment = {"DSMIL_ARCHIVE__HOST_INTERVAL": interval}
-        line = "dsmilctl -C lab record run -n x --devices load --host-metrics --for 1s"
+        line = "dsmilctl -C lab record run -n x load --host-metrics --for 1s"
         shell(line, environment=environment)
         query = "SELECT count(*) AS n FROM system_metrics GROUP BY session_id ORDER BY min(metric_id) DESC"
         return int(ask(shell, query)[0]["n"])
@@ -234,7 +234,7 @@ def test_a_recording_of_simulated_devices_has_the_metrics_of_this_machine(shell:
 def test_values_that_cannot_be_of_a_simulated_sensor_order_no_stop(shell: Shell) -> None:
     faulty = {"DSMIL_SIM_OPTIONS": '{"faults": ["wrong:0x8003"]}'}
 
-    shell("dsmilctl -C sim record run -n x --registers TEMP --interval 0.1 --for 1s", environment=faulty)
+    shell("dsmilctl -C sim record run -n x @all TEMP --interval 0.1 --for 1s", environment=faulty)
 
     assert shell("dsmilctl -C sim emergency status -o json").data == []
     assert ask(shell, "SELECT * FROM events WHERE type = 'limit.stopped'") == []

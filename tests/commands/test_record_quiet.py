@@ -39,7 +39,7 @@ LINES = {
 
 @pytest.fixture
 def recorded(shell: Shell) -> Shell:
-    shell("dsmilctl -C sim record run --name tour --for 1s --interval 0.2 --registers TEMP -o json")
+    shell("dsmilctl -C sim record run --name tour --for 1s --interval 0.2 @all TEMP -o json")
     return shell
 
 

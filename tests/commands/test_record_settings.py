@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import new_recording
 from dsmilctl.archive.store import Store
-from tests.archive.stand import START, some_readings
+from tests.archive.stand import START, rows, some_readings
 from tests.commands.shell import Shell
 
-RUN = "dsmilctl -C sim record run -n x --registers TEMP --devices 0x8000"
+RUN = "dsmilctl -C sim record run -n x 0x8000 TEMP"
 
 
 def setting(name: str, value: object) -> dict[str, str]:
@@ -59,8 +58,7 @@ def test_a_longer_commit_interval_makes_fewer_commits(tmp_path: Path) -> None:
                 writer.readings(some_readings(1, first=number))
                 time.sleep(0.01)
             writer.flush()
-            counted = connect(store.places.database, read_only=True).execute("SELECT count(*) FROM chunks")
-            count: int = counted.fetchone()[0]
+            count: int = rows(store.places, "SELECT count(*) FROM chunks")[0][0]
             store.end(writer, "completed")
         return count
 
@@ -70,11 +68,10 @@ def test_a_longer_commit_interval_makes_fewer_commits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("interval", "expected"), [(0.05, True), (3600, False)])
 def test_the_journal_is_looked_into_as_often_as_set(shell: Shell, interval: float, expected: bool) -> None:
     def operations() -> int:
-        connection = connect(Places(shell.home / "data/archive").database, read_only=True)
-        return int(connection.execute("SELECT count(*) FROM operations").fetchone()[0])
+        return int(rows(Places(shell.home / "data/archive"), "SELECT count(*) FROM operations")[0][0])
 
     environment = setting("journal_interval", interval)
-    shell("dsmilctl -C sim record start -n x --devices 0x8000", environment=environment)
+    shell("dsmilctl -C sim record start -n x 0x8000", environment=environment)
     time.sleep(0.5)
     written = shell("dsmilctl -C sim device write 0x8001 DATA 5 --yes --justification 'for the journal'")
     assert written.exit == 0, written.err

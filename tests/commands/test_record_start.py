@@ -13,7 +13,7 @@ import pytest
 
 from tests.commands.shell import STILL, Shell
 
-START = "dsmilctl -C sim record start --name night --interval 50ms --registers TEMP"
+START = "dsmilctl -C sim record start --name night --interval 50ms @all TEMP"
 FAST = {"DSMIL_ARCHIVE__HEALTH_INTERVAL": "0.05"}
 
 
@@ -67,7 +67,7 @@ def test_a_second_start_is_refused_with_7_and_names_who_records(shell: Shell) ->
 
 def test_what_keeps_a_recorder_from_beginning_is_told_by_the_command_that_started_it(shell: Shell) -> None:
     nowhere = shell("dsmilctl -C nowhere record start -n x -o json")
-    nothing = shell("dsmilctl -C sim record start -n x --devices 0x9999 -o json")
+    nothing = shell("dsmilctl -C sim record start -n x 0x9999 -o json")
     no_kind = shell("dsmilctl -C sim record start -n x --type odd -o json")
 
     assert (nowhere.exit, nowhere.error.code) == (2, "NOT_FOUND")

@@ -6,7 +6,7 @@ import time
 
 from tests.commands.shell import Shell
 
-RUN = "dsmilctl -C sim record run -n x --devices 0x8001 --registers TEMP --interval 50ms -o json"
+RUN = "dsmilctl -C sim record run -n x 0x8001 TEMP --interval 50ms -o json"
 WRITE = "dsmilctl -C sim device write 0x8001 CONFIG"
 MARK = "--yes --justification 'marks the event' >&2"
 

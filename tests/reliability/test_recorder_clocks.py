@@ -13,13 +13,12 @@ import pytest
 from pyarrow import parquet
 
 from dsmilctl.archive.check import check_archive
-from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import new_recording
 from dsmilctl.archive.store import Store
 from dsmilctl.clock import NANOSECONDS
 from dsmilctl.testing.clock import START, StandingClock
-from tests.archive.stand import some_readings, table
+from tests.archive.stand import rows, some_readings, table
 from tests.commands.shell import STILL, Shell
 from tests.reliability.test_clocks import FAKETIME, preloaded
 
@@ -37,10 +36,9 @@ def shell(tmp_path: Path) -> Shell:
 
 def chunks(places: Places) -> list[tuple[int, float]]:
     """Both clocks of every chunk that is hot, in order."""
-    connection = connect(places.database, read_only=True)
-    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'chunks'").fetchall():
+    if not rows(places, "SELECT 1 FROM sqlite_schema WHERE name = 'chunks'"):
         return []
-    return connection.execute("SELECT wall, monotonic FROM chunks ORDER BY chunk_id").fetchall()
+    return rows(places, "SELECT wall, monotonic FROM chunks ORDER BY chunk_id")
 
 
 @needs_faketime
@@ -55,7 +53,7 @@ def test_a_recording_goes_on_when_the_clock_of_the_machine_jumps_an_hour(shell: 
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
     places = Places(shell.home / "data/archive")
-    line = ["-C", "sim", "record", "run", "-n", "jump", "--devices", "0x8000", "--registers", "TEMP"]
+    line = ["-C", "sim", "record", "run", "-n", "jump", "0x8000", "TEMP"]
     recorder = shell.start(*line, "--interval", f"{INTERVAL}", environment=environment)
     while not places.exists or len(chunks(places)) < 5:
         assert recorder.goes_on
@@ -95,9 +93,7 @@ def test_neither_end_of_summer_time_is_seen_in_a_recording(shell: Shell, moment:
     begin = f"+{start - int(time.time())}" if start > time.time() else f"-{int(time.time()) - start}"
     environment |= {"LD_PRELOAD": preloaded(), "FAKETIME": begin, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
-    line = (
-        "dsmilctl -C sim record run -n dst --devices 0x8000 --registers TEMP --interval 50ms --for 2s -o json"
-    )
+    line = "dsmilctl -C sim record run -n dst 0x8000 TEMP --interval 50ms --for 2s -o json"
     done = shell(line, environment=environment)
 
     assert done.exit == 0, done.err

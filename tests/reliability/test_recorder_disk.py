@@ -16,15 +16,14 @@ from typing import Any
 import pytest
 
 from dsmilctl.archive.check import check_archive
-from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.supervision import Supervision
 from dsmilctl.config.paths import Paths
-from tests.archive.stand import table
+from tests.archive.stand import rows, table
 from tests.commands.shell import STILL, Shell
 
 FAST = {"DSMIL_ARCHIVE__HEALTH_INTERVAL": "0.05"}
-RECORD = ("-C", "sim", "record", "start", "-n", "x", "--registers", "TEMP", "--interval", "20ms")
+RECORD = ("-C", "sim", "record", "start", "@all", "TEMP", "-n", "x", "--interval", "20ms")
 TEN_SECONDS = 200
 """Looks of 50 ms: ten times the second in which a recorder has to say that it is degraded."""
 
@@ -79,9 +78,8 @@ def fill(disk: Path) -> Path:
 
 
 def events(places: Places) -> list[str]:
-    connection = connect(places.database, read_only=True)
-    rows = connection.execute("SELECT type FROM events WHERE type LIKE 'recorder%' ORDER BY event_id")
-    return [row[0] for row in rows]
+    found = rows(places, "SELECT type FROM events WHERE type LIKE 'recorder%' ORDER BY event_id")
+    return [row[0] for row in found]
 
 
 def missing(places: Places) -> int:
@@ -119,8 +117,7 @@ def test_a_full_disk_is_told_and_after_it_recording_goes_on_and_what_was_lost_is
     assert ended.data["status"] == "completed"
     assert events(places) == ["recorder.degraded", "recorder.resumed"]
     lost = missing(places)
-    gaps = connect(places.database, read_only=True).execute("SELECT coalesce(sum(missed), 0) FROM gaps")
-    assert gaps.fetchone()[0] == lost
+    assert rows(places, "SELECT coalesce(sum(missed), 0) FROM gaps") == [(lost,)]
     assert (lost > 0) is (waiting == 1000), "as long as there is memory for it nothing is lost"
     assert resumed.problem == ""
     assert check_archive(places, disk / "backups").sound

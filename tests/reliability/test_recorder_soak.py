@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from dsmilctl.archive.check import check_archive
-from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
+from tests.archive.stand import rows
 from tests.commands.shell import Shell
 
 SOAK = bool(os.environ.get("DSMIL_SOAK"))
@@ -60,7 +60,7 @@ def slope(samples: list[tuple[float, int]]) -> float:
 @pytest.mark.timeout(SECONDS * 2 + 300)
 def test_hours_at_ten_thousand_readings_a_second_lose_nothing_and_grow_nothing(shell: Shell) -> None:
     places = Places(shell.home / "data/archive")
-    line = "dsmilctl -C sim record start -n soak --registers TEMP --interval 100ms -o json"
+    line = "dsmilctl -C sim record start -n soak @all TEMP --interval 100ms -o json"
     begun = shell(line)
     assert begun.exit == 0, begun.err
     process = begun.data["process"]
@@ -88,9 +88,8 @@ def test_hours_at_ten_thousand_readings_a_second_lose_nothing_and_grow_nothing(s
     }
     (shell.home / "soak.json").write_text(json.dumps(told | {"files": sorted(set(files))}))
 
-    connection = connect(places.database, read_only=True)
     assert ended.data["status"] == "completed"
-    assert connection.execute("SELECT * FROM gaps").fetchall() == []
+    assert rows(places, "SELECT * FROM gaps") == []
     query = "SELECT count(*) AS kept, count(DISTINCT sequence) AS numbers"
     query += ", max(sequence) - min(sequence) + 1 AS given FROM readings"
     (row,) = shell(f'dsmilctl record query -o json --sql "{query}"', timeout=300).data

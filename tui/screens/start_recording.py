@@ -29,10 +29,9 @@ class Wish(NamedTuple):
 
     @property
     def options(self) -> list[str]:
-        """The same as options of `record start`."""
-        given = {"--name": self.name, "--devices": self.devices, "--registers": self.registers}
-        given["--interval"] = self.interval
-        return [f"{option}={value}" for option, value in given.items() if value]
+        """The same as the line of `record start`."""
+        registers = self.registers.replace(",", " ").split()
+        return [self.devices or "@all", *registers, f"--name={self.name}", f"--interval={self.interval}"]
 
 
 class StartDialog(Dialog[Wish]):
