@@ -20,6 +20,7 @@ from dsmilctl.tui.screens.base import Page
 from dsmilctl.tui.snapshot import Snapshot
 from dsmilctl.tui.widgets.backups import BackupTable
 from dsmilctl.tui.widgets.line import Line, Part
+from dsmilctl.tui.widgets.refusals import refusal_parts
 
 READ_EVERY = 3.0
 INKS = {"ok": ("✓", "good"), "none": ("·", "warn"), "failed": ("✕", "bad"), "stale": ("!", "warn")}
@@ -83,9 +84,7 @@ class BackupsPage(Page):
 
     @on(Refusal)
     def _show_refusal(self, event: Refusal) -> None:
-        self.part(Line, "backup-state").show(
-            [Part(f" {inert(event.error.message)}", "bad"), Part(f"  {inert(event.error.hint)}", "dim")]
-        )
+        self.part(Line, "backup-state").show(refusal_parts(event.error))
 
     def action_create(self) -> None:
         """Make one, and prove it."""

@@ -24,6 +24,7 @@ from dsmilctl.tui.screens.start_recording import StartDialog, Wish
 from dsmilctl.tui.snapshot import Snapshot
 from dsmilctl.tui.widgets.line import Line, Part
 from dsmilctl.tui.widgets.recordings import RecordingTable
+from dsmilctl.tui.widgets.refusals import refusal_parts
 from dsmilctl.tui.widgets.table import Table
 
 READ_EVERY = 2.0
@@ -103,9 +104,7 @@ class RecordingsPage(Page):
 
     @on(Refusal)
     def _show_refusal(self, event: Refusal) -> None:
-        self.part(Line, "recorder").show(
-            [Part(f" {inert(event.error.message)}", "bad"), Part(f"  {inert(event.error.hint)}", "dim")]
-        )
+        self.part(Line, "recorder").show(refusal_parts(event.error))
 
     @on(Table.Chosen, "#recordings")
     def action_browse(self) -> None:
