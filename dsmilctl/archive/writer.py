@@ -56,11 +56,16 @@ class Pending:
     def __init__(self) -> None:
         self.readings: list[Reading] = []
         self.rows: list[tuple[str, tuple[Any, ...]]] = []
-        self.works: list[Work] = []
+        self.works: list[tuple[Work, Future[None]]] = []
         self.waiting: list[Future[None]] = []
 
     def __bool__(self) -> bool:
         return bool(self.readings or self.rows or self.works or self.waiting)
+
+    @property
+    def synced(self) -> bool:
+        """Whether somebody waits until it is on the medium."""
+        return bool(self.waiting or self.works)
 
     def before(self, later: Pending) -> Pending:
         """This, and then what came later."""
@@ -152,11 +157,13 @@ class Writer:
         return future
 
     def work(self, work: Work) -> Future[None]:
-        """Let a function change the database in a commit of this thread, synced; done when it has."""
+        """Let a function change the database in a commit of this thread, synced; done when it has.
+
+        What it raises is for the caller alone: nothing of its change is kept, and everything else is.
+        """
         future: Future[None] = Future()
         with self._changed:
-            self._pending.works.append(work)
-            self._pending.waiting.append(future)
+            self._pending.works.append((work, future))
             self._urgent = True
             self._changed.notify()
         return future
@@ -191,11 +198,11 @@ class Writer:
         """One transaction for all of it; whether the disk took it."""
         chunk, digest = self._chunk, self._digest
         try:
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if pending.waiting else 'NORMAL'}")
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if pending.synced else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             self._put(pending)
             self._connection.execute("COMMIT")
-        except (sqlite3.Error, OSError, *UNFIT) as error:
+        except Exception as error:  # whatever it is, this thread goes on and the reason is told
             self._chunk, self._digest = chunk, digest
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -210,19 +217,37 @@ class Writer:
             self.beside.kept()
         self.written += len(pending.readings)
         self._recovered()
-        for future in pending.waiting:
-            future.set_result(None)
+        for future in (*pending.waiting, *(future for _, future in pending.works)):
+            _settle(future)
         return True
 
     def _put(self, pending: Pending) -> None:
         for first in range(0, len(pending.readings), CHUNK):
             self._put_chunk(pending.readings[first : first + CHUNK])
         if self.beside is not None:
-            self.beside.put(self._connection, pending.readings, synced=bool(pending.waiting))
+            self.beside.put(self._connection, pending.readings, synced=pending.synced)
         for statement, row in pending.rows:
             self._connection.execute(statement, row)
-        for work in pending.works:
+        for work, future in tuple(pending.works):
+            if (error := self._done(work)) is not None:
+                pending.works.remove((work, future))
+                _settle(future, error)
+
+    def _done(self, work: Work) -> BaseException | None:
+        """Let a function change the database; what it raised, unless it is the disk that takes nothing."""
+        self._connection.execute("SAVEPOINT work")
+        try:
             work(self._connection)
+        except BaseException as error:  # not even SystemExit of one caller ends the thread of all
+            if _of_the_disk(error) or not self._connection.in_transaction:
+                raise
+            self._connection.execute("ROLLBACK TO work")
+            LOGGER.exception("a change of the archive failed")
+            return error
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("RELEASE work")
+        return None
 
     def _put_chunk(self, readings: list[Reading]) -> None:
         numbers = self._series.of(readings)
@@ -288,8 +313,8 @@ class Writer:
     def _keep(self, pending: Pending, closing: bool) -> None:
         """Hold on to what the disk did not take, as much as there is room for."""
         error = OSError(self.problem)
-        for future in pending.waiting:
-            future.set_exception(error)
+        for future in (*pending.waiting, *(future for _, future in pending.works)):
+            _settle(future, error)
         pending.waiting, pending.works = [], []
         if closing:
             self.missed += len(pending.readings)
@@ -309,3 +334,21 @@ def _fits(reading: Reading) -> bool:
     except UNFIT:
         return False
     return True
+
+
+def _settle(future: Future[None], error: BaseException | None = None) -> None:
+    """Tell whoever waits, unless nobody does any more."""
+    if not future.set_running_or_notify_cancel():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+
+
+def _of_the_disk(error: BaseException) -> bool:
+    """Whether SQLite says that it cannot write or read, and not that what it was told is wrong."""
+    if not isinstance(error, sqlite3.Error):
+        return False
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code not in (0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
