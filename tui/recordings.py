@@ -118,7 +118,7 @@ def times_of(places: Places, recording: Recording) -> tuple[int, int]:
 def spans_of(
     places: Places, recording_id: str, series: SeriesRow, times: tuple[int, int], count: int
 ) -> list[Span]:
-    """A register from one time to another (nanoseconds UTC), in `count` parts."""
+    """A register from one time to another (nanoseconds UTC, both of them included), in about `count` parts."""
     require_archive()
     from dsmilctl.archive.query import Query, Wanted
 
@@ -129,13 +129,13 @@ def spans_of(
         for aggregate in ("min", "max"):
             wanted = Wanted(
                 selector="", devices=(series.device,), registers=(series.register,), recording=recording_id,
-                since=begin // every * every, until=end, every=every, aggregate=aggregate,
+                since=begin // every * every, until=end + 1, every=every, aggregate=aggregate,
             )  # fmt: skip
             values = found.setdefault(aggregate, {})
             for batch in query.readings(wanted):
                 moments = batch.column("time").cast("timestamp[ns]").cast("int64").to_pylist()
                 values |= dict(zip(moments, batch.column("value").to_pylist(), strict=True))
-    places_of_parts = range(begin // every, begin // every + count)
+    places_of_parts = range(begin // every, end // every + 1)
     low, high = found["min"], found["max"]
     return [
         (low[part * every], high[part * every]) if part * every in low else None for part in places_of_parts
