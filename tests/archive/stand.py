@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from dsmilctl.archive.database import connect
 from dsmilctl.archive.exporting import COLUMNS
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.query import Query, Wanted
-from dsmilctl.archive.recording import Recording, new_recording
+from dsmilctl.archive.recording import Recording, new_recording, recordings
 from dsmilctl.archive.rows import event_row, operation_row
 from dsmilctl.archive.store import Store
 from dsmilctl.model.audit import AuditRecord
@@ -72,6 +76,25 @@ def table(places: Places, wanted: Wanted | None = None) -> pa.Table:
     """What a query finds, with the columns that are exported."""
     with Query(places) as query:
         return query.readings(wanted or Wanted()).read_all().select(list(COLUMNS))
+
+
+@contextmanager
+def opened(places: Places) -> Iterator[sqlite3.Connection]:
+    """The database of an archive, to be read and closed again."""
+    with closing(connect(places.database, read_only=True)) as connection:
+        yield connection
+
+
+def rows(places: Places, query: str, *values: object) -> list[tuple[Any, ...]]:
+    """What the database of an archive answers."""
+    with opened(places) as connection:
+        return connection.execute(query, values).fetchall()
+
+
+def listed(places: Places) -> list[Recording]:
+    """The recordings of an archive."""
+    with opened(places) as connection:
+        return recordings(connection)
 
 
 def record(sequence: int = 1, outcome: str = "SUCCESS") -> AuditRecord:

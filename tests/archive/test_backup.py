@@ -17,10 +17,10 @@ from dsmilctl.archive.backup.verifying import strangers, verify
 from dsmilctl.archive.check import check_archive
 from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
-from dsmilctl.archive.recording import new_recording, recordings
+from dsmilctl.archive.recording import new_recording
 from dsmilctl.archive.store import Store
 from dsmilctl.errors import CheckFailed, Conflict, InvalidParameter, NotFound
-from tests.archive.stand import EVENT, START, record, recorded, some_readings, table
+from tests.archive.stand import EVENT, START, listed, record, recorded, some_readings, table
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_187_a_backup_right_after_the_first_record_holds_it_while_the_recorder_g
     assert (made.recordings, made.tables["readings"]) == (1, 1)
     bring_out(repository, made, tmp_path / "out")
     assert table(Places(tmp_path / "out/archive")).num_rows == 1
-    (found,) = recordings(connect(tmp_path / "out/archive/archive.db", read_only=True))
+    (found,) = listed(Places(tmp_path / "out/archive"))
     assert found.status == "aborted", "it was running when the backup was made"
 
 
@@ -250,7 +250,7 @@ def test_nothing_is_restored_while_a_recorder_is_at_work(places: Places, reposit
             brought_back(repository, places)
 
         store.end(writer, "completed")
-    assert len(recordings(connect(places.database, read_only=True))) == 2
+    assert len(listed(places)) == 2
 
 
 @pytest.fixture

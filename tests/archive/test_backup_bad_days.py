@@ -23,11 +23,11 @@ from dsmilctl.archive.backup.restoring import bring_out, require_whole, restore
 from dsmilctl.archive.backup.swap import exchange
 from dsmilctl.archive.backup.verifying import strangers, verify
 from dsmilctl.archive.check import check_archive
-from dsmilctl.archive.database import connect, migrations
+from dsmilctl.archive.database import migrations
 from dsmilctl.archive.finding import Finding
 from dsmilctl.archive.places import Places
 from dsmilctl.errors import CheckFailed, ConfigError, Conflict, NotFound, StateUnavailable
-from tests.archive.stand import EVENT, record, recorded, some_readings, table
+from tests.archive.stand import EVENT, record, recorded, rows, some_readings, table
 
 ROUNDS = 100 if os.environ.get("DSMIL_SOAK") else 20
 FLIPS = 2000 if os.environ.get("DSMIL_SOAK") else 60
@@ -350,7 +350,7 @@ def test_an_archive_that_is_damaged_is_kept_when_a_backup_takes_its_place(
     assert kept == tmp_path / "archive.replaced-1"
     assert (kept / "archive.db").read_bytes() == content
     assert table(places).num_rows == 5000
-    assert connect(places.database, read_only=True).execute("PRAGMA quick_check").fetchone() == ("ok",)
+    assert rows(places, "PRAGMA quick_check") == [("ok",)]
 
 
 def test_where_two_folders_cannot_be_exchanged_in_one_step_it_is_told_and_nothing_has_moved(

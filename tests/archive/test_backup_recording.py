@@ -18,7 +18,7 @@ from dsmilctl.archive.query import Wanted
 from dsmilctl.archive.recording import new_recording
 from dsmilctl.archive.store import Store
 from dsmilctl.errors import Conflict, NotFound
-from tests.archive.stand import EVENT, START, left_hot, record, recorded, some_readings, table
+from tests.archive.stand import EVENT, START, left_hot, record, recorded, rows, some_readings, table
 
 TESTS = """INSERT INTO token_tests
   (session_id, token_id, test_timestamp, access_method, operation_type, success, created_at)
@@ -36,14 +36,6 @@ def with_tests(places: Places, recording_id: str, success: tuple[int, ...]) -> N
         for number, found in enumerate(success):
             row = connection.execute(TESTS, (recording_id, 0x480 + number, START + number, found))
             connection.execute(HOT, (recording_id, row.lastrowid))
-        connection.close()
-
-
-def rows(places: Places, query: str, *values: object) -> list[tuple[object, ...]]:
-    connection = connect(places.database, read_only=True)
-    try:
-        return connection.execute(query, values).fetchall()
-    finally:
         connection.close()
 
 

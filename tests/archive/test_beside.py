@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from dsmilctl.archive import live as live_files
 from dsmilctl.archive.beside import require_formats
 from dsmilctl.archive.check import check_archive
-from dsmilctl.archive.database import connect
 from dsmilctl.archive.exporting import COLUMNS
 from dsmilctl.archive.importing import read_file
 from dsmilctl.archive.live import LIVE
@@ -30,6 +29,7 @@ from dsmilctl.archive.store import Store
 from dsmilctl.archive.writer import Writer
 from dsmilctl.errors import InvalidParameter
 from dsmilctl.model.reading import Reading
+from tests.archive import stand
 from tests.archive.stand import START, some_readings, table
 from tests.archive.test_carrying import EXTREMES
 from tests.archive.test_recording import READINGS
@@ -188,7 +188,7 @@ def test_a_killed_recorder_leaves_every_format_with_the_same_readings(round: int
 
     given = killed(places.folder, random.Random(100 + round).randrange(5, 200))
 
-    noted = connect(places.database, read_only=True).execute("SELECT readings FROM sinks").fetchall()
+    noted = stand.rows(places, "SELECT readings FROM sinks")
     assert len({row[0] for row in noted}) == 1, "each of them counts as many"
     before = check_archive(places, tmp_path / "backups")
     assert sum("was not finished" in item.what for item in before.findings) == len(FORMATS)

@@ -23,8 +23,7 @@ from dsmilctl.archive import compression
 from dsmilctl.archive import recording as recordings
 from dsmilctl.archive.asking import Wanted
 from dsmilctl.archive.check import check_archive
-from dsmilctl.archive.database import connect
-from dsmilctl.archive.description import describe
+from dsmilctl.archive.description import Description, describe
 from dsmilctl.archive.exporting import COLUMNS, Layout, export, layout_of
 from dsmilctl.archive.importing import READERS
 from dsmilctl.archive.intake import take_in
@@ -35,7 +34,18 @@ from dsmilctl.archive.tables import rows_of as rows_of_table
 from dsmilctl.errors import CheckFailed, InvalidParameter
 from dsmilctl.model.reading import Reading
 from dsmilctl.model.register import Value
-from tests.archive.stand import EVENT, SECOND, START, left_hot, record, recorded, some_readings, table
+from tests.archive.stand import (
+    EVENT,
+    SECOND,
+    START,
+    left_hot,
+    listed,
+    opened,
+    record,
+    recorded,
+    some_readings,
+    table,
+)
 from tests.archive.test_recording import READINGS
 
 
@@ -73,16 +83,18 @@ def test_every_reading_comes_back_as_it_was(format: str, readings: list[Reading]
         assert rows_of(target) == rows_of(places)
 
 
+def described(places: Places) -> Description:
+    with opened(places) as connection:
+        return describe(connection, recordings.find(connection, "tour"))
+
+
 @pytest.mark.parametrize("format", [name for name in READERS if name != "csv"])
 def test_the_recording_itself_its_operations_and_events_travel_along(format: str, tmp_path: Path) -> None:
     places, original = recorded(tmp_path / "from", some_readings(50), records=[record()], events=[EVENT])
 
     found = carried(places, tmp_path / "file", format, target := Places(tmp_path / "to"))
 
-    before, after = (
-        describe(connection := connect(where.database, read_only=True), recordings.find(connection, "tour"))
-        for where in (places, target)
-    )
+    before, after = described(places), described(target)
     assert found.recording_id == original.recording_id
     assert before == after
     assert len(after.operations) == len(after.events) == 1
@@ -111,7 +123,7 @@ def test_a_file_that_is_cut_or_something_else_changes_nothing(format: str, tmp_p
         with Store(target) as store, pytest.raises(InvalidParameter):
             take_in(store.places, file, format, progress=lambda _: None)
 
-    assert recordings.recordings(connect(target.database, read_only=True)) == []
+    assert listed(target) == []
     assert not target.segments.exists() or not list(target.segments.iterdir())
 
 
@@ -257,7 +269,7 @@ def test_a_bomb_is_refused_before_it_fills_the_memory_or_the_disk(
     with Store(target) as store, pytest.raises(InvalidParameter, match="far more"):
         take_in(store.places, file, file.suffix[1:], progress=lambda _: None)
 
-    assert recordings.recordings(connect(target.database, read_only=True)) == []
+    assert listed(target) == []
     assert not target.segments.exists() or not list(target.segments.iterdir())
 
 
@@ -321,7 +333,7 @@ def test_a_hostile_csv_is_refused_and_changes_nothing(content: bytes, tmp_path: 
     with Store(target) as store, pytest.raises(InvalidParameter, match="cannot be read as csv"):
         take_in(store.places, tmp_path / "file.csv", "csv", progress=lambda _: None)
 
-    assert recordings.recordings(connect(target.database, read_only=True)) == []
+    assert listed(target) == []
     with Store(target) as store:
         (tmp_path / "file.csv").write_bytes(HEADER + GOOD)
         assert take_in(store.places, tmp_path / "file.csv", "csv", progress=lambda _: None)[1] == 1

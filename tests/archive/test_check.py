@@ -16,7 +16,7 @@ from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import new_recording
 from dsmilctl.archive.repair import repair_archive
 from dsmilctl.archive.store import Store
-from tests.archive.stand import EVENT, left_hot, record, recorded, some_readings, table
+from tests.archive.stand import EVENT, left_hot, record, recorded, rows, some_readings, table
 
 SECOND_CHUNK = "chunk_id = (SELECT min(chunk_id) + 1 FROM chunks)"
 FLIPS = 60
@@ -111,6 +111,7 @@ def test_every_flipped_bit_of_a_chunk_is_found_and_the_chunk_named(places: Place
         changed[bit // 8] ^= 1 << bit % 8
         connection.execute("UPDATE chunks SET block = ? WHERE chunk_id = ?", (bytes(changed), number))
         assert ("data", f"chunk {number}") in errors(checked(places)), f"bit {bit}"
+    connection.close()
 
 
 @pytest.mark.parametrize(
@@ -137,6 +138,7 @@ def test_a_chunk_that_is_changed_missing_or_replayed_is_named(
     places.closing.unlink()
 
     connection.execute(change)
+    connection.close()
 
     assert ("data", f"chunk {first + where}") in errors(checked(places))
 
@@ -211,7 +213,7 @@ def test_a_repair_sets_a_damaged_segment_aside_notes_the_gap_and_keeps_the_rest(
     assert any("damaged/" in item.mended for item in found.findings)
     assert checked(places).sound
     assert table(places).num_rows == 2000
-    gaps = connect(places.database, read_only=True).execute("SELECT missed FROM gaps").fetchall()
+    gaps = rows(places, "SELECT missed FROM gaps")
     assert gaps == [(1000,)]
     assert [path.read_bytes() for path in (places.folder / "damaged").iterdir()] == [content]
 

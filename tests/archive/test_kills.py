@@ -11,13 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from dsmilctl.archive import recording as recordings
 from dsmilctl.archive.check import check_archive
-from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.store import Store
 from tests.archive.recording_process import STEP
-from tests.archive.stand import table
+from tests.archive.stand import listed, table
 
 ROUNDS = 100 if os.environ.get("DSMIL_SOAK") else 20
 RATE = 5000
@@ -59,6 +57,6 @@ def test_a_killed_recorder_loses_at_most_its_last_interval_and_is_told_aborted(
     assert sorted(found) == list(range(1, len(found) + 1)), "nothing is missing in between, nothing twice"
     assert len(found) >= said.get("flushed", 0), "what was acknowledged is there"
     assert said["given"] - len(found) <= BOUND
-    (recording,) = recordings.recordings(connect(places.database, read_only=True))
+    (recording,) = listed(places)
     assert recording.status == "aborted"
     assert check_archive(places, tmp_path / "backups").sound

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from dsmilctl.archive import recording as recordings
 from dsmilctl.archive.blocks import GENESIS, batch_of, pack, unpack
 from dsmilctl.archive.check import check_archive
-from dsmilctl.archive.database import connect, version_of
+from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import new_recording
 from dsmilctl.archive.rows import operation_row
@@ -21,7 +22,7 @@ from dsmilctl.archive.store import Store
 from dsmilctl.archive.writer import Writer
 from dsmilctl.errors import CheckFailed, ConfigError, Conflict, InvalidParameter
 from dsmilctl.model.reading import Quality, Reading
-from tests.archive.stand import EVENT, START, left_hot, record, recorded, some_readings, table
+from tests.archive.stand import EVENT, START, left_hot, opened, record, recorded, rows, some_readings, table
 
 VALUES = st.one_of(
     st.none(),
@@ -56,9 +57,9 @@ READINGS = st.lists(
 def test_a_recording_keeps_readings_operations_and_events_with_who_made_it(tmp_path: Path) -> None:
     places, recording = recorded(tmp_path, some_readings(1000), records=[record()], events=[EVENT])
 
-    connection = connect(places.database, read_only=True)
-    found = recordings.find(connection, "tour")
-    counts = recordings.counts(connection, found.recording_id)
+    with opened(places) as connection:
+        found = recordings.find(connection, "tour")
+        counts = recordings.counts(connection, found.recording_id)
 
     assert (found.recording_id, found.status, found.operator) == (recording.recording_id, "completed", "ada")
     assert (counts["readings"], counts["operations"], counts["events"]) == (1000, 1, 1)
@@ -110,8 +111,8 @@ def test_a_recording_whose_recorder_ended_without_a_word_is_aborted_by_the_next_
 
     with Store(places) as store:
         assert store.aborted == [left.recording_id]
-    connection = connect(places.database, read_only=True)
-    assert recordings.find(connection, left.recording_id).status == "aborted"
+    with opened(places) as connection:
+        assert recordings.find(connection, left.recording_id).status == "aborted"
     assert table(places).num_rows == 500
 
 
@@ -125,10 +126,10 @@ def test_operations_of_many_threads_are_durable_when_they_say_so(tmp_path: Path)
             thread.start()
         for thread in threads:
             thread.join()
-        there = connect(places.database, read_only=True).execute("SELECT count(*) FROM operations").fetchone()
+        there = rows(places, "SELECT count(*) FROM operations")
         store.end(writer, "completed")
 
-    assert there == (400,)
+    assert there == [(400,)]
 
 
 def _operate(writer: Writer, worker: int) -> None:
@@ -140,14 +141,13 @@ def _operate(writer: Writer, worker: int) -> None:
 def test_every_connection_enforces_foreign_keys_and_writes_ahead(tmp_path: Path) -> None:
     places, _ = recorded(tmp_path, [])
 
-    connection = connect(places.database)
-
-    assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    with pytest.raises(sqlite3.IntegrityError):
-        connection.execute(
-            "INSERT INTO gaps (session_id, timestamp, missed, reason) VALUES ('none', 0, 1, '')"
-        )
+    with closing(connect(places.database)) as connection:
+        assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        with pytest.raises(sqlite3.IntegrityError):
+            connection.execute(
+                "INSERT INTO gaps (session_id, timestamp, missed, reason) VALUES ('none', 0, 1, '')"
+            )
 
 
 def test_an_archive_of_a_newer_program_is_refused_and_not_touched(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_an_archive_of_a_newer_program_is_refused_and_not_touched(tmp_path: Path
 
     with pytest.raises(ConfigError, match="schema 99"), Store(places):
         pass
-    assert version_of(connect(places.database, read_only=True)) == 99
+    assert rows(places, "PRAGMA user_version") == [(99,)]
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 201])
@@ -176,9 +176,8 @@ def test_a_reading_that_no_column_can_hold_is_noted_as_a_gap_and_the_others_are_
 
     places, _ = recorded(tmp_path, [*some_readings(10), *unfit, strange, *some_readings(9, first=10)])
 
-    connection = connect(places.database, read_only=True)
     assert table(places).num_rows == 20
-    assert connection.execute("SELECT missed FROM gaps").fetchall() == [(2,)]
+    assert rows(places, "SELECT missed FROM gaps") == [(2,)]
 
 
 def test_names_are_text_and_never_sql(tmp_path: Path) -> None:
@@ -195,10 +194,9 @@ def test_the_chain_of_chunks_goes_on_behind_sealed_ones(tmp_path: Path) -> None:
     places, _ = recorded(tmp_path, some_readings(100))
     left_hot(places, some_readings(300))
 
-    connection = connect(places.database, read_only=True)
-    rows = connection.execute("SELECT previous, digest FROM chunks ORDER BY chunk_id").fetchall()
-    end = connection.execute("SELECT last_digest FROM segments").fetchone()[0]
+    chunks = rows(places, "SELECT previous, digest FROM chunks ORDER BY chunk_id")
+    ((end,),) = rows(places, "SELECT last_digest FROM segments")
 
-    assert len(rows) == 3
-    assert [row[0] for row in rows] == [end, *(row[1] for row in rows[:-1])]
+    assert len(chunks) == 3
+    assert [chunk[0] for chunk in chunks] == [end, *(chunk[1] for chunk in chunks[:-1])]
     assert end != GENESIS

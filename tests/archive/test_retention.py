@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dsmilctl.archive.check import check_archive
+from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.query import Query, Wanted
 from dsmilctl.archive.retention import Keep, maintain
@@ -99,4 +100,25 @@ def test_an_interruption_at_any_step_keeps_what_the_policy_keeps_and_the_next_ru
     assert (again.removed, again.made) == ((), ())
     assert all("-1s" in name or "-1h" in name for name in names(places))
     assert sum(int(str(count)) for _, count in minutes_of(places)) == 7200
+    assert check_archive(places, places.folder).sound
+
+
+def test_the_database_gives_empty_pages_back_and_knows_its_indices_and_all_is_sound(places: Places) -> None:
+    def filled() -> None:
+        connection = connect(places.database)
+        connection.execute("CREATE TABLE filling (content BLOB)")
+        connection.execute("INSERT INTO filling VALUES (randomblob(4000000))")
+        connection.execute("DROP TABLE filling")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+
+    def ways() -> tuple[str, bool, bool]:
+        filled()
+        with Store(places) as store:
+            done = maintain(store.places, Keep(), clock=StandingClock(START))
+        return done.vacuum, done.vacuumed > 3_900_000, done.analyzed
+
+    assert (ways(), ways()) == (("full", True, True), ("incremental", True, True))
+    assert places.database.stat().st_size < 2_000_000
+    assert connect(places.database, read_only=True).execute("SELECT count(*) FROM sqlite_stat1").fetchone()[0]
     assert check_archive(places, places.folder).sound

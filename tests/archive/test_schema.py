@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from dsmilctl.archive import database
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import new_recording
 from dsmilctl.archive.store import Store
-from tests.archive.stand import SECOND, START, left_hot, recorded, some_readings, table
+from tests.archive.stand import SECOND, START, left_hot, recorded, rows, some_readings, table
 
 NINE = {
     "test_sessions", "token_definitions", "token_tests", "system_metrics", "thermal_readings",
@@ -53,8 +54,8 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def names(connection: sqlite3.Connection, kind: str) -> set[str]:
-    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = ?", (kind,))
-    return {row["name"] for row in rows if not row["name"].startswith("sqlite_")}
+    found = connection.execute("SELECT name FROM sqlite_master WHERE type = ?", (kind,))
+    return {row["name"] for row in found if not row["name"].startswith("sqlite_")}
 
 
 def test_the_nine_tables_five_views_three_triggers_and_thirty_five_indices_are_there(
@@ -70,12 +71,12 @@ def test_the_72_tokens_lie_in_groups_0_to_5_and_the_84_devices_in_0_to_6(
     connection: sqlite3.Connection,
 ) -> None:
     """The recorder of the system before took token // 12 for the group: 96 to 101."""
-    rows = connection.execute("SELECT * FROM token_definitions ORDER BY token_id").fetchall()
+    tokens = connection.execute("SELECT * FROM token_definitions ORDER BY token_id").fetchall()
     devices = connection.execute("SELECT count(*), max(device_group) FROM device_definitions").fetchone()
 
-    assert [row["hex_id"] for row in rows] == [f"0x{number:03X}" for number in range(0x480, 0x4C8)]
-    assert all(row["group_id"] == (row["token_id"] - 1152) // 12 for row in rows)
-    assert all(row["device_id"] == (row["token_id"] - 1152) % 12 for row in rows)
+    assert [row["hex_id"] for row in tokens] == [f"0x{number:03X}" for number in range(0x480, 0x4C8)]
+    assert all(row["group_id"] == (row["token_id"] - 1152) // 12 for row in tokens)
+    assert all(row["device_id"] == (row["token_id"] - 1152) % 12 for row in tokens)
     assert tuple(devices) == (84, 6)
 
 
@@ -138,10 +139,11 @@ def test_an_older_schema_is_migrated_as_a_copy_and_the_original_stays(
     with Store(places):
         pass
 
-    assert database.version_of(database.connect(places.database, read_only=True)) == len(steps)
+    assert rows(places, "PRAGMA user_version") == [(len(steps),)]
     assert table(places).num_rows == 150
     kept = places.folder / f"archive.schema-{len(steps) - 1}"
-    assert database.version_of(database.connect(kept, read_only=True)) == len(steps) - 1
+    with closing(database.connect(kept, read_only=True)) as before:
+        assert database.version_of(before) == len(steps) - 1
 
 
 def test_a_disk_that_is_full_loses_nothing_that_fits_into_memory_and_is_told(tmp_path: Path) -> None:

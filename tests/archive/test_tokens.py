@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsmilctl.archive.check import check_archive
-from dsmilctl.archive.database import connect
 from dsmilctl.archive.inscribing import inscribing
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import Recording, new_recording
@@ -31,7 +30,7 @@ from dsmilctl.archive.tokens import (
     same_value,
 )
 from dsmilctl.errors import Conflict, DSMILError, InvalidParameter, NotFound
-from tests.archive.stand import SECOND, START, some_readings
+from tests.archive.stand import SECOND, START, opened, rows, some_readings
 
 
 def made() -> Recording:
@@ -127,13 +126,12 @@ def test_a_clock_that_was_put_back_makes_no_test_end_before_it_began(tmp_path: P
 def test_the_test_that_is_meant_is_found_by_its_id_its_token_or_as_the_newest(tmp_path: Path) -> None:
     places = Places(tmp_path)
     ids = [begun(places, token) for token in (0x481, 0x482, 0x481)]
-    connection = connect(places.database, read_only=True)
-
-    assert open_test(connection).test_id == ids[2]
-    assert open_test(connection, "0x482").test_id == ids[1]
-    assert open_test(connection, str(ids[0])).test_id == ids[0]
-    with pytest.raises(NotFound, match="0x4C7"):
-        open_test(connection, "0x4C7")
+    with opened(places) as connection:
+        assert open_test(connection).test_id == ids[2]
+        assert open_test(connection, "0x482").test_id == ids[1]
+        assert open_test(connection, str(ids[0])).test_id == ids[0]
+        with pytest.raises(NotFound, match="0x4C7"):
+            open_test(connection, "0x4C7")
 
 
 def test_beside_a_recorder_a_test_goes_into_its_recording_and_the_digests_of_the_end_cover_it(
@@ -148,10 +146,9 @@ def test_beside_a_recorder_a_test_goes_into_its_recording_and_the_digests_of_the
         completed(places, test_id, Outcome())
         store.end(writer, "completed")
 
-    connection = connect(places.database, read_only=True)
-    row = connection.execute("SELECT total_tokens, successful_tokens FROM test_sessions").fetchall()
-    assert row == [(1, 1)]
-    assert find_test(connection, test_id).recording_id == recording.recording_id
+    assert rows(places, "SELECT total_tokens, successful_tokens FROM test_sessions") == [(1, 1)]
+    with opened(places) as connection:
+        assert find_test(connection, test_id).recording_id == recording.recording_id
     assert check_archive(places, tmp_path / "backups").sound
 
 
@@ -172,9 +169,9 @@ def test_a_failure_in_between_leaves_nothing_behind(tmp_path: Path) -> None:
         begin(inscription.connection, test, START)
         raise DSMILError("the power is gone")
 
-    connection = connect(places.database, read_only=True)
-    assert connection.execute("SELECT count(*) FROM test_sessions").fetchone() == (0,)
-    assert query_token_tests(connection) == []
+    assert rows(places, "SELECT count(*) FROM test_sessions") == [(0,)]
+    with opened(places) as connection:
+        assert query_token_tests(connection) == []
     assert check_archive(places, tmp_path / "backups").sound
 
 
@@ -185,11 +182,12 @@ def test_tests_are_asked_for_by_recording_token_and_outcome_newest_first(tmp_pat
     other = begun(places, 0x482, START + 2 * SECOND)
     completed(places, first, Outcome(success=False))
     completed(places, second, Outcome(success=True))
-    connection = connect(places.database, read_only=True)
-    recording_id = find_test(connection, other).recording_id
+    with opened(places) as connection:
+        recording_id = find_test(connection, other).recording_id
 
     def ids(**wanted: Any) -> list[int]:
-        return [test.test_id for test in query_token_tests(connection, **wanted)]
+        with opened(places) as connection:
+            return [test.test_id for test in query_token_tests(connection, **wanted)]
 
     assert ids() == [other, second, first]
     assert ids(token_id=0x481) == [second, first]

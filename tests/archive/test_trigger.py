@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from dsmilctl.archive.database import connect
 from dsmilctl.archive.expression import Expression
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import new_recording
@@ -18,6 +17,7 @@ from dsmilctl.model.device import Device
 from dsmilctl.model.reading import Quality, Reading
 from dsmilctl.model.register import Register
 from dsmilctl.testing.clock import START, StandingClock
+from tests.archive.stand import rows
 
 DEVICE = Device("boiler", "boiler", "sim", (Register("TEMP", type="f64"),))
 
@@ -51,8 +51,7 @@ class Second:
 
 def events(writer: Writer, tmp_path: Path) -> list[str]:
     writer.flush()
-    connection = connect(Places(tmp_path).database, read_only=True)
-    return [row[0] for row in connection.execute("SELECT type FROM events ORDER BY event_id")]
+    return [row[0] for row in rows(Places(tmp_path), "SELECT type FROM events ORDER BY event_id")]
 
 
 def test_what_came_before_an_event_is_kept_in_order_and_what_came_long_before_is_not(writer: Writer) -> None:
@@ -88,8 +87,7 @@ def test_the_ring_holds_no_more_than_its_room_and_what_it_lost_of_an_event_is_a_
 
     assert second.feed(*(20 + number / 100 for number in range(10)), 81.5) == [20.07, 20.08, 20.09, 81.5]
     writer.flush()
-    gaps = connect(Places(tmp_path).database, read_only=True).execute("SELECT missed FROM gaps").fetchall()
-    assert gaps == [(7,)]
+    assert rows(Places(tmp_path), "SELECT missed FROM gaps") == [(7,)]
 
 
 def test_a_value_that_cannot_be_trusted_is_no_event(writer: Writer) -> None:

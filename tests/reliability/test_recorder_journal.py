@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from dsmilctl.archive import recorder as recorders
-from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recorder import Recorder
 from dsmilctl.archive.recording import new_recording
 from dsmilctl.archive.store import Store
 from dsmilctl.clock import SYSTEM
 from dsmilctl.config.paths import Paths
+from tests.archive.stand import rows
 from tests.rack import Lab, Rack, write
 
 
@@ -37,9 +37,9 @@ async def test_each_operation_is_recorded_once_whatever_a_look_asks_for(
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
         writer.flush()
-        rows = connect(places.database, read_only=True).execute("SELECT sequence FROM operations").fetchall()
+        kept = rows(places, "SELECT sequence FROM operations")
         store.end(writer, "completed")
 
-    found = [row[0] for row in rows]
+    found = [row[0] for row in kept]
     assert found == sorted(found)
     assert found == list(range(found[0], found[0] + 24)), "an intent and a result of each, once"
