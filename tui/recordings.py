@@ -118,7 +118,7 @@ def times_of(places: Places, recording: Recording) -> tuple[int, int]:
 def spans_of(
     places: Places, recording_id: str, series: SeriesRow, times: tuple[int, int], count: int
 ) -> list[Span]:
-    """A register from one time to another (nanoseconds UTC, both of them included), in about `count` parts."""
+    """A register from one time to another (nanoseconds UTC, both included), in about `count` parts."""
     require_archive()
     from dsmilctl.archive.query import Query, Wanted
 

@@ -261,15 +261,14 @@ def test_the_parts_of_a_register_have_the_least_and_the_greatest_and_holes_where
     assert max(high for _, high in known) == 49.95
 
 
-def test_the_very_last_reading_is_in_the_chart() -> None:
-    recording = record("tour", count=2)
+@pytest.mark.parametrize("count", [7, 60, 254])
+def test_the_very_last_reading_is_in_the_chart(count: int) -> None:
+    recording = record("tour", count=60)
     places = archive_places()
-    (ramp,) = (
-        row for row in series_of(places, recording) if (row.device, row.register) == ("0x8000", "TEMP")
-    )
-    last = START + SECOND
+    ramp = next(row for row in series_of(places, recording) if row.register == "TEMP")
+    last = START + 59 * SECOND
 
-    assert [span for span in spans_of(places, recording, ramp, (last, last), 60) if span] == [(20.05, 20.05)]
+    assert spans_of(places, recording, ramp, (last - 7 * SECOND - 1, last), count)[-1] == (22.95, 22.95)
 
 
 def test_parts_are_gathered_into_columns_without_losing_a_peak() -> None:
