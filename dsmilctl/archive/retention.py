@@ -19,6 +19,9 @@ LOGGER = logging.getLogger("dsmilctl.archive.retention")
 ORDER = ("raw", *TIERS)
 """From the finest to the coarsest."""
 
+INCREMENTAL = 2
+"""What `PRAGMA auto_vacuum` says of a database that gives pages back a few at a time."""
+
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
     """How long each tier is kept, in nanoseconds; None is for ever.
@@ -45,11 +48,18 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Maintained(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done: files removed and made, and how many bytes were freed."""
+    """What was done: files removed and made, and how many bytes were freed with them.
+
+    `vacuum` says how empty pages were given back (`full` or `incremental`), `vacuumed` how many bytes these
+    were; `analyzed` whether SQLite counted its indices anew.
+    """
 
     removed: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
     freed: int = 0
+    vacuum: str = ""
+    vacuumed: int = 0
+    analyzed: bool = False
 
 
 def maintain(places: Places, keep: Keep, *, dry_run: bool = False, clock: Clock = SYSTEM) -> Maintained:
@@ -61,7 +71,8 @@ def maintain(places: Places, keep: Keep, *, dry_run: bool = False, clock: Clock 
     connection = connect(places.database)
     removed: list[str] = []
     made: list[str] = []
-    freed = 0
+    freed = vacuumed = 0
+    vacuum = ""
     try:
         connection.execute("PRAGMA synchronous = FULL")
         for tier in ORDER:
@@ -73,11 +84,35 @@ def maintain(places: Places, keep: Keep, *, dry_run: bool = False, clock: Clock 
                 freed += row["bytes"]
         if not dry_run:
             clear_leftovers(places, connection)
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA optimize")
+            vacuum, vacuumed = _vacuum(connection)
+            connection.execute("ANALYZE")
     finally:
         connection.close()
-    return Maintained(removed=tuple(removed), made=tuple(made), freed=freed)
+    return Maintained(
+        removed=tuple(removed), made=tuple(made), freed=freed, vacuum=vacuum, vacuumed=vacuumed,
+        analyzed=not dry_run,
+    )  # fmt: skip
+
+
+def _vacuum(connection: sqlite3.Connection) -> tuple[str, int]:
+    """Give empty pages back: how, and how many bytes.
+
+    The first time the whole database is written anew, so that it knows which page belongs to what; from then
+    on only empty pages move.  Source: SQLite's documentation, PRAGMA auto_vacuum.
+    """
+    before = _size(connection)
+    way = "incremental" if connection.execute("PRAGMA auto_vacuum").fetchone() == (INCREMENTAL,) else "full"
+    if way == "incremental":
+        connection.executescript("PRAGMA incremental_vacuum")  # `execute` ends after the first page
+    else:
+        connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
+        connection.execute("VACUUM")
+    return way, max(0, before - _size(connection))
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    return int(pages * size)
 
 
 def _over(connection: sqlite3.Connection, tier: str, kept: int | None, now: int) -> Iterator[dict[str, Any]]:

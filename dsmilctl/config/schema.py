@@ -98,6 +98,18 @@ class ArchiveSettings(BaseModel):
     response_interval: float = Field(default=2.0, ge=0.05, le=3600, json_schema_extra=_unit("seconds"))
     """From one look at the status of the DSMIL devices to the next; only changes are kept."""
 
+    keep_raw: float = Field(default=0.0, ge=0, le=1e10, json_schema_extra=_unit("seconds"))
+    """How long `record maintain` keeps readings, where `--keep-raw` does not say it; 0 is for ever."""
+
+    keep_seconds: float = Field(default=0.0, ge=0, le=1e10, json_schema_extra=_unit("seconds"))
+    """How long stretches of 1 s are kept, where `--keep-seconds` does not say it; 0 is for ever."""
+
+    keep_minutes: float = Field(default=0.0, ge=0, le=1e10, json_schema_extra=_unit("seconds"))
+    """How long stretches of 1 min are kept, where `--keep-minutes` does not say it; 0 is for ever."""
+
+    keep_hours: float = Field(default=0.0, ge=0, le=1e10, json_schema_extra=_unit("seconds"))
+    """How long stretches of 1 h are kept, where `--keep-hours` does not say it; 0 is for ever."""
+
 
 class SettingsSchema(BaseModel):
     """Every setting of dsmilctl."""

@@ -48,6 +48,10 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True):
     stop_wait: float = 60.0
     correlation_window: float = 5.0
     response_interval: float = 2.0
+    keep_raw: float = 0.0
+    keep_seconds: float = 0.0
+    keep_minutes: float = 0.0
+    keep_hours: float = 0.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

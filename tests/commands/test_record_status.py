@@ -46,3 +46,20 @@ def test_status_names_a_missing_segment_and_a_flipped_bit_at_once_and_what_the_l
     assert any(segment.name in line for line in flipped["check_found"])
     assert flipped["sound"] is False
     assert any(line.startswith("archive.db: bits of it have changed") for line in flipped["found"])
+
+
+def test_maintenance_keeps_what_the_settings_say_unless_an_option_does_and_tells_what_it_did(
+    shell: Shell,
+) -> None:
+    shell("dsmilctl -C sim record run -n x --for 1s --interval 0.1 0x8000 TEMP")
+    forever = shell("dsmilctl record maintain --yes -o json").data
+    environment = {"DSMIL_ARCHIVE__KEEP_RAW": "0.001", "DSMIL_ARCHIVE__KEEP_SECONDS": "0.001"}
+    told = shell("dsmilctl record maintain --keep-raw 9d --yes -o json", environment=environment).data
+    done = shell("dsmilctl record maintain --yes -o json", environment=environment).data
+
+    assert (forever["removed"], forever["vacuum"], forever["analyzed"]) == ([], "full", True)
+    assert not any("1s" not in name for name in told["removed"]), "the option is stronger than the setting"
+    assert done["removed"]
+    assert shell("dsmilctl record status -o json").data["sealed_readings"] == 0
+    assert shell("dsmilctl record check").exit == 0
+    assert shell("dsmilctl backup create").exit == 0
