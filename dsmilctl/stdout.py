@@ -24,6 +24,12 @@ def write(text: str) -> None:
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
+def write_bytes(message: bytes) -> None:
+    """Write to stdout what another process of ours reads."""
+    if sys.stdout is not None:
+        sys.stdout.buffer.write(message)
+
+
 def flush() -> None:
     """Hand everything to whoever reads stdout; raises BrokenPipeError when nobody does any more."""
     if sys.stdout is not None:

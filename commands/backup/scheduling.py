@@ -18,7 +18,7 @@ from dsmilctl.commands.backup.timers import Cron, Systemd, timers
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.place import ArchiveFolder
 from dsmilctl.commands.runner import show
-from dsmilctl.config.paths import HOME, paths
+from dsmilctl.config.paths import HOME, VARIABLES, paths
 from dsmilctl.errors import CheckFailed, UsageError
 
 app = Noun("backup")
@@ -67,8 +67,7 @@ def _plan(every: str, keep: str, to: str, passphrase_file: str, archive: str) ->
     if passphrase_file:
         options += ["--encrypt", f"--passphrase-file={Path(passphrase_file).absolute()}"]
     command = [sys.executable, "-m", "dsmilctl", "backup", "create", *options]
-    kept = (HOME, "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
-    environment = {name: os.environ[name] for name in kept if os.environ.get(name)}
+    environment = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
     return Schedule(name=_name(), every=every_of(every), command=command, environment=environment)
 
 

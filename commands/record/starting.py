@@ -142,7 +142,7 @@ def _why(supervision: Supervision, process: subprocess.Popen[bytes]) -> DSMILErr
         try:
             told: dict[str, Any] = msgspec.json.decode(line)["error"]
         except (msgspec.MsgspecError, KeyError, TypeError):
-            continue
+            continue  # a line of the log, not the error
         return error_of(told)
     signal = f"signal {-process.returncode}" if process.returncode < 0 else f"status {process.returncode}"
     return DSMILError(f"the recorder ended with {signal}", hint=f"look into {supervision.last_words}")

@@ -202,7 +202,7 @@ async def begin_test(client: Client, options: TokenOptions) -> dict[str, Any]:
     now = SYSTEM.now()
     with inscribing(places_of(options.archive)) as inscription:
         test = TokenTest(
-            recording_id=_home(inscription, client, token_id, now),
+            recording_id=_recording(inscription, client, token_id, now),
             token_id=token_id,
             started=now,
             access_method=options.method or "smbios-token-ctl",
@@ -218,7 +218,7 @@ async def begin_test(client: Client, options: TokenOptions) -> dict[str, Any]:
     return test_row(msgspec.structs.replace(test, test_id=test_id)) | {"source": source}
 
 
-def _home(inscription: Inscription, client: Client, token_id: int, now: int) -> str:
+def _recording(inscription: Inscription, client: Client, token_id: int, now: int) -> str:
     """The id of the recording that a test goes into."""
     from dsmilctl import __version__
     from dsmilctl.archive.recording import new_recording
@@ -227,7 +227,7 @@ def _home(inscription: Inscription, client: Client, token_id: int, now: int) -> 
         f"token {hex_id_of(token_id)}", now, type="single", operator=client.identity.user,
         host=os.uname().nodename, context=client.context.name, versions={"dsmilctl": __version__},
     )  # fmt: skip
-    return inscription.home(msgspec.structs.replace(made, status="completed", ended=now))
+    return inscription.recording_for(msgspec.structs.replace(made, status="completed", ended=now))
 
 
 async def end_test(client: Client, options: TokenOptions) -> dict[str, Any]:

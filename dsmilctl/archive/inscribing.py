@@ -29,7 +29,7 @@ class Inscription(msgspec.Struct, frozen=True):
     connection: sqlite3.Connection
     running: str
 
-    def home(self, made: Recording) -> str:
+    def recording_for(self, made: Recording) -> str:
         """The id of the recording that rows belong to: the one that runs, else `made`, which is put in."""
         if not self.running:
             recordings.insert(self.connection, made, made.started)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from dsmilctl import stdout
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.segments import Written, write_next
 from dsmilctl.errors import DSMILError
@@ -37,7 +38,7 @@ def main(folder: str, recording_id: str, least: str) -> None:
     """Write the next segment and say on stdout what was written."""
     threading.Thread(target=_end_with_the_recorder, daemon=True).start()
     written = write_next(Places(Path(folder)), recording_id, least=int(least))
-    sys.stdout.buffer.write(msgspec.msgpack.encode(written))
+    stdout.write_bytes(msgspec.msgpack.encode(written))
 
 
 def _end_with_the_recorder() -> None:

@@ -19,6 +19,9 @@ from dsmilctl.errors import ConfigError
 HOME = "DSMIL_HOME"
 """The environment variable that names one folder for everything: for tests, demos and throw-away homes."""
 
+VARIABLES = (HOME, "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+"""The environment variables that move what a user keeps."""
+
 NAME = "dsmilctl"
 PROJECT_FILE = ".dsmilctl.toml"
 DOTENV_FILE = ".env"
@@ -154,6 +157,11 @@ def paths() -> Paths:
 def systemd_user_folder() -> Path:
     """Where systemd looks for the units of this user.  Source: systemd.unit(5)."""
     return _xdg("XDG_CONFIG_HOME", "~/.config").parent / "systemd" / "user"
+
+
+def ssh_known_hosts_file() -> Path:
+    """Where ssh keeps the keys of the servers that this user trusts.  Source: ssh(1), FILES."""
+    return Path(_home("~/.ssh")) / "known_hosts"
 
 
 def _below(home: Path) -> Paths:

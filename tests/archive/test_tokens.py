@@ -39,7 +39,9 @@ def made() -> Recording:
 
 def begun(places: Places, token_id: int = 0x481, started: int = START, **fields: Any) -> int:
     with inscribing(places) as inscription:
-        test = TokenTest(recording_id=inscription.home(made()), token_id=token_id, started=started, **fields)
+        test = TokenTest(
+            recording_id=inscription.recording_for(made()), token_id=token_id, started=started, **fields
+        )
         return begin(inscription.connection, test, START)
 
 
@@ -165,7 +167,7 @@ def test_a_failure_in_between_leaves_nothing_behind(tmp_path: Path) -> None:
     places = Places(tmp_path)
 
     with pytest.raises(DSMILError), inscribing(places) as inscription:
-        test = TokenTest(recording_id=inscription.home(made()), token_id=0x481, started=START)
+        test = TokenTest(recording_id=inscription.recording_for(made()), token_id=0x481, started=START)
         begin(inscription.connection, test, START)
         raise DSMILError("the power is gone")
 

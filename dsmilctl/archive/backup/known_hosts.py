@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import paramiko
 
+from dsmilctl.config.paths import ssh_known_hosts_file
 from dsmilctl.errors import AuthenticationError
 
 
@@ -14,7 +13,7 @@ class KnownHosts(paramiko.MissingHostKeyPolicy):
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
         """Judge the key of a server that paramiko does not know: it has read no file yet."""
-        file = Path("~/.ssh/known_hosts").expanduser()
+        file = ssh_known_hosts_file()
         known = paramiko.HostKeys(str(file)) if file.is_file() else paramiko.HostKeys()
         if not known.check(hostname, key):
             raise AuthenticationError(
