@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from dsmilctl.client.interface import Client
@@ -26,16 +28,19 @@ async def ask(client: Client, request: Request) -> Approval:
     return await client.request_approval(asked, justification=request.justification)
 
 
-async def release(client: Client, justification: str, user: str) -> list[Stop]:
-    """Release every stop, with a second person's approval where one was asked for and given."""
+async def release(client: Client, justification: str, user: str, seen: Sequence[str]) -> list[Stop]:
+    """Release the stops that were seen, with a second person's approval where one was asked for and given.
+
+    A stop that came meanwhile stays: nobody has looked at it yet.
+    """
     try:
-        return await client.release(justification=justification)
+        return await client.release(justification=justification, standing=seen)
     except ApprovalRequired:
         known = await client.approvals(ApprovalStatus.APPROVED.value)
         given = [item for item in known if _is_release(item, user)]
         if not given:
             raise
-    return await client.release(justification=justification, approval=given[0].approval_id)
+    return await client.release(justification=justification, approval=given[0].approval_id, standing=seen)
 
 
 def _is_release(approval: Approval, user: str) -> bool:

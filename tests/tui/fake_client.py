@@ -295,6 +295,8 @@ class FakeClient(Client):
         if self.context.read_only:
             raise ReadOnly("this session is read-only")
         ended = [stop for stop in self.world.stops if not stop_id or stop.stop_id == stop_id]
+        if standing is not None and not stop_id:
+            ended = [stop for stop in ended if stop.stop_id in standing]
         now = self.world.clock.now()
         released = [msgspec.structs.replace(stop, released_by="ada", released_at=now) for stop in ended]
         self.world.stops = [stop for stop in self.world.stops if stop not in ended]

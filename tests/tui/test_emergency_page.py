@@ -13,6 +13,7 @@ from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.tui.screens.change import ChangeDialog
 from dsmilctl.tui.screens.emergency import EmergencyPage
 from dsmilctl.tui.screens.menu import Menu
+from dsmilctl.tui.screens.release import ReleaseDialog
 from dsmilctl.tui.stop import Phase, Stopper, StopProgress
 from tests.tui.dashboard import app_of, dashboard, line_with, notices, screen_of, type_text, until
 from tests.tui.fake_client import FakeClient, World
@@ -122,6 +123,22 @@ async def test_the_release_wants_the_name_of_the_context_and_a_reason(world: Wor
         await until(pilot, lambda: not world.stops)
         await until(pilot, lambda: "Nothing is stopped" in screen_of(pilot))
         assert "1 stops released" in notices(pilot)
+
+
+async def test_a_stop_that_comes_while_the_release_is_being_typed_stays(world: World) -> None:
+    async with dashboard(world) as pilot:
+        await pilot.press("ctrl+x")
+        await until(pilot, lambda: "12 confirmed" in screen_of(pilot))
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app_of(pilot).screen, ReleaseDialog))
+        app_of(pilot).screen.query_one("#release-name", Input).value = "plant"
+        app_of(pilot).screen.query_one("#release-why", Input).value = "all is well again"
+        await FakeClient(world).stop(reason="smoke again")
+        await until(pilot, lambda: len(app_of(pilot).snapshot.stops) == 2)
+        app_of(pilot).screen.query_one("#release", Button).press()
+        await until(pilot, lambda: "1 stops released" in notices(pilot))
+
+    assert [stop.reason for stop in world.stops] == ["emergency stop: smoke again"]
 
 
 async def test_a_release_in_a_read_only_session_is_refused_with_its_code(world: World) -> None:

@@ -120,7 +120,7 @@ class EmergencyPage(Page):
         """Ask, and release."""
         stops = self.dashboard.snapshot.stops
         if stops:
-            self.app.push_screen(ReleaseDialog(self.dashboard.context_name, len(stops)))
+            self.app.push_screen(ReleaseDialog(self.dashboard.context_name, [stop.stop_id for stop in stops]))
         else:
             self.notify("Nothing is stopped, so there is nothing to release.")
 

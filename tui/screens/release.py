@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual import on
 from textual.containers import Horizontal, Vertical
@@ -19,15 +19,16 @@ from dsmilctl.tui.screens.base import Dialog
 class ReleaseDialog(Dialog[bool]):
     """Asks for the context's name and a justification; the focus begins on the name, never on Release."""
 
-    def __init__(self, context: str, stops: int) -> None:
+    def __init__(self, context: str, seen: Sequence[str]) -> None:
         super().__init__()
-        self._stops = stops
+        self._seen = tuple(seen)
         self._name = context
 
     def body(self) -> Iterable[Widget]:
         """Two fields, what is wrong, two buttons."""
         with Vertical(classes="box"):
-            what = "the emergency stop" if self._stops == 1 else f"all {self._stops} emergency stops"
+            count = len(self._seen)
+            what = "the emergency stop" if count == 1 else f"all {count} emergency stops"
             yield Static(f"Release {what}", classes="box-title", markup=False)
             yield Static(
                 "Devices stay in their safe state; they can be changed again.", classes="dim", markup=False
@@ -65,7 +66,9 @@ class ReleaseDialog(Dialog[bool]):
     async def _release(self, why: str) -> None:
         user = self.dashboard.snapshot.user
         try:
-            released = await self.dashboard.ask(lambda client: consents.release(client, why, user))
+            released = await self.dashboard.ask(
+                lambda client: consents.release(client, why, user, self._seen)
+            )
         except DSMILError as error:
             self.post_message(Refusal(error))
             return
