@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +20,7 @@ from dsmilctl.archive.backup.restoring import bring_out
 from dsmilctl.archive.backup.verifying import strangers, verify
 from dsmilctl.archive.places import Places
 from dsmilctl.errors import AuthenticationError, ConfigError, Conflict, MissingExtraError, NetworkError
+from tests.archive.sftp_server import serving_sftp
 from tests.archive.stand import recorded, some_readings, table
 from tests.commands.shell import Shell
 
@@ -50,24 +48,10 @@ def bucket() -> Iterator[str]:
 def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of an SFTP server whose key is a known one."""
     home, folder = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("served")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.archive.sftp_process", str(folder)],
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    try:
-        port, _, key = process.stdout.readline().decode().strip().partition(" ")
-        (home / ".ssh").mkdir()
-        (home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{port} {key}\n")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("HOME", str(home))
-            patch.delenv("SSH_AUTH_SOCK", raising=False)
-            yield int(port)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+    with serving_sftp(home, folder) as port, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.delenv("SSH_AUTH_SOCK", raising=False)
+        yield port
 
 
 @pytest.fixture(params=["s3", "sftp"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -10,31 +11,40 @@ from dsmilctl.commands.grammar import parameters
 from dsmilctl.commands.help_page import IMPACTS, fitting, noun_page, verb_page
 from dsmilctl.commands.nouns import Noun, Verb, nouns
 from dsmilctl.tables import columns_taken
+from tests.archive.sftp_server import serving_sftp
 from tests.commands.shell import Shell
 from tests.commands.terminal import Terminal
 
 VERBS = [(noun, verb) for noun in nouns() for verb in noun.verbs.values()]
 NAMES = [f"{noun.name} {verb.name}".strip() for noun, verb in VERBS]
 WATCHING = "--watch"
+LONGEST = 300.0
+"""Seconds for an example on a machine that is busy: the tour starts a server, a recorder and a backup."""
 SERVERS = ("-C plant", "dsmilctl approval", "dsmilctl serve", "sim serve")
 """What needs a server, or is one: see `test_remote_examples`."""
+
+SFTP = "sftp://ada@vault"
+CRONTAB = """\
+printf '#!/bin/sh\\nexit 1\\n' > bin/systemctl; printf '#!/bin/sh\\ncat > crontab.txt\\n' > bin/crontab
+chmod u+x bin/systemctl bin/crontab
+"""
+"""A machine with cron and without systemd of the user."""
 
 EXAMPLES = [
     line
     for _, verb in VERBS
     for line in verb.examples
-    if WATCHING not in line and not any(words in line for words in SERVERS)
+    if not any(words in line for words in (WATCHING, SFTP, *SERVERS))
 ]
 
-RECORDED = (
-    "dsmilctl -C sim record run --name tour --for 200ms --devices 0x8000 --registers TEMP --interval 50ms"
-)
+RECORDED = "dsmilctl -C sim record run --name tour --for 200ms 0x8000 TEMP --interval 50ms"
 PREPARED = {
     "dsmilctl record query": RECORDED,
     "dsmilctl record show": RECORDED,
     "dsmilctl record export": RECORDED,
     "dsmilctl record report": RECORDED,
     "dsmilctl record replay": RECORDED,
+    "dsmilctl record import": f"{RECORDED}; dsmilctl record export last tour.parquet",
     "dsmilctl record maintain": RECORDED,
     "dsmilctl record check": RECORDED,
     "dsmilctl record note": RECORDED,
@@ -55,6 +65,8 @@ PREPARED = {
     "anchor.json": "dsmilctl -C sim device write 0x8030 CONFIG 5 --yes; dsmilctl audit export anchor.json",
     "emergency release": "dsmilctl -C sim emergency stop",
     "audit show": "dsmilctl -C sim device write 0x8030 CONFIG 5 --yes",
+    "schedule --install": CRONTAB,
+    "validate plant.yaml": "printf 'version: 2\\ndevices:\\n  - {id: a, driver: sim}\\n' > plant.yaml",
     "plant-ca.pem": "touch plant-ca.pem",
     "hall.yaml": "printf 'version: 2\\ndevices:\\n  - {id: a, driver: sim}\\n' > hall.yaml",
     "< password": "echo 'correct horse battery' > password",
@@ -79,6 +91,7 @@ SHORTENED = {
     "--for 10s": "--for 200ms",
     "/media/safe/": "",
     "/tmp/look": "look",
+    "/mnt/disk": "disk",
     "~/": "",
     "user add ada --clearance": "user add ada --no-password --clearance",
     "user passwd ada": "user passwd ada --password-stdin < password",
@@ -117,7 +130,7 @@ def test_every_example_runs(shell: Shell, line: str) -> None:
     for words, shorter in SHORTENED.items():
         line = line.replace(words, shorter)
 
-    answer = shell(line)
+    answer = shell(line, timeout=LONGEST)
     if "record start" in line:
         assert shell("dsmilctl record stop").exit == 0
 
@@ -125,6 +138,21 @@ def test_every_example_runs(shell: Shell, line: str) -> None:
         assert (answer.exit, "needs a terminal" in answer.err) == (2, True)
     else:
         assert answer.exit == 0, answer.err
+
+
+def test_an_example_that_backs_up_behind_ssh_runs(
+    shell: Shell, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    [line] = [line for _, verb in VERBS for line in verb.examples if SFTP in line]
+    assert shell(RECORDED).exit == 0
+    served: Path = tmp_path_factory.mktemp("served")
+
+    with serving_sftp(shell.home, served) as port:
+        line = line.replace("ada@vault", f"ada:engine@127.0.0.1:{port}")
+        answer = shell(line, environment={"DSMIL_BACKUP_PASSPHRASE": "correct horse battery"})
+
+    assert answer.exit == 0, answer.err
+    assert any(file.is_file() for file in served.glob("srv/backups/**/*"))
 
 
 def test_an_example_that_watches_goes_on_until_it_is_interrupted(shell: Shell) -> None:
