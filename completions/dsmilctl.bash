@@ -56,7 +56,7 @@ __dsmilctl_options() {
     'record status') words="$words --archive" ;;
     'record note') words="$words --archive" ;;
     'record query') words="$words --since --until --every --agg --recording --limit --sql --archive" ;;
-    'record export') words="$words --format --output --table --devices --registers --since --until --compress --metadata --escape-formulas --force --archive" ;;
+    'record export') words="$words --format --output --table --devices --registers --since --until --compress --metadata --escape-formulas --lf --force --archive" ;;
     'record import') words="$words -n --name --format --archive" ;;
     'record replay') words="$words --speed --from --to --count --archive" ;;
     'record report') words="$words --output --force --archive" ;;

@@ -57,6 +57,7 @@ def export(
     escape_formulas: Annotated[
         bool, typer.Option("--escape-formulas", help="csv: no text that a spreadsheet takes for a formula")
     ] = False,
+    lf: Annotated[bool, typer.Option("--lf", help="csv: lines end with LF, not with CRLF")] = False,
     force: Annotated[bool, typer.Option("--force", help="write over a file that is there")] = False,
     archive: ArchiveFolder = "",
 ) -> None:
@@ -77,7 +78,7 @@ def export(
     from dsmilctl.archive.tables import READINGS, require_table
 
     path = _target(file, output_, force)
-    layout = layout_of(path, format_, compress, escape_formulas=escape_formulas)
+    layout = layout_of(path, format_, compress, escape_formulas=escape_formulas, line_feeds=lf)
     require_table(table)
     narrowed = (devices, registers, since, until)
     if table != READINGS and any(narrowed):

@@ -13,7 +13,15 @@ import pyarrow as pa
 
 from dsmilctl.archive.compression import ENDINGS, compressed
 from dsmilctl.archive.description import Description
-from dsmilctl.archive.formats import COLUMNS, FORMATS, GzipParquetSink, HarmlessSink, Make
+from dsmilctl.archive.formats import (
+    COLUMNS,
+    FORMATS,
+    GzipParquetSink,
+    HarmlessSink,
+    Make,
+    UnixCsvSink,
+    UnixHarmlessSink,
+)
 from dsmilctl.errors import InvalidParameter, nearest
 
 __all__ = ["COLUMNS", "FORMATS", "Layout", "export", "format_of", "layout_of", "write_description"]
@@ -26,11 +34,15 @@ SUFFIX = ".meta.json"
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """How a file is written: its format, how it is packed (`zstd`, `gzip`, empty), and formulas in CSV."""
+    """How a file is written: its format, how it is packed (`zstd`, `gzip`, empty), formulas and lines in CSV.
+
+    Lines of CSV end with CRLF, as RFC 4180 wants it, or with `line_feeds` alone.
+    """
 
     format: str
     compress: str = ""
     escape_formulas: bool = False
+    line_feeds: bool = False
 
 
 def format_of(path: Path, wanted: str = "", known: Iterable[str] = tuple(FORMATS)) -> str:
@@ -43,7 +55,14 @@ def format_of(path: Path, wanted: str = "", known: Iterable[str] = tuple(FORMATS
     return name
 
 
-def layout_of(path: Path, format: str = "", compress: str = "", *, escape_formulas: bool = False) -> Layout:
+def layout_of(
+    path: Path,
+    format: str = "",
+    compress: str = "",
+    *,
+    escape_formulas: bool = False,
+    line_feeds: bool = False,
+) -> Layout:
     """How a file is to be written, as far as that is not said by its name; raises InvalidParameter."""
     chosen = format_of(path, format)
     packing = compress or ENDINGS.get(path.suffix.lower(), "")
@@ -55,7 +74,9 @@ def layout_of(path: Path, format: str = "", compress: str = "", *, escape_formul
     if escape_formulas and chosen not in ("csv", "excel"):
         raise InvalidParameter("only csv is opened by spreadsheets", hint="--format csv",
                                target="--escape-formulas")  # fmt: skip
-    return Layout(chosen, "" if packing == "none" else packing, escape_formulas)
+    if line_feeds and chosen != "csv":
+        raise InvalidParameter("only lines of csv may end so", hint="--format csv", target="--lf")
+    return Layout(chosen, "" if packing == "none" else packing, escape_formulas, line_feeds)
 
 
 def export(
@@ -91,7 +112,9 @@ def write_description(description: Description, path: Path) -> Path:
 
 def _make(layout: Layout) -> Make:
     if layout.format == "csv" and layout.escape_formulas:
-        return HarmlessSink
+        return UnixHarmlessSink if layout.line_feeds else HarmlessSink
+    if layout.format == "csv" and layout.line_feeds:
+        return UnixCsvSink
     if layout.format == "parquet" and layout.compress == "gzip":
         return GzipParquetSink
     return FORMATS[layout.format]

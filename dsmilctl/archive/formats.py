@@ -38,11 +38,14 @@ class Sink(Protocol):
 class CsvSink:
     """RFC 4180 with one header, UTF-8; text is quoted, what is missing is empty and not quoted."""
 
+    end_of_line = "\r\n"
+
     def __init__(self, file: IO[bytes], schema: pa.Schema, description: Description | None) -> None:
         from pyarrow import csv
 
         del description  # a table has no place for it
-        self._writer = csv.CSVWriter(file, plain(schema))
+        options = csv.WriteOptions(eol=self.end_of_line)
+        self._writer = csv.CSVWriter(file, plain(schema), write_options=options)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add lines."""
@@ -51,6 +54,12 @@ class CsvSink:
     def close(self) -> None:
         """Nothing stands behind the last line."""
         self._writer.close()
+
+
+class UnixCsvSink(CsvSink):
+    """The same with lines that end with LF alone, as programs of Unix expect them."""
+
+    end_of_line = "\n"
 
 
 class HarmlessSink(CsvSink):
@@ -67,6 +76,12 @@ class HarmlessSink(CsvSink):
                 column = pc.replace_substring_regex(harmless.column(place), r"^([=+\-@\t\r\n])", r"'\1")
                 harmless = harmless.set_column(place, field, column)
         super().write(harmless)
+
+
+class UnixHarmlessSink(HarmlessSink):
+    """The same with lines that end with LF alone."""
+
+    end_of_line = "\n"
 
 
 class ExcelSink(HarmlessSink):
