@@ -15,6 +15,7 @@ from dsmilctl.archive.description import KEY, Description
 from dsmilctl.archive.formats import COLUMNS, NOT_FINITE
 from dsmilctl.archive.hot import KIND_NAMES, QUALITY_NAMES, TABLE
 from dsmilctl.archive.recording import Recording, new_recording
+from dsmilctl.archive.unfolding import largest_batch
 from dsmilctl.errors import InvalidParameter
 
 PLAIN = pa.schema(
@@ -99,7 +100,10 @@ def _read_parquet(path: Path) -> Imported:
 
 
 def _read_arrow(path: Path) -> Imported:
-    reader = pa.ipc.open_file(pa.memory_map(str(path)))
+    file = pa.memory_map(str(path))
+    if largest_batch(file.read_buffer()) > LARGEST_BATCH:
+        raise ValueError("a batch of it unpacks to far more than any that was exported")
+    reader = pa.ipc.open_file(file)
     batches = (_plain(reader.get_batch(number)) for number in range(reader.num_record_batches))
     return _description(reader.schema.metadata), batches
 
