@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from tests.leftovers import HOMES
+
 PATIENCE = 30.0
 STILL = {"DSMIL_SIM_OPTIONS": '{"period": 1e12}'}
 """Simulated devices whose registers do not change by themselves."""
@@ -64,6 +66,7 @@ class Shell:
     """A shell with a home folder and an environment that no other test sees."""
 
     def __init__(self, home: Path, environment: Variables = STILL) -> None:
+        HOMES.append(home)
         self.home = home
         self.environment = {**inherited(), **environment, "HOME": str(home), "DSMIL_HOME": str(home)}
         self.environment["PATH"] = f"{_commands(home)}:{os.environ['PATH']}"
