@@ -8,8 +8,15 @@ import msgspec
 
 from dsmilctl.model.device import DeviceId
 
-EVENT_TYPES = ("device.state", "emergency.stop", "emergency.release", "guard.journal")
-"""Every type that an event may have."""
+EVENT_TYPES = (
+    "device.state",
+    "emergency.stop",
+    "emergency.release",
+    "guard.journal",
+    "backup.failed",
+    "backup.stale",
+)
+"""Every type that an event may have; those of backups are told to the recording that runs."""
 
 
 class Severity(IntEnum):

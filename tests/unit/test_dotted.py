@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dsmilctl.client.interface import LIFECYCLE_VERBS
+from dsmilctl.commands.record.overdue import TOLD
 from dsmilctl.errors import InvalidParameter
 from dsmilctl.model.audit import ACTIONS
 from dsmilctl.model.dotted import fits, pattern_of
@@ -24,6 +25,7 @@ PACKAGE = Path(__file__).parents[2] / "dsmilctl"
         ("Emergency.Stop", "emergency.stop", {"emergency.stop"}),
         ("emergency", "emergency.*", {"emergency.stop", "emergency.release"}),
         ("emergency.*", "emergency.*", {"emergency.stop", "emergency.release"}),
+        ("backup", "backup.*", {"backup.failed", "backup.stale"}),
     ],
 )
 def test_a_name_means_itself_and_a_group_all_that_is_in_it(
@@ -55,3 +57,13 @@ def test_every_action_and_event_that_the_source_names_is_known() -> None:
     assert named - {"journal.lock", "journal.settled"} <= {*ACTIONS, *EVENT_TYPES}
     assert {"emergency.stop", "driver.forget", "journal.recover"} <= named
     assert {f"device.{verb}" for verb in LIFECYCLE_VERBS} - {"device.scan", "device.state"} <= set(ACTIONS)
+
+
+def test_every_event_of_a_backup_that_the_source_names_is_known() -> None:
+    files = [PACKAGE / "commands/record/overdue.py", *PACKAGE.glob("commands/backup/*.py")]
+    source = "".join(path.read_text() for path in files)
+    named = set(re.findall(r'Event\("(backup\.[a-z]+)"', source))
+    named |= {f"backup.{state}" for state in TOLD}
+
+    assert named == {"backup.failed", "backup.stale"}
+    assert named <= set(EVENT_TYPES)
