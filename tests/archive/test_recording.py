@@ -195,7 +195,7 @@ def test_the_chain_of_chunks_goes_on_behind_sealed_ones(tmp_path: Path) -> None:
     left_hot(places, some_readings(300))
 
     chunks = rows(places, "SELECT previous, digest FROM chunks ORDER BY chunk_id")
-    ((end,),) = rows(places, "SELECT last_digest FROM segments")
+    end = rows(places, "SELECT last_digest FROM segments")[0][0]
 
     assert len(chunks) == 3
     assert [chunk[0] for chunk in chunks] == [end, *(chunk[1] for chunk in chunks[:-1])]
