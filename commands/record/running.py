@@ -41,7 +41,9 @@ def run(
     name: Name,
     selector: OptionalTargets = "",
     registers: Registers = None,
-    program: Annotated[list[str] | None, typer.Option("--program", hidden=True)] = None,
+    program: Annotated[
+        list[str] | None, typer.Option("--program", hidden=True, help="what comes after `--`")
+    ] = None,
     interval: Interval = "",
     for_: For = "",
     host_metrics: HostMetrics = False,
@@ -54,7 +56,9 @@ def run(
     tag: Tag = None,
     also: Also = None,
     archive: ArchiveFolder = "",
-    detached: Annotated[bool, typer.Option("--detached", hidden=True)] = False,
+    detached: Annotated[
+        bool, typer.Option("--detached", hidden=True, help="started by record start")
+    ] = False,
 ) -> None:
     """Record readings, operations and events in the foreground.
 
