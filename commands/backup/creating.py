@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -88,18 +89,24 @@ class _Chosen(msgspec.Struct, frozen=True, kw_only=True):
 def _made(chosen: _Chosen, archive: str) -> tuple[dict[str, Any], list[str]]:
     """Make a backup, read it back, and let others go; the row that tells of it, and what is wrong with it."""
     from dsmilctl.archive.backup.creating import create as back_up
+    from dsmilctl.archive.backup.manifest import ENDING
     from dsmilctl.archive.backup.pruning import prune
+    from dsmilctl.archive.backup.verifying import distrusted
     from dsmilctl.archive.backup.verifying import verify as read_back
 
     places, policy = existing(archive), policy_of(chosen.keep)
     repository = repository_at(chosen.to, chosen.file, encrypts=chosen.encrypt)
     sources = [*along(), *(secret() if chosen.encrypt else [])]
     left = [] if chosen.encrypt else [source.name for source in secret()]
-    made = back_up(
-        places, repository, name=chosen.name, along=sources, left_out=left, program=__version__,
-        scratch=scratch(),
-    )  # fmt: skip
+    back = partial(back_up, places, repository, along=sources, left_out=left, program=__version__,
+                   scratch=scratch())  # fmt: skip
+    made = back(name=chosen.name)
     found = read_back(repository, made, scratch=scratch()) if chosen.verify else []
+    if anew := distrusted(repository, made, found):
+        diagnostics.warn("objects of earlier backups are damaged: they are written anew")
+        repository.target.remove(f"{made.name}{ENDING}")
+        made = back(name=made.name, anew=anew)
+        found = read_back(repository, made, scratch=scratch())
     if left:
         diagnostics.warn(f"left out, because they hold secrets: {', '.join(left)}")
     row = row_of(made, repository.was_verified(made)) | {"stored": made.stored, "at": str(repository.target)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,13 +46,14 @@ def create(
     program: str = "",
     along: Sequence[Source] = (),
     left_out: Sequence[str] = (),
+    anew: Collection[str] = (),
     scratch: Path | None = None,
     clock: Clock = SYSTEM,
 ) -> Manifest:
     """Back an archive up; a recorder may be at work meanwhile.
 
     `program` is the version that makes it, `along` are files of the configuration and the journal, `scratch`
-    is the folder for the copy of the database.
+    is the folder for the copy of the database; objects of `anew` are written even if they are there.
     Raises Conflict for a name that is taken, CheckFailed for an archive with a damaged segment, NotFound for
     one without a recording.
     """
@@ -60,7 +61,7 @@ def create(
         require_name(name)
     with repository.target.held():
         repository.prepare()
-        there = set(repository.target.names())
+        there = set(repository.target.names()) - set(anew)
         created = clock.now()
         taken = {item.removesuffix(ENDING) for item in there if item.endswith(ENDING)}
         chosen = name or new_name(created, taken)

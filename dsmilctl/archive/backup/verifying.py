@@ -45,6 +45,15 @@ def verify(
     return found
 
 
+def distrusted(repository: Repository, manifest: Manifest, found: Iterable[Finding]) -> set[str]:
+    """Every object of those files of a backup in which a damaged object was found."""
+    bad = {item.where for item in found if item.where.startswith(OBJECTS)}
+    if not bad:
+        return set()
+    files = ({f"{OBJECTS}{name}" for name in entry.objects} for entry in repository.entries(manifest))
+    return set().union(*(names for names in files if names & bad))
+
+
 def _read_back(repository: Repository, manifest: Manifest, folder: Path) -> Iterator[Finding]:
     try:
         entries = repository.entries(manifest)
