@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dsmilctl.archive.definitions import seed
@@ -25,18 +25,24 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     Raises StateUnavailable where the file cannot be opened or is no database.
     """
     mode = "ro" if read_only else "rwc"
-    try:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
-        )
-        for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-        if not read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA user_version").fetchone()
-    except DAMAGED as error:
-        raise unusable(path, error) from error
+    with ExitStack() as refused:
+        try:
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            refused.callback(connection.close)
+            for pragma in PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+            if not read_only:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA user_version").fetchone()
+        except DAMAGED as error:
+            raise unusable(path, error) from error
+        refused.pop_all()
     return connection
 
 
