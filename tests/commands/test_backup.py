@@ -112,8 +112,8 @@ def test_settings_policy_and_journal_come_along_and_tokens_do_not_and_that_is_sa
     (shell.home / "config/config.toml").write_text("retry = 2\n")
     (shell.home / "state/tokens").mkdir(mode=0o700, parents=True, exist_ok=True)
     (shell.home / "state/tokens/plant").write_text("hush-hush")
-    (shell.home / "config/contexts.toml").write_text("[far]\nurl = 'http://ada:hush-hush@vault'\n")
     shell("dsmilctl -C sim device write 0x8001 CONFIG 5 --yes")
+    (shell.home / "config/contexts.toml").write_text("[far]\nurl = 'http://ada:hush-hush@vault'\n")
 
     made = shell("dsmilctl backup create --name x -o json")
     shell("dsmilctl backup restore x --to out")
