@@ -29,7 +29,7 @@ from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.place import ArchiveFolder, existing, places_of
 from dsmilctl.commands.runner import show
 from dsmilctl.config.paths import paths
-from dsmilctl.errors import CheckFailed, DSMILError
+from dsmilctl.errors import CheckFailed, Conflict, DSMILError
 from dsmilctl.model.event import Event, Severity
 
 LOGGER = logging.getLogger("dsmilctl.backup")
@@ -65,6 +65,8 @@ def create(
     before = last_attempt(file)
     try:
         row, problems = _made(chosen, archive)
+    except Conflict:  # nothing was tried: another name or another moment will do
+        raise
     except (DSMILError, OSError) as error:
         _failed(replace(before, at=now, target=to, problem=str(error)), archive)
         raise

@@ -84,7 +84,8 @@ def _checked(path: Path, format: str, batches: Iterable[pa.RecordBatch]) -> Iter
 def _check_words(batch: pa.RecordBatch, name: str, known: tuple[str, ...]) -> None:
     strange = {word.as_py() for word in batch.column(name).unique()} - set(known)
     if strange:
-        raise ValueError(f"{name} cannot be {', '.join(map(str, strange))}")
+        wrong = ", ".join(map(str, strange))
+        raise ValueError(f"{name} cannot be {wrong}, only {', '.join(known)}")
 
 
 def _read_parquet(path: Path) -> Imported:

@@ -34,6 +34,9 @@ MASKS = (
     (r"\b[A-Z2-7]{32}\b", "<SECRET>"),
     (r"\b127\.0\.0\.1:\d+", "<SERVER>"),
     (r"\bprocess(=| +)[\d-]+", r"process\1<PROCESS>"),
+    (r"\b\d{14}-(\w+)-[0-9a-f]{6}\b", r"<ID>-\1"),
+    (r"\bbefore-restore-\d{14}(-\d+)?", "before-restore-<TIME>"),
+    (r'"process": \d+', '"process": <PROCESS>'),
 )
 
 
