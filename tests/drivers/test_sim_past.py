@@ -130,9 +130,7 @@ def test_an_overheating_device_warns_and_then_reports_over_temperature(tmp_path:
         assert _whole(status[middle]) & ERROR_BIT
         assert errors[middle] == OVER_TEMPERATURE
         assert max(int(value) for value in heat.values() if isinstance(value, int)) == 108
-        assert any(
-            value & WARNING_BIT and not value & ERROR_BIT for value in map(_whole, status.values())
-        )
+        assert any(value & WARNING_BIT and not value & ERROR_BIT for value in map(_whole, status.values()))
         before = past(simulator, failure.device_id, "TEMP", failure.begin - HOUR, failure.begin - 1)
         assert max(_whole(value) for _, value in before) < 95
     assert failures("overheating")
