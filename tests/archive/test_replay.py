@@ -201,14 +201,16 @@ def test_wherever_a_playhead_is_moved_it_stays_within_and_never_goes_back_by_its
 
 async def test_a_replay_that_stays_waits_at_its_end_for_somebody_who_goes_back(tmp_path: Path) -> None:
     places, _ = recorded(tmp_path, some_readings(40))
-    async with ReplayClient(places, "last", ADA, speed=0, stay=True) as client:
-        async with aclosing(client.stream(await client.devices(), interval=0.01)) as source:
-            first = await anext(source)
-            waiting = asyncio.create_task(anext(source))
-            await asyncio.sleep(0.05)
-            assert not waiting.done()
-            client.playhead.seek(START)
-            again = await waiting
+    async with (
+        ReplayClient(places, "last", ADA, speed=0, stay=True) as client,
+        aclosing(client.stream(await client.devices(), interval=0.01)) as source,
+    ):
+        first = await anext(source)
+        waiting = asyncio.create_task(anext(source))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        client.playhead.seek(START)
+        again = await waiting
 
     assert isinstance(first, Batch)
     assert isinstance(again, Batch)
