@@ -46,7 +46,7 @@ def recorded(folder: Path, begun: int) -> Places:
         for second in range(3600):
             writer.readings([made(number, second, begun) for number in range(DEVICES)])
             while writer.crowded:
-                time.sleep(0.005)
+                time.sleep(0.005)  # until the disk has caught up
         store.end(writer, "completed")
     return places
 

@@ -27,7 +27,7 @@ def rows() -> Iterable[Row]:
                         "--interval", "100ms")  # fmt: skip
         process = begun["process"]
         before = processor_seconds(process)
-        time.sleep(SECONDS)
+        time.sleep(SECONDS)  # the stretch that is measured
         share = (processor_seconds(process) - before) / SECONDS * 100
         most = most_memory(process)
         ended = command(home, "record", "stop")

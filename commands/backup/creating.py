@@ -71,6 +71,7 @@ def create(
         _failed(replace(before, at=now, target=to, problem=str(error)), archive)
         raise
     if problems:
+        diagnostics.warn(problems[0])
         _failed(replace(before, at=now, target=to, problem=problems[0]), archive)
     elif verify:
         note_attempt(file, replace(before, at=now, good=now, name=row["name"], target=row["at"], problem=""))
@@ -123,7 +124,6 @@ def _failed(attempt: Attempt, archive: str) -> None:
     from dsmilctl.archive.noting import tell
 
     note_attempt(paths().backup_status_file, attempt)
-    diagnostics.warn(attempt.problem)
     event = Event("backup.failed", attempt.problem, attempt.at, severity=Severity.ERROR)
     try:
         tell(places_of(archive), event)

@@ -17,7 +17,7 @@ async def carried_out(command: tuple[str, ...], seconds: float) -> int:
     try:
         async with asyncio.timeout(seconds or None):
             status = await process.wait()
-    except BaseException:
+    except BaseException:  # cancelled or too late: the program must not outlive us
         with suppress(ProcessLookupError):
             process.terminate()
         await process.wait()

@@ -216,7 +216,7 @@ async def _unwrapped(task: asyncio.Task[None]) -> None:
     with suppress(asyncio.CancelledError):  # whoever waits here has cancelled it
         try:
             await task
-        except BaseExceptionGroup as group:
+        except BaseExceptionGroup as group:  # what several tasks raised; only an error of ours is unwrapped
             known, _ = group.split(DSMILError)
             if known is None:
                 raise

@@ -132,7 +132,7 @@ def _patience() -> Iterator[None]:
     ends = time.monotonic() + invocation().settings.archive.stop_wait
     while time.monotonic() < ends:
         yield
-        time.sleep(LOOK)
+        time.sleep(LOOK)  # another process writes what is looked at
 
 
 def _why(supervision: Supervision, process: subprocess.Popen[bytes]) -> DSMILError:

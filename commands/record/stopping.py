@@ -79,4 +79,4 @@ def _end(places: Places, ending: Ending) -> None:
     while holder(places.lock) == told and told:
         if time.monotonic() > ends:
             raise OperationTimeout(f"the recorder ({told}) has not ended yet", hint="dsmilctl record status")
-        time.sleep(LOOK)
+        time.sleep(LOOK)  # another process writes what is looked at
