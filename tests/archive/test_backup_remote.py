@@ -72,7 +72,7 @@ def far(url: str) -> Iterator[Repository]:
 
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
-    return recorded(tmp_path / "archive", some_readings(3000))[0]
+    return recorded(tmp_path / "archive", some_readings(30_000))[0]
 
 
 def test_a_backup_over_the_network_is_verified_listed_and_comes_back(
@@ -99,7 +99,7 @@ def test_a_second_one_sends_what_has_changed_only_and_old_ones_go(far: Repositor
     with pytest.raises(Conflict):
         create(places, repository, name="one")
     assert create(places, repository, name="two").stored == 0
-    recorded(places.folder, some_readings(100), name="more")
+    recorded(places.folder, some_readings(100, first=30_000), name="more")
 
     third = create(places, repository, name="three")
     assert 0 < third.stored < first.stored

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,8 @@ def test_a_change_that_raises_fails_its_caller_alone_is_logged_and_leaves_nothin
 
     assert "a change of the archive failed" in caplog.text
     assert table(places).num_rows == 200
-    connection = connect(places.database, read_only=True)
-    assert recordings.find(connection, "tour").operator == "ada"
+    with closing(connect(places.database, read_only=True)) as connection:
+        assert recordings.find(connection, "tour").operator == "ada"
 
 
 def test_a_caller_that_no_longer_waits_does_not_end_the_writer(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -342,6 +343,10 @@ def test_naming_the_package_loads_nothing_of_recordings() -> None:
         "import sys, dsmilctl; assert 'RecordingSession' in dir(dsmilctl); "
         "print(sorted(n for n in sys.modules if n.startswith('dsmilctl.') or n in ('pyarrow', 'sqlite3')))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    # Coverage loads sqlite3 itself.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    command = [sys.executable, "-c", program]
+
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
