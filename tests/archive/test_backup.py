@@ -117,7 +117,7 @@ def test_188_a_reader_that_has_the_old_database_open_does_not_win_over_what_is_r
 
 
 @pytest.mark.parametrize("part", ["archive.db", "parquet"])
-def test_189_objects_that_change_names_are_found(
+def test_faults_181_and_189_objects_that_change_names_are_found(
     places: Places, repository: Repository, tmp_path: Path, part: str
 ) -> None:
     made = create(places, repository)

@@ -337,7 +337,7 @@ def test_two_that_back_up_at_once_do_not_meet(places: Places, repository: Reposi
         create(places, repository)
 
 
-def test_an_archive_that_is_damaged_is_kept_when_a_backup_takes_its_place(
+def test_fault_182_an_archive_that_is_damaged_is_kept_when_a_backup_takes_its_place(
     places: Places, repository: Repository, tmp_path: Path
 ) -> None:
     made = create(places, repository)

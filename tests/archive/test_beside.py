@@ -69,7 +69,7 @@ def same(found: dict[str, list[str]]) -> list[str]:
 
 @settings(max_examples=8, deadline=None)
 @given(st.lists(READINGS, max_size=4))
-def test_every_format_holds_every_reading_as_it_was(commits: list[list[Reading]]) -> None:
+def test_fault_138_every_format_holds_every_reading_as_it_was(commits: list[list[Reading]]) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +117,9 @@ def test_many_commits_become_few_parts_of_parquet(tmp_path: Path, monkeypatch: p
     assert len(same(held(places, recording.recording_id))) == 300
 
 
-def test_a_commit_that_the_disk_refuses_is_in_no_file_and_in_all_of_them_later(tmp_path: Path) -> None:
+def test_fault_184_a_commit_that_the_disk_refuses_is_in_no_file_and_in_all_of_them_later(
+    tmp_path: Path,
+) -> None:
     places = Places(tmp_path)
     with Store(places, interval=0.02) as store:
         recording, writer = begun(store)
@@ -183,7 +185,9 @@ def killed(folder: Path, lines: int) -> int:
 
 
 @pytest.mark.parametrize("round", range(ROUNDS))
-def test_a_killed_recorder_leaves_every_format_with_the_same_readings(round: int, tmp_path: Path) -> None:
+def test_fault_140_a_killed_recorder_leaves_every_format_with_the_same_readings(
+    round: int, tmp_path: Path
+) -> None:
     places = Places(tmp_path / "archive")
 
     given = killed(places.folder, random.Random(100 + round).randrange(5, 200))

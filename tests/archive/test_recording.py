@@ -138,7 +138,7 @@ def _operate(writer: Writer, worker: int) -> None:
         writer.durable("operations", row).result()
 
 
-def test_every_connection_enforces_foreign_keys_and_writes_ahead(tmp_path: Path) -> None:
+def test_fault_135_every_connection_enforces_foreign_keys_and_writes_ahead(tmp_path: Path) -> None:
     places, _ = recorded(tmp_path, [])
 
     with closing(connect(places.database)) as connection:

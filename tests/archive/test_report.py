@@ -99,7 +99,9 @@ def test_a_recording_in_which_all_is_well_needs_nothing(tmp_path: Path) -> None:
     assert report.recommendations[0].startswith("Nothing needs to be done")
 
 
-def test_a_recording_that_nobody_ended_and_one_without_readings_are_reported(tmp_path: Path) -> None:
+def test_fault_201_a_recording_that_nobody_ended_and_one_without_readings_are_reported(
+    tmp_path: Path,
+) -> None:
     places = Places(tmp_path)
     left_hot(places, some_readings(100))
     recorded(tmp_path, [], name="empty")

@@ -95,7 +95,7 @@ def test_each_temperature_is_kept_with_the_limits_of_its_sensor_and_100_where_it
     assert {row["thermal_throttling"] for row in found} == {1}, "a cooling device slows the processor"
 
 
-def test_a_critical_temperature_orders_an_emergency_stop_once_and_tells_it(
+def test_fault_154_a_critical_temperature_orders_an_emergency_stop_once_and_tells_it(
     shell: Shell, machine: FakeMachine
 ) -> None:
     shell(f"{START} --host-metrics")
@@ -162,7 +162,7 @@ def test_a_sensor_that_tells_nonsense_stops_nothing(shell: Shell, machine: FakeM
     assert shell("dsmilctl -C lab emergency status -o json").data == []
 
 
-def test_kernel_messages_are_kept_with_level_and_subsystem_also_lines_in_iso_form(
+def test_fault_150_kernel_messages_are_kept_with_level_and_subsystem_also_lines_in_iso_form(
     shell: Shell, machine: FakeMachine
 ) -> None:
     shell(f"{START} --kernel")

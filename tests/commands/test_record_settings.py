@@ -34,7 +34,7 @@ def test_the_interval_is_how_often_readings_are_taken_where_no_option_says_it(sh
     assert readings(shell, "interval", 0.05) > 2 * readings(shell, "interval", 0.5)
 
 
-def test_a_segment_is_sealed_while_recording_once_the_setting_is_reached(shell: Shell) -> None:
+def test_fault_146_a_segment_is_sealed_while_recording_once_the_setting_is_reached(shell: Shell) -> None:
     def sealed(environment: dict[str, str], looks: int) -> bool:
         segments = shell.home / "data/archive/segments"
         before = len(list(segments.glob("*-1m.parquet")))

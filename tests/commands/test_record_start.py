@@ -35,7 +35,7 @@ def status_when(shell: Shell, readings: int) -> dict[str, Any]:
     raise AssertionError("the recorder writes nothing")
 
 
-def test_a_started_recorder_outlives_its_command_and_keeps_everything_until_it_is_stopped(
+def test_fault_198_a_started_recorder_outlives_its_command_and_keeps_everything_until_it_is_stopped(
     shell: Shell,
 ) -> None:
     begun = shell(f"{START} -o json")
@@ -107,7 +107,7 @@ def test_notes_are_kept_with_their_time_while_a_recording_runs_and_afterwards(sh
     assert shell("dsmilctl record note night ' ' -o json").exit == 2
 
 
-def test_a_recording_ends_as_whoever_stops_it_says_and_no_other_one_does(shell: Shell) -> None:
+def test_fault_199_a_recording_ends_as_whoever_stops_it_says_and_no_other_one_does(shell: Shell) -> None:
     shell(START)
 
     other = shell("dsmilctl record stop another -o json")
