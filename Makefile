@@ -20,17 +20,17 @@ DEV := $(VENV)/.dev-installed
 help:
 	@sed -n 's/^#   //p' Makefile
 
-$(CORE): pyproject.toml .ci/venv
+$(CORE): pyproject.toml .ci/venv .ci/install
 	@.ci/venv $(VENV) core
 
-$(DEV): pyproject.toml .ci/venv
+$(DEV): pyproject.toml .ci/venv .ci/install
 	@.ci/venv $(VENV) dev
 
 # Another Python's own environment, for `make test`.
-.venv-%/.test-installed: pyproject.toml .ci/venv $(DEV)
+.venv-%/.test-installed: pyproject.toml .ci/venv .ci/install $(DEV)
 	@.ci/venv .venv-$* test "$$(.ci/pythons | awk '$$1 == "$*" {print $$2}')"
 
-.venv-%/.dev-installed: pyproject.toml .ci/venv
+.venv-%/.dev-installed: pyproject.toml .ci/venv .ci/install $(DEV)
 	@.ci/venv .venv-$* dev "$$(.ci/pythons | awk '$$1 == "$*" {print $$2}')"
 
 demo: $(CORE)

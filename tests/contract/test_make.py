@@ -67,6 +67,55 @@ def test_a_machine_without_python_is_told_what_to_install(tmp_path: Path) -> Non
     assert "apt-get install python3" in refused.stderr
 
 
+def test_uv_is_told_what_pip_is_configured_to_use(tmp_path: Path) -> None:
+    tools = environment_with_uv(tmp_path, "printenv | grep ^UV_")
+    settings = tmp_path / "pip.conf"
+    settings.write_text(
+        "[global]\nindex-url = https://far.example/simple\nfind-links = /wheels /more\n"
+        "extra-index-url =\n  https://one.example/simple\n  https://two.example/simple?a=b\n"
+    )
+
+    told = run(
+        CI / "install",
+        tools,
+        sys.executable,
+        "dsmilctl",
+        PATH=os.environ["PATH"],
+        PIP_CONFIG_FILE=str(settings),
+        PIP_INDEX_URL="https://near.example/simple",
+    ).stdout.splitlines()
+
+    assert {
+        "UV_DEFAULT_INDEX=https://near.example/simple",
+        "UV_INDEX=https://one.example/simple https://two.example/simple?a=b",
+        "UV_FIND_LINKS=/wheels,/more",
+    } <= set(told)
+
+
+def test_pip_installs_where_uv_cannot(tmp_path: Path) -> None:
+    tools = environment_with_uv(tmp_path, "exit 2")
+
+    def install(package: str) -> subprocess.CompletedProcess[str]:
+        return run(CI / "install", tools, sys.executable, "--no-index", package, PATH=os.environ["PATH"])
+
+    done = install("dsmilctl")
+    lacking = install("no-such-thing")
+
+    assert (done.returncode, "with pip" in done.stderr) == (0, True)
+    assert lacking.returncode != 0
+    assert "No matching distribution found for no-such-thing" in lacking.stderr
+
+
+def environment_with_uv(folder: Path, does: str) -> Path:
+    """A folder like that of an environment, with our pip and a uv that does as it is told here."""
+    programs = folder / "tools/bin"
+    programs.mkdir(parents=True)
+    for name, lines in {"python": f'exec "{sys.executable}" "$@"', "uv": does}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (programs / name).chmod(0o755)
+    return programs.parent
+
+
 def test_a_skip_that_this_machine_could_have_run_fails_the_run(tmp_path: Path) -> None:
     allowed = [line for line in (CI / "allowed-skips").read_text().splitlines() if line and line[0] != "#"]
     reasons = {
