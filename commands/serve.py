@@ -37,7 +37,8 @@ def serve(
 
     Exit status 7 when another server holds the fleet.  The settings are YAML with any of: token_seconds,
     session_seconds, lockout_failures, lockout_seconds, approval_seconds, bulk_devices, clients,
-    clients_per_account, logins_per_minute, heartbeat_seconds, signing_key (a file: tokens are signed with
+    clients_per_account, logins_per_minute, heartbeat_seconds, alarm_watch_seconds (0: registers with limits
+    are read for alarms only when somebody else reads them), signing_key (a file: tokens are signed with
     EdDSA then).
 
     Example: dsmilctl serve plant.yaml

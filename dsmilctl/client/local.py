@@ -20,6 +20,7 @@ from dsmilctl.client.interface import (
     HistoryQuery,
     one_person,
 )
+from dsmilctl.client.local_alarms import WatchedAlarms
 from dsmilctl.client.local_approvals import Consents
 from dsmilctl.client.local_bulks import LocalBulks
 from dsmilctl.client.local_drivers import InstalledDrivers
@@ -54,7 +55,7 @@ from dsmilctl.model.reading import Batch, Gap, Reading, Span
 from dsmilctl.model.selector import EVERYTHING, Selector
 
 
-class LocalClient(LocalBulks, RecordedReadings, Client):
+class LocalClient(LocalBulks, RecordedReadings, WatchedAlarms, Client):
     """One open local fleet: its devices, its guard, its stop."""
 
     def __init__(

@@ -46,6 +46,9 @@ class Reads:
         readings: list[Reading] = []
         if allowed:
             readings = await self._fleet.read(allowed, span=span, concurrency=options.concurrency)
+            if span is None and self._fleet.bus.readings.heard:
+                now = self._fleet.clock.now()
+                self._fleet.bus.readings.send(Batch(0, now, tuple(readings), partial=True))
         if not denied:
             return readings
         await self._guard.admission.record_denied("device.read", denied)
@@ -133,11 +136,16 @@ class Reads:
             await self._guard.admission.record_denied("device.read", denied)
         stream: Stream[Batch] = Stream("readings")
         listener = stream.listen(Policy.DROP_OLDEST, QUEUE)
+
+        def hand_out(batch: Batch) -> None:
+            stream.send(batch)
+            self._fleet.bus.readings.send(batch)
+
         poll = Poll(
             targets,
             self._fleet.lifecycle,
             self._fleet.clock,
-            stream.send,
+            hand_out,
             interval=interval,
             deadline=self._fleet.deadline,
             changes_only=changes_only,

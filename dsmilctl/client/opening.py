@@ -244,6 +244,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             variant=variant,
         )
         client.archive = self.folders.archive_folder
+        client.alarm_file = self.folders.state / "alarms" / f"{file_name(self.context.fleet)}.json"
         return client
 
     def guard(self, checks: Checks, evidence: Evidence, stop_control: StopControl, shared: _Shared) -> Guard:

@@ -97,6 +97,11 @@ class Stream(Generic[T]):
         self._listeners.append(listener)
         return listener
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._listeners)
+
     def leave(self, listener: Listener[T]) -> None:
         """Forget a listener."""
         if listener in self._listeners:

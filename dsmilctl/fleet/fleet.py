@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -32,6 +32,9 @@ from dsmilctl.model.device import Device, DeviceId, DeviceStatus, show_id
 from dsmilctl.model.reading import Reading, Span
 from dsmilctl.model.register import Register
 from dsmilctl.model.selector import Selector, select
+
+if TYPE_CHECKING:
+    from dsmilctl.fleet.alarms import Alarms
 
 LOGGER = logging.getLogger("dsmilctl.fleet")
 
@@ -79,6 +82,7 @@ class Fleet:
         broken: Mapping[str, str] | None = None,
     ) -> None:
         self.bus = Bus()
+        self.alarms: Alarms | None = None  # of a fleet that somebody watches
         self.clock = clock
         self.deadline = deadline
         self.lifecycle = Lifecycle(clock=clock, reconnect=reconnect, announce=self.bus.events.send)

@@ -20,7 +20,7 @@ from dsmilctl.guard.evidence import Evidence
 from dsmilctl.guard.holds import Holds
 from dsmilctl.guard.judgement import Judgement, passed, refuse
 from dsmilctl.guard.plan import Plan
-from dsmilctl.model.device import DeviceId
+from dsmilctl.model.device import Device, DeviceId
 from dsmilctl.model.emergency import Stop
 from dsmilctl.model.operation import Operation, OperationStatus, OperationType, Request
 
@@ -136,14 +136,58 @@ class Guard:
         Raises the refusal, or what `act` raises.  `under_stop` lets it happen during an emergency stop;
         a `justification` that is given must say something.
         """
-        entry = self._evidence.entry
-        try:
+
+        def check() -> None:
             if not under_stop and (stops := self._in_force()):
                 raise stopped(stops[0], target, self.checks.context)
             self.checks.writable(target)
             self.checks.administration(target, kind)
             if justification is not None:
                 self.checks.require_justification(justification, f"{action} of {target} for everybody")
+
+        return await self._on_record(action, target, parameters, check, act)
+
+    async def respond(
+        self,
+        action: str,
+        device: Device,
+        parameters: dict[str, object],
+        act: Callable[[], Awaitable[T]],
+        *,
+        permit: Callable[[], object],
+        justification: str,
+        always: bool,
+    ) -> T:
+        """Carry out what a person does to an alarm of a device, checked and journalled like a write of it.
+
+        It is allowed under an emergency stop.  `permit` raises where the alarm's state does not allow it;
+        with `always` it takes a justification whatever the risk.
+        """
+        target = device.shown_id
+
+        def check() -> None:
+            self.checks.writable(target)
+            self.checks.authorised(device)
+            self.checks.clearance(target, OperationType.WRITE)
+            if always:
+                self.checks.require_justification(justification, f"{action} of {target}")
+            self.checks.justification(device, OperationType.WRITE, justification)
+            permit()
+
+        return await self._on_record(action, target, parameters, check, act)
+
+    async def _on_record(
+        self,
+        action: str,
+        target: str,
+        parameters: dict[str, object],
+        check: Callable[[], None],
+        act: Callable[[], Awaitable[T]],
+    ) -> T:
+        """Journal the refusal that a check raises, or what is going to be done and how it ended."""
+        entry = self._evidence.entry
+        try:
+            check()
         except DSMILError as refusal:
             denied = parameters | {"code": refusal.code, "error": refusal.message}
             line = entry(action, target, "DENIED", denied, decision="DENIED")

@@ -19,6 +19,10 @@ ACTIONS = (
     "driver.enable",
     "driver.disable",
     "driver.forget",
+    "alarm.acknowledge",
+    "alarm.shelve",
+    "alarm.unshelve",
+    "alarm.reset",
     "journal.recover",
     "journal.restart",
 )

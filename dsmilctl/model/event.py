@@ -10,6 +10,7 @@ from dsmilctl.model.device import DeviceId
 
 EVENT_TYPES = (
     "device.state",
+    "alarm.state",
     "emergency.stop",
     "emergency.release",
     "guard.journal",

@@ -59,7 +59,7 @@ def build_app(gateway: Gateway, extra: Sequence[BaseRoute] = ()) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
-        async with gateway.client:
+        async with gateway.client, gateway.client.watch_alarms(gateway.limits.alarm_watch):
             try:
                 yield
             finally:

@@ -69,7 +69,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The server's settings that clients learn from the capabilities.
 
     `max_clients` may listen at once, of one account `clients_per_account` (0: a quarter of all).
-    From one address `logins_per_minute` may fail (0: any number).
+    From one address `logins_per_minute` may fail (0: any number).  `alarm_watch` is how old a value with
+    limits may get before the server reads it itself, in seconds (0: any age).
     """
 
     bulk_operation_max_devices: int = 84
@@ -78,6 +79,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     logins_per_minute: int = 30
     heartbeat: float = 60.0
     rate_limiting: bool = True
+    alarm_watch: float = 5.0
 
     @property
     def share(self) -> int:

@@ -27,7 +27,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     `approval_seconds`; `bulk_devices` is the longest bulk, `clients` how many may listen at once,
     `clients_per_account` how many of them for one account (0: a quarter), `logins_per_minute` how many logins
     from one address may fail (0: any number), `heartbeat_seconds` how long a client that sends heartbeats may
-    be silent; `signing_key` is a file with an Ed25519 key in PEM, private to the server's user: tokens are
+    be silent; a register with limits that nobody reads is read every `alarm_watch_seconds` (0: never) for its
+    alarms; `signing_key` is a file with an Ed25519 key in PEM, private to the server's user: tokens are
     signed with EdDSA then.
     """
 
@@ -42,6 +43,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     clients_per_account: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     logins_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 30
     heartbeat_seconds: Seconds = 60.0
+    alarm_watch_seconds: Annotated[float, Meta(ge=0, le=86400)] = 5.0
     signing_key: str = ""
 
     def options(self, beside: Path) -> ServerOptions:
@@ -54,6 +56,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 clients_per_account=self.clients_per_account,
                 logins_per_minute=self.logins_per_minute,
                 heartbeat=self.heartbeat_seconds,
+                alarm_watch=self.alarm_watch_seconds,
             ),
             token_lifetime=int(self.token_seconds),
             session_idle=self.session_seconds,

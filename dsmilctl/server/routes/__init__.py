@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dsmilctl.server.endpoint import Endpoint
 from dsmilctl.server.routes import (
+    alarms,
     approvals,
     auth,
     bulk,
@@ -29,5 +30,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *drivers.ENDPOINTS,
     *journal.ENDPOINTS,
     *readings.ENDPOINTS,
+    *alarms.ENDPOINTS,
 )
 """Every endpoint; routes and OpenAPI document are made from this list alone."""

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from dsmilctl import __version__
 from dsmilctl.clock import rfc3339
 from dsmilctl.errors import NotFound
+from dsmilctl.model.alarm import AlarmState
 from dsmilctl.model.identity import Clearance
 from dsmilctl.server.endpoint import Call, Endpoint
 from dsmilctl.server.load import cpu_percent, memory_percent
@@ -27,6 +28,7 @@ OPERATIONS = [
 SDKS = ("python",)
 OWN_PARTS = {"authentication": "users and sessions are there", "websockets": "connections are taken"}
 """Parts of a server that a fleet does not have, and what is known of them while it answers."""
+UNACKNOWLEDGED = (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED)
 NAMES = {"database": "journal", "device_controllers": "devices"}
 """What the API calls parts of ours.  Source: the DSMIL API, version 2, health."""
 CLIENT_TYPES = ["web", "python", "cpp", "mobile", "cli"]
@@ -128,6 +130,9 @@ async def metrics(call: Call) -> Response:
     gauges: dict[str, Any] = {f"dsmil_{name}": count for name, count in found["device_summary"].items()}
     gauges["dsmil_emergency_stop_active"] = int(found["security_status"]["emergency_stop_active"])
     gauges["dsmil_sessions"] = call.gateway.access.active
+    alarms = call.client.alarm_counts()
+    gauges["dsmil_alarms"] = sum(alarms.values())
+    gauges["dsmil_alarms_unacknowledged"] = sum(alarms.get(state, 0) for state in UNACKNOWLEDGED)
     access, seats = call.gateway.access, call.gateway.seats
     counts = {"dsmil_logins_failed_total": access.failures, "dsmil_logins_throttled_total": access.throttled}
     return Response(call.gateway.metrics.text(gauges, counts, seats.refused), media_type=CONTENT_TYPE)
