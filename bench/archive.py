@@ -221,15 +221,24 @@ def peak(program: str, *arguments: str) -> float:
     return int(done.stdout.split()[-1]) / 1024  # before it DuckDB may tell how far it is
 
 
+COPIES = (
+    ("csv", "FORMAT csv, HEADER", 1.2),
+    ("parquet", "FORMAT parquet, COMPRESSION zstd", 1.2),
+    ("ndjson", "FORMAT json", 3.0),
+    ("json", "FORMAT json, ARRAY true", 3.0),
+)
+"""Formats with the options of DuckDB's COPY, which takes every core, and the bar of the ratio to it."""
+
+
 def exported(folder: Path, made: list[Reading]) -> Iterable[Row]:
-    """The whole recording as CSV and as Parquet, beside DuckDB's own COPY of the same columns."""
+    """The whole recording in four formats, beside DuckDB's own COPY of the same columns."""
     places = Places(folder)
     files = raw_files(places)
-    for format, options in (("csv", "FORMAT csv, HEADER"), ("parquet", "FORMAT parquet, COMPRESSION zstd")):
+    for format, options, bar in COPIES:
         ours = best(partial(taken_along, places, folder / f"ours.{format}", format), rounds=2)
         copy = f"COPY (SELECT * FROM read_parquet({files})) TO '{folder}/theirs.{format}' ({options})"
         theirs = best(partial(duckdb.execute, copy), rounds=2)
-        yield Row(f"archive: export of {len(made):,} as {format}", ours, "ms", 1.2, "DuckDB COPY", theirs)
+        yield Row(f"archive: export of {len(made):,} as {format}", ours, "ms", bar, "DuckDB COPY", theirs)
     memory = peak(OURS, str(folder), str(folder / "peak.csv"))
     copy = f"COPY (SELECT * FROM read_parquet({files})) TO '{folder}/peak.csv' (FORMAT csv, HEADER)"
     what = f"archive: memory of an export of {len(made):,}"

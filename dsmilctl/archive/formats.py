@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import IO, Protocol
 
 import msgspec
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dsmilctl.archive.description import FORMAT, KEY, Description
+from dsmilctl.archive.documents import documents
 from dsmilctl.archive.segments import DELTAS, PLAIN, ROWS, WORDS
 
 COLUMNS = (
@@ -166,7 +167,9 @@ class LinesSink:
     def write(self, batch: pa.RecordBatch) -> None:
         """Add lines."""
         self._count += batch.num_rows
-        self._file.write(b"".join(line + b"\n" for line in documents(batch)))
+        if batch.num_rows:
+            for part in (*documents(batch, "\n"), b"\n"):
+                self._file.write(part)
 
     def close(self) -> None:
         """Say how many rows there were."""
@@ -189,9 +192,9 @@ class JsonSink:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows."""
-        lines = list(documents(batch))
-        if lines:
-            self._file.write(self._between + b",\n".join(lines))
+        if batch.num_rows:
+            for part in (self._between, *documents(batch, ",\n")):
+                self._file.write(part)
             self._between = b",\n"
 
     def close(self) -> None:
@@ -210,21 +213,6 @@ FORMATS: dict[str, Make] = {
     "dsm": ArrowSink,
 }
 """What makes each format; a description is written where there is one and the format has a place for it."""
-
-
-def documents(batch: pa.RecordBatch) -> Iterator[bytes]:
-    """Each row as JSON; times are nanoseconds UTC, and fields without anything in them are left out."""
-    for place, field in enumerate(batch.schema):
-        if pa.types.is_timestamp(field.type):
-            batch = batch.set_column(place, field.name, batch.column(place).cast(pa.int64()))
-    names = batch.schema.names
-    floats = [name for name in names if pa.types.is_floating(batch.schema.field(name).type)]
-    for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-        found = {name: item for name, item in zip(names, row, strict=True) if item is not None}
-        for name in floats:
-            if name in found and not math.isfinite(found[name]):
-                found[name] = str(found[name])
-        yield msgspec.json.encode(found)
 
 
 def described(schema: pa.Schema, description: Description | None) -> pa.Schema:

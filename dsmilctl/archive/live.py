@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dsmilctl.archive.formats import documents
+from dsmilctl.archive.documents import documents
 from dsmilctl.archive.importing import PLAIN
 
 FAN = 32
@@ -145,7 +145,7 @@ class LiveLines(LiveFile):
 
     def encoded(self, batch: pa.RecordBatch) -> bytes:
         """Lines."""
-        return b"".join(line + b"\n" for line in documents(batch))
+        return b"".join((*documents(batch, "\n"), b"\n")) if batch.num_rows else b""
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """What it holds."""

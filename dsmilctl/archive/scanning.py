@@ -28,14 +28,6 @@ BATCH = 8192
 WINDOW = 64 * 1024
 """Bytes that are read of a file at once."""
 
-SCHEMA = pa.schema(
-    [
-        pa.field(field.name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type)
-        for field in TABLE
-    ]
-)
-"""The columns of a batch, words written out."""
-
 
 class Scan:
     """An archive opened for reading through; use it as a context manager.
@@ -66,13 +58,12 @@ class Scan:
         """
         found = choose(self.store, wanted)
         batches = (batch for batch in self._fitting(found) if batch.num_rows)
-        return pa.RecordBatchReader.from_batches(SCHEMA, batches)
+        return pa.RecordBatchReader.from_batches(TABLE, batches)
 
     def _fitting(self, chosen: Chosen) -> Iterator[pa.RecordBatch]:
         for batch in self._stored(chosen):
-            plain = batch.cast(SCHEMA)
-            mask = _mask(plain, chosen)
-            yield plain if mask is None else plain.filter(mask)
+            mask = _mask(batch, chosen)
+            yield batch if mask is None else batch.filter(mask)
 
     def _stored(self, chosen: Chosen) -> Iterator[pa.RecordBatch]:
         condition, values = overlapping(chosen.since, chosen.until, chosen.recording)
@@ -87,8 +78,8 @@ def _sealed(path: Path) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(
             path, pre_buffer=False, buffer_size=WINDOW, page_checksum_verification=True
         ) as file:
-            for batch in file.iter_batches(BATCH, columns=SCHEMA.names, use_threads=False):
-                yield batch.select(SCHEMA.names)
+            for batch in file.iter_batches(BATCH, columns=TABLE.names, use_threads=False):
+                yield batch.select(TABLE.names).cast(TABLE)
     except (pa.ArrowException, OSError) as error:
         hint = "dsmilctl record check says what is damaged"
         raise CheckFailed(f"segment {path.name} cannot be read: {error}", hint=hint) from error
@@ -102,12 +93,12 @@ def _hot(store: sqlite3.Connection, condition: str, values: Iterable[object]) ->
 def _mask(batch: pa.RecordBatch, chosen: Chosen) -> pa.Array | None:
     """Which readings of a batch fit; None for all of them."""
     masks = [
-        pc.is_in(batch.column(name), value_set=pa.array(names, pa.string()))
+        pc.is_in(batch.column(name).cast(pa.string()), value_set=pa.array(names, pa.string()))
         for name, names in (("device", chosen.devices), ("register", chosen.registers))
         if names is not None
     ]
     if chosen.recording:
-        masks.append(pc.equal(batch.column("recording"), chosen.recording))
+        masks.append(pc.equal(batch.column("recording").cast(pa.string()), chosen.recording))
     times = batch.column("time").cast(pa.int64())
     if chosen.since is not None:
         masks.append(pc.greater_equal(times, chosen.since))
