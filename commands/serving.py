@@ -47,7 +47,7 @@ def serve_simulator(
     """Serve simulated devices with the demo accounts on loopback, until interrupted."""
     require_server()
     from dsmilctl.server.assembly import ServerOptions
-    from dsmilctl.server.demo_accounts import demo_users
+    from dsmilctl.server.demo_accounts import COST, demo_users
     from dsmilctl.server.fleet_lock import FleetLock
     from dsmilctl.server.gateway import Limits
     from dsmilctl.server.serve import Listening
@@ -57,7 +57,7 @@ def serve_simulator(
         Context(name="sim-serve", drivers=tuple(drivers), target="simulated devices", fleet="sim-serve")
     )
     folders = apart("sim-serve")
-    chosen = ServerOptions(limits=Limits(rate_limiting=rate_limit))
+    chosen = ServerOptions(limits=Limits(rate_limiting=rate_limit), password_cost=COST)
     with FleetLock(paths(), "sim-serve", target=context.target):
         serving = Serving(rate_limits=rate_limit, approvals=approvals)
         client = connect_context(context, folders=folders, serving=serving)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dsmilctl.errors import ConfigError
-from dsmilctl.server.identity.passwords import Hasher
+from dsmilctl.server.identity.passwords import Cost, Hasher
 from dsmilctl.server.identity.users import User, Users
 
 ALL = None
@@ -29,6 +29,9 @@ ACCOUNTS = (
 Source: the DSMIL API, version 2, demo accounts; two have a second password, that of the SDK's programs.
 """
 
+COST = Cost(rounds=1, memory=64, lanes=1)
+"""Everybody knows these passwords: dear hashes would guard nothing, and hold up each start by two seconds."""
+
 PASSWORDS = frozenset(password for account in ACCOUNTS for password in account[2])
 
 
@@ -46,11 +49,11 @@ def refuse_demo_accounts(users: Users, hasher: Hasher) -> None:
             raise ConfigError(message, hint=f"dsmilctl user passwd {name}", target="--users")
 
 
-def demo_users(hasher: Hasher | None = None) -> Users:
-    """The demo accounts, in memory."""
-    chosen, users = hasher or Hasher(), {}
+def demo_users() -> Users:
+    """The demo accounts, in memory; whoever lets them in compares all passwords at their cost."""
+    hasher, users = Hasher(COST), {}
     for name, user_id, passwords, clearance, devices, compartments in ACCOUNTS:
-        first, *others = [chosen.hash(password) for password in passwords]
+        first, *others = [hasher.hash(password) for password in passwords]
         users[name] = User(
             name=name,
             user_id=user_id,

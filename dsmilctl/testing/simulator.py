@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,14 +14,6 @@ from dsmilctl.testing.bad_days import BadDay, BadDays
 from dsmilctl.testing.simulated import Script, ScriptedRegistry
 
 LONGEST_END = 10.0
-
-
-@cache
-def _accounts() -> Mapping[str, Any]:
-    """The demo accounts by their names; hashing their passwords takes a second, and so happens once."""
-    from dsmilctl.server.demo_accounts import demo_users
-
-    return {user.name: user for user in demo_users().all()}
 
 
 class DeviceSimulator:
@@ -145,8 +135,8 @@ class DeviceSimulator:
         from dsmilctl.config.settings import Settings
         from dsmilctl.fleet.switches import Switches
         from dsmilctl.server.assembly import ServerOptions, assemble
+        from dsmilctl.server.demo_accounts import COST, demo_users
         from dsmilctl.server.gateway import Limits
-        from dsmilctl.server.identity.users import Users
 
         names = ("config", "state", "data", "cache", "runtime", "system")
         folders = Paths(**{name: folder / name for name in names})
@@ -164,10 +154,9 @@ class DeviceSimulator:
             clock=self._clock,
             serving=Serving(rate_limits=self._rate_limiting, approvals=self._approvals),
         )
-        options = {"limits": Limits(rate_limiting=self._rate_limiting), **self._options}
-        app, self._gateway = assemble(
-            opening.client(), Users(users=_accounts()), ServerOptions(**options), self._clock
-        )
+        limits = Limits(rate_limiting=self._rate_limiting)
+        options = {"limits": limits, "password_cost": COST, **self._options}
+        app, self._gateway = assemble(opening.client(), demo_users(), ServerOptions(**options), self._clock)
         return app
 
     async def stop(self) -> None:

@@ -19,9 +19,8 @@ from dsmilctl.client.opening import connect as open_context
 from dsmilctl.client.opening import connect_context
 from dsmilctl.config.contexts import Context
 from dsmilctl.server.assembly import ServerOptions, assemble
-from dsmilctl.server.demo_accounts import demo_users
+from dsmilctl.server.demo_accounts import COST, demo_users
 from dsmilctl.server.gateway import Gateway, Limits
-from dsmilctl.server.identity.passwords import Cost, Hasher
 from dsmilctl.server.identity.users import Users
 from dsmilctl.server.serve import Listening, serve
 
@@ -32,8 +31,7 @@ PASSWORDS = {
     "operator": "dsmil_op_2024",
     "analyst": "dsmil_analyst_2024",
 }
-CHEAP = Cost(rounds=1, memory=64, lanes=1)
-UNLIMITED = ServerOptions(limits=Limits(rate_limiting=False), password_cost=CHEAP)
+UNLIMITED = ServerOptions(limits=Limits(rate_limiting=False), password_cost=COST)
 PATIENCE = 20.0
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """One for all clients: these servers have no TLS, and to load the authorities costs time."""
@@ -41,8 +39,8 @@ TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 @cache
 def accounts() -> Users:
-    """The demo accounts, with hashes that cost little."""
-    return demo_users(Hasher(CHEAP))
+    """The demo accounts, hashed once."""
+    return demo_users()
 
 
 class Served:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -15,13 +14,10 @@ from dsmilctl.client.connecting import connect
 from dsmilctl.client.interface import Client
 from dsmilctl.client.remote.client import DSMILClient
 from dsmilctl.config.contexts import Context, Server, add_context
-from dsmilctl.server.identity.users import User
-from dsmilctl.testing import simulator
 from dsmilctl.testing.simulator import DeviceSimulator
 from dsmilctl.tui.app import DashboardApp
 from dsmilctl.tui.link import LinkState
 from dsmilctl.tui.screens.login import LoginDialog
-from tests.server.served import CHEAP, accounts
 from tests.tui.dashboard import app_of, until
 
 PLANT = "plant"
@@ -48,23 +44,16 @@ class Plant(DeviceSimulator):
 @asynccontextmanager
 async def plant(policy: str = "", **options: Any) -> AsyncIterator[DeviceSimulator]:
     """A server with three devices, and the context that names it."""
-    far = Plant(password_cost=CHEAP, **options)
+    far = Plant(**options)
     far.policy = policy
     for device_id in DEVICES:
         far.add_device(device_id)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulator, "_accounts", cheap_accounts)
-        await far.start_server()
+    await far.start_server()
     try:
         add_context(Context(name=PLANT, kind="remote", server=Server(url=far.url), target=far.url))
         yield far
     finally:
         await far.stop()
-
-
-def cheap_accounts() -> Mapping[str, User]:
-    """The demo accounts, with hashes that cost little; a change of one is its test's own."""
-    return {user.name: user for user in accounts().all()}
 
 
 @asynccontextmanager
