@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from dsmilctl.reference.alarm_states import with_table
 from dsmilctl.reference.bash import bash_script
 from dsmilctl.reference.fish import fish_script
 from dsmilctl.reference.man import man_pages
@@ -36,6 +37,9 @@ def write(root: Path) -> None:
     for name, content in written.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(content, encoding="utf-8")
+    alarms = root / "docs/alarms.md"
+    if alarms.exists():
+        alarms.write_text(with_table(alarms.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dsmilctl.client.remote.alarms import AlarmRoom
 from dsmilctl.client.remote.approvals import ApprovalRequests
 from dsmilctl.client.remote.authentication import Authentication
 from dsmilctl.client.remote.emergencies import Emergencies
@@ -19,6 +20,7 @@ class DSMILClient(
     Streaming,
     Emergencies,
     ApprovalRequests,
+    AlarmRoom,
     Tuning,
     RemoteClient,
 ):
