@@ -12,7 +12,7 @@ from dsmilctl.clock import NANOSECONDS, SYSTEM, Clock
 from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import NotFound
 from dsmilctl.fleet.finding import Finding, bad_value, beyond
-from dsmilctl.fleet.thresholds import Threshold, calm, number_of, thresholds_of
+from dsmilctl.fleet.thresholds import Threshold, calm, critical_limits, number_of, thresholds_of
 from dsmilctl.model.alarm import LATCHING, Alarm, AlarmEvent, AlarmState, Condition, after, alarm_id_of
 from dsmilctl.model.device import DeviceId, DeviceState
 from dsmilctl.model.event import Event, Severity
@@ -24,6 +24,10 @@ SEVERITIES = (Severity.WARNING, Severity.WARNING, Severity.ERROR, Severity.CRITI
 NUMBERS = (int, float)
 
 
+Limits = tuple[tuple[Threshold, ...], float, float]
+"""The thresholds of a register, and between which values none of them is touched."""
+
+
 class Point:
     """One register with limits.
 
@@ -33,11 +37,10 @@ class Point:
 
     __slots__ = ("alarmed", "heard", "least", "managed", "most", "register", "thresholds")
 
-    def __init__(self, managed: Managed, register: Register, thresholds: tuple[Threshold, ...]) -> None:
+    def __init__(self, managed: Managed, register: Register, limits: Limits) -> None:
         self.managed = managed
         self.register = register
-        self.thresholds = thresholds
-        self.least, self.most = calm(thresholds)
+        self.thresholds, self.least, self.most = limits
         self.alarmed = False
         self.heard = -1
 
@@ -64,13 +67,7 @@ class Alarms:
 
     def know(self, devices: Collection[Managed], *, complete: bool = True) -> None:
         """Take these devices for the fleet; where they are `complete`, alarms of all others end."""
-        self.points = {
-            (managed.device.device_id, register.name): Point(managed, register, thresholds)
-            for managed in devices
-            if not managed.device.quarantined
-            for register in managed.device.registers
-            if (thresholds := thresholds_of(managed.device, register))
-        }
+        self.points = _points_of(devices)
         there = {managed.device.device_id for managed in devices}
         for alarm in tuple(self._alarms.values()):
             if complete and alarm.device_id not in there:
@@ -216,3 +213,20 @@ class Alarms:
     def shelf(self, seconds: float) -> int:
         """When a shelf of so many seconds ends, in nanoseconds UTC."""
         return self._clock.now() + round(seconds * NANOSECONDS)
+
+
+def _points_of(devices: Iterable[Managed]) -> dict[tuple[DeviceId, str], Point]:
+    """Devices of one model share their registers: of ten thousand only a few limits are worked out."""
+    known: dict[tuple[int, float | None], Limits] = {}
+    found: dict[tuple[DeviceId, str], Point] = {}
+    for managed in devices:
+        device = managed.device
+        critical = critical_limits(device)
+        for register in () if device.quarantined else device.registers:
+            key = (id(register), critical.get(register.name))
+            if key not in known:
+                thresholds = thresholds_of(register, key[1])
+                known[key] = (thresholds, *calm(thresholds))
+            if known[key][0]:
+                found[device.device_id, register.name] = Point(managed, register, known[key])
+    return found

@@ -11,6 +11,7 @@ from dsmilctl.model.alarm import Condition
 from dsmilctl.model.device import Device
 from dsmilctl.model.register import FLOATS, INTEGER_RANGES, Register, Value
 
+CRITICAL = ".critical"
 DEAD_BAND = 0.02
 """The part of a register's span by which a value must come back behind its limit before the alarm is over.
 Source: ANSI/ISA-18.2-2016, recommended dead-bands: 5 % for flow and level, 2 % for pressure, 1 % for heat."""
@@ -33,18 +34,22 @@ class Threshold(msgspec.Struct, frozen=True):
         return value >= self.limit - band
 
 
-def thresholds_of(device: Device, register: Register) -> tuple[Threshold, ...]:
-    """The limits of a register: its own `low` and `high`, and the `critical` one among the device's facts."""
+def thresholds_of(register: Register, critical: float | None = None) -> tuple[Threshold, ...]:
+    """The limits of a register: its own `low` and `high`, and the critical one that its device names."""
     if not register.readable or not (register.type in FLOATS or register.type in INTEGER_RANGES):
         return ()
-    fact = f"{register.name}.critical"
-    critical = next((_number(value) for name, value in device.facts if name == fact), None)
     limits = ((Condition.LOW, register.low), (Condition.HIGH, register.high), (Condition.HIGH_HIGH, critical))
     return tuple(
         Threshold(condition, limit, DEAD_BAND * _span(register, limit))
         for condition, limit in limits
         if limit is not None
     )
+
+
+def critical_limits(device: Device) -> dict[str, float]:
+    """The critical limits among the facts of a device, by register: `temp1.critical`."""
+    named = {name.removesuffix(CRITICAL): text for name, text in device.facts if name.endswith(CRITICAL)}
+    return {name: limit for name, text in named.items() if (limit := _number(text)) is not None}
 
 
 def calm(thresholds: Sequence[Threshold]) -> tuple[float, float]:

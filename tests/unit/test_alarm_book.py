@@ -18,7 +18,7 @@ from dsmilctl.drivers.sim.driver import SimDriver
 from dsmilctl.errors import NotFound
 from dsmilctl.fleet.alarm_file import AlarmFile
 from dsmilctl.fleet.alarms import Alarms
-from dsmilctl.fleet.thresholds import thresholds_of
+from dsmilctl.fleet.thresholds import critical_limits, thresholds_of
 from dsmilctl.model.alarm import AlarmEvent, AlarmState, Condition, alarm_id_of
 from dsmilctl.model.device import DeviceState
 from dsmilctl.model.event import Event, Severity
@@ -164,14 +164,13 @@ def test_a_damaged_or_unwritable_file_of_alarms_is_told_and_costs_no_more(
 def test_a_critical_limit_that_is_no_number_is_none(fact: str) -> None:
     oven = msgspec.structs.replace(OVEN, facts=(("TEMP.critical", fact),))
 
-    found = [item.condition for item in thresholds_of(oven, OVEN.registers[0])]
-
-    assert found == [Condition.LOW, Condition.HIGH]
+    assert critical_limits(oven) == {}
+    assert critical_limits(OVEN) == {"TEMP": 95}
 
 
 @pytest.mark.parametrize("register", [Register("S", type="str", high=1), Register("W", access="wo", high=1)])
 def test_what_is_no_number_or_cannot_be_read_has_no_limits(register: Register) -> None:
-    assert thresholds_of(OVEN, register) == ()
+    assert thresholds_of(register) == ()
 
 
 NAMES = st.text(min_size=1, max_size=20)
