@@ -27,12 +27,17 @@ class SeriesNumbers:
     def of(self, readings: Sequence[Reading]) -> list[int]:
         """The number of each reading's series, in order."""
         try:
-            return list(map(self._known.__getitem__, _keys(readings)))
+            return list(map(self._known.__getitem__, keys(readings)))
         except KeyError:
-            for key in dict.fromkeys(_keys(readings)):
-                if key not in self._known:
-                    self._known[key] = self._number(key)
-        return list(map(self._known.__getitem__, _keys(readings)))
+            for key in dict.fromkeys(keys(readings)):
+                self.number(key)
+        return list(map(self._known.__getitem__, keys(readings)))
+
+    def number(self, key: Key) -> int:
+        """The number of one series."""
+        if key not in self._known:
+            self._known[key] = self._number(key)
+        return self._known[key]
 
     def stored(self) -> None:
         """Everything new is on the disk."""
@@ -54,6 +59,6 @@ def _text(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _keys(readings: Sequence[Reading]) -> Iterator[Key]:
+def keys(readings: Sequence[Reading]) -> Iterator[Key]:
     """What names the series of each reading; no list of it, as making one takes longer than the look-up."""
     return zip(map(_device, readings), map(_register, readings), map(_unit, readings), strict=True)

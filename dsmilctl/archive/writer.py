@@ -17,6 +17,7 @@ from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.rows import event_row, insert_of
 from dsmilctl.archive.series import INSERT, SeriesNumbers
+from dsmilctl.archive.waiting import UNFIT, Waiting
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.model.event import Event, Severity
 from dsmilctl.model.reading import Reading
@@ -44,9 +45,6 @@ CHUNK_ROW = """INSERT INTO chunks (chunk_id, session_id, readings, first_timesta
   monotonic, previous, digest, block) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 GAP_ROW = "INSERT INTO gaps (session_id, timestamp, missed, reason) VALUES (?, ?, ?, ?)"
 
-UNFIT = (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
-"""What goes wrong with a reading that no column can hold: a time beyond 64 bits, a strange type."""
-
 Work = Callable[[sqlite3.Connection], Any]
 
 
@@ -54,7 +52,7 @@ class Pending:
     """What waits for the next commit."""
 
     def __init__(self) -> None:
-        self.readings: list[Reading] = []
+        self.readings = Waiting()
         self.rows: list[tuple[str, tuple[Any, ...]]] = []
         self.works: list[tuple[Work, Future[None]]] = []
         self.waiting: list[Future[None]] = []
@@ -67,10 +65,12 @@ class Pending:
         """Whether somebody waits until it is on the medium."""
         return bool(self.waiting or self.works)
 
-    def before(self, later: Pending) -> Pending:
+    def before(self, later: Pending, *, columns: bool) -> Pending:
         """This, and then what came later."""
-        for mine, theirs in zip(vars(self).values(), vars(later).values(), strict=True):
-            mine.extend(theirs)
+        self.readings.join(later.readings, columns=columns)
+        self.rows += later.rows
+        self.works += later.works
+        self.waiting += later.waiting
         return self
 
 
@@ -114,7 +114,7 @@ class Writer:
     def readings(self, readings: Sequence[Reading]) -> None:
         """Take readings; they are on the disk within an interval.  Never waits: see `crowded`."""
         with self._changed:
-            self._pending.readings.extend(readings)
+            self._pending.readings.extend(readings, columns=self.beside is None)
             if len(self._pending.readings) >= CHUNK:
                 self._changed.notify()
 
@@ -216,16 +216,18 @@ class Writer:
         if self.beside is not None:
             self.beside.kept()
         self.written += len(pending.readings)
+        if pending.readings.many:
+            pa.default_memory_pool().release_unused()
         self._recovered()
         for future in (*pending.waiting, *(future for _, future in pending.works)):
             _settle(future)
         return True
 
     def _put(self, pending: Pending) -> None:
-        for first in range(0, len(pending.readings), CHUNK):
-            self._put_chunk(pending.readings[first : first + CHUNK])
+        for batch in pending.readings.batches(self._series, CHUNK):
+            self._put_chunk(batch)
         if self.beside is not None:
-            self.beside.put(self._connection, pending.readings, synced=pending.synced)
+            self.beside.put(self._connection, pending.readings.objects, synced=pending.synced)
         for statement, row in pending.rows:
             self._connection.execute(statement, row)
         for work, future in tuple(pending.works):
@@ -249,13 +251,11 @@ class Writer:
                 self._connection.execute("RELEASE work")
         return None
 
-    def _put_chunk(self, readings: list[Reading]) -> None:
-        numbers = self._series.of(readings)
+    def _put_chunk(self, batch: pa.RecordBatch) -> None:
         self._connection.executemany(INSERT, self._series.new)
-        batch = batch_of(readings, numbers)
         times, block = pc.min_max(batch.column("timestamp")).as_py(), pack(batch)
         link = Link(
-            self._chunk + 1, self.recording_id, len(readings), times["min"], times["max"], self._clock.now(),
+            self._chunk + 1, self.recording_id, batch.num_rows, times["min"], times["max"], self._clock.now(),
             self._clock.monotonic(), self._digest,
         )  # fmt: skip
         self._chunk, self._digest = link.chunk_id, digest_of(link, block)
@@ -267,11 +267,9 @@ class Writer:
 
     def _leave_out_the_unfit(self, pending: Pending, error: Exception) -> bool:
         """Drop readings that no column can hold, with a note of it; whether there were any."""
-        fit = [reading for reading in pending.readings if _fits(reading)]
-        unfit = len(pending.readings) - len(fit)
+        unfit = pending.readings.leave_out(_fits)
         if unfit:
             LOGGER.error("%d readings cannot be kept: %s", unfit, error)
-            pending.readings = fit
             reason = f"they cannot be kept: {error}".encode("utf-8", "backslashreplace").decode()
             pending.rows.append((GAP_ROW, (self.recording_id, self._clock.now(), unfit, reason)))
         return bool(unfit)
@@ -320,10 +318,10 @@ class Writer:
             self.missed += len(pending.readings)
             return
         with self._changed:
-            self._pending = pending.before(self._pending)
+            self._pending = pending.before(self._pending, columns=self.beside is None)
             waiting = self._pending.readings
             if (excess := len(waiting) - self._most_waiting) > 0:
-                del waiting[:excess]
+                waiting.drop(excess)
                 self.missed += excess
 
 
