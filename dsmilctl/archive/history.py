@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+import duckdb
 import msgspec
+import pyarrow as pa
 
 from dsmilctl.archive.asking import (
     Wanted,
@@ -15,11 +18,13 @@ from dsmilctl.archive.asking import (
     quoted,
     sources,
 )
-from dsmilctl.archive.query import Query
+from dsmilctl.archive.query import Query, engine
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.history import Key, RecordedReading
 from dsmilctl.model.reading import Quality
 from dsmilctl.model.register import Value
+
+QUALITIES = {str(quality): quality for quality in Quality}
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,8 +50,17 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return Wanted(since=self.since, until=self.until, every=self.every, aggregate=self.aggregate)
 
 
+@cache
+def _kept() -> duckdb.DuckDBPyConnection:
+    """One engine for every page of this process: to start it takes longer than most questions."""
+    return engine()
+
+
 class HistoryPages(Query):
-    """An archive opened for pages of readings."""
+    """An archive opened for pages of readings; other pages worked out meanwhile see nothing of its views."""
+
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        return _kept().cursor()
 
     def interrupt(self) -> None:
         """End the question that another thread is asking: it raises."""
@@ -109,29 +123,31 @@ def _literal(key: Key) -> str:
     )
 
 
-def _rows(batch: Any) -> list[dict[str, Any]]:
-    """The rows with times as whole nanoseconds: Python's own have no nanoseconds."""
-    import pyarrow as pa
-
-    place = batch.schema.get_field_index("time")
-    numbers = batch.column(place).cast(pa.timestamp("ns")).cast(pa.int64())
-    rows: list[dict[str, Any]] = batch.set_column(place, "time", numbers).to_pylist()
-    return rows
+def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The rows, without columns that hold nothing; times as whole nanoseconds, which Python's have not."""
+    names, columns = list[str](), list[list[Any]]()
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if column.null_count < batch.num_rows or name == "value":
+            cells = column.cast(pa.timestamp("ns")).cast(pa.int64()) if name == "time" else column
+            names.append(name)
+            columns.append(cells.to_pylist())
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _reading(row: dict[str, Any], devices: dict[str, DeviceId]) -> RecordedReading:
-    device_id, name, time, unit = devices[row["device"]], row["register"], row["time"], row["unit"] or ""
+    device_id, name, time, unit = devices[row["device"]], row["register"], row["time"], row.get("unit") or ""
     if "kind" not in row:
         return RecordedReading(
             device_id=device_id, register=name, timestamp=time, unit=unit, value=row["value"],
             readings=row["readings"],
         )  # fmt: skip
-    latency, raw = row["latency_us"], row["raw"]
+    latency, raw = row.get("latency_us"), row.get("raw")
     return RecordedReading(
         device_id=device_id, register=name, timestamp=time, unit=unit, value=value_of(row),
-        quality=Quality(row["quality"]), raw=None if raw is None else msgspec.json.decode(raw),
-        latency_ms=None if latency is None else latency / 1000, error=row["error"] or "",
-        error_code=row["error_code"] or "", sequence=row["sequence"] or 0, recording=row["recording"] or "",
+        quality=QUALITIES[row["quality"]], raw=None if raw is None else msgspec.json.decode(raw),
+        latency_ms=None if latency is None else latency / 1000, error=row.get("error") or "",
+        error_code=row.get("error_code") or "", sequence=row.get("sequence") or 0,
+        recording=row.get("recording") or "",
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ TABLES = (
 )  # fmt: skip
 """Tables and views of the hot store that raw SQL may name, beside `readings`."""
 
-VIEW = "CREATE OR REPLACE VIEW readings AS SELECT *, latency_us / 1000.0 AS latency_ms FROM ({sources})"
+VIEW = "CREATE OR REPLACE TEMP VIEW readings AS SELECT *, latency_us / 1000.0 AS latency_ms FROM ({sources})"
 BATCH = 65_536
 MEMORY = "1GB"
 """What somebody's own SELECT may take; nothing of it is put on the disk."""
@@ -59,13 +59,16 @@ class Query:
     def __enter__(self) -> Query:
         self._store = connect(self._places.database, read_only=True)
         self._store.execute("BEGIN")
-        self._duck = duckdb.connect(":memory:")
-        self._duck.execute("SET parquet_metadata_cache = true")  # segments never change
+        self._duck = self._engine()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._duck.close()
         self._store.close()
+
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        """What works questions out: one of its own, as somebody's SELECT has it locked."""
+        return engine()
 
     def description(self, recording: str) -> Description:
         """Everything of a recording but its readings; raises NotFound."""
@@ -188,6 +191,13 @@ class Query:
             if moment is not None:
                 parts.append(f"time {sign} make_timestamp_ns({moment:d})")
         return " AND ".join(parts)
+
+
+def engine() -> duckdb.DuckDBPyConnection:
+    """A query engine without tables."""
+    made = duckdb.connect(":memory:")
+    made.execute("SET parquet_metadata_cache = true")  # segments never change
+    return made
 
 
 def _rows_of(store: sqlite3.Connection, table: str) -> pa.Table:
