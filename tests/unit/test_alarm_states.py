@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dsmilctl.drivers.contract import DriverContext
@@ -118,7 +118,13 @@ def happenings() -> st.SearchStrategy[tuple[str, float | str]]:
     return st.one_of(reads, waits, acts)
 
 
+@example([("read", 90.0), ("shelve", HIGH), ("wait", 1800.0), ("wait", 1800.0)])
+@example([("read", 90.0), ("shelve", HIGH), ("read", 40.0), ("wait", 4000.0)])
+@example([("read", 90.0), ("acknowledge", HIGH), ("shelve", HIGH), ("unshelve", HIGH), ("read", 40.0)])
+@example([("read", 97.0), ("shelve", CRITICAL), ("read", 40.0), ("unshelve", CRITICAL), ("reset", CRITICAL)])
+@example([("read", 97.0), ("ack", CRITICAL), ("read", 40.0), ("read", 97.0), ("shelve", CRITICAL)])
 @given(st.lists(happenings(), max_size=40))
+@settings(max_examples=200, deadline=None)
 def test_whatever_happens_every_alarm_is_where_the_table_says(story: list[tuple[str, float | str]]) -> None:
     plant, expected = Plant(), {name: Expected(name) for name in (LOW, HIGH, CRITICAL)}
     for what, argument in story:
