@@ -6,7 +6,7 @@
 #   make bench    what we measure, beside the peers, one line each
 #   make docs     write the completion scripts, man pages and CLI reference anew
 #   make picture  the picture of the README, drawn by the dashboard itself
-#   make soak     the long forms of the reliability tests
+#   make soak     the long forms of the reliability tests, or of those in SOAK=tests/...
 #   make clean    remove what the targets above made
 
 .DEFAULT_GOAL := help
@@ -16,6 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
+SOAK := tests/reliability tests/archive/test_kills.py tests/archive/test_backup_bad_days.py
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -53,8 +54,7 @@ picture: $(DEV)
 	@$(BIN)/python -m dsmilctl.reference.picture
 
 soak: $(DEV)
-	@DSMIL_SOAK=1 $(BIN)/python -m pytest tests/reliability tests/archive/test_kills.py \
-	  tests/archive/test_backup_bad_days.py --timeout 0
+	@DSMIL_SOAK=1 $(BIN)/python -m pytest $(SOAK) --timeout 0
 
 packages:
 	@.ci/packages

@@ -216,7 +216,7 @@ class Writer:
         if self.beside is not None:
             self.beside.kept()
         self.written += len(pending.readings)
-        if pending.readings.many:
+        if pending.readings.many or pending.works:  # a delay is over, or a stretch was sealed
             pa.default_memory_pool().release_unused()
         self._recovered()
         for future in (*pending.waiting, *(future for _, future in pending.works)):
