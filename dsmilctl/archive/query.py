@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
@@ -56,7 +56,7 @@ class Query:
         self._places = places
         self._viewed: tuple[Any, ...] = ()
 
-    def __enter__(self) -> Query:
+    def __enter__(self) -> Self:
         self._store = connect(self._places.database, read_only=True)
         self._store.execute("BEGIN")
         self._duck = self._engine()
