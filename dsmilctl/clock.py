@@ -48,5 +48,12 @@ def rfc3339(timestamp: int, digits: int = 3) -> str:
 @lru_cache(maxsize=64)
 def _whole_second(seconds: int) -> str:
     """The part before the point, which thousands of readings of one second share."""
-    year, month, day, hour, minute, second = time.gmtime(seconds)[:6]
-    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
+    day, second = divmod(seconds, 86_400)
+    return f"{_day(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+
+
+@lru_cache(maxsize=64)
+def _day(number: int) -> str:
+    """The date that lies so many days after 1 January 1970."""
+    year, month, day = time.gmtime(number * 86_400)[:3]
+    return f"{year:04d}-{month:02d}-{day:02d}"

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmilctl.clock import NANOSECONDS, SYSTEM
+from dsmilctl.clock import NANOSECONDS, SYSTEM, rfc3339
 from dsmilctl.commands.times import UNITS, duration, moment
 from dsmilctl.commands.values import free_value, settings_of
 from dsmilctl.errors import InvalidParameter
+from dsmilctl.times import written_moment
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,22 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 )
 def test_a_moment_is_rfc_3339_and_utc_where_it_says_nothing_else(text: str, timestamp: int | None) -> None:
     assert moment(text) == timestamp
+
+
+@given(timestamp=st.integers(-(2**63), 2**63 - 1))
+def test_a_moment_that_a_server_wrote_is_read_to_the_nanosecond(timestamp: int) -> None:
+    assert written_moment(rfc3339(timestamp, 9)) == timestamp
+
+
+@pytest.mark.parametrize("text", ["1970-01-01T01:00:01+01:00", "1970-01-01T00:00:01Z"])
+def test_a_moment_of_another_program_is_read_as_it_is_meant(text: str) -> None:
+    assert written_moment(text) == NANOSECONDS
+
+
+@pytest.mark.parametrize("text", ["soon", "1970-02-30T00:00:00.000000000Z"])
+def test_a_moment_that_is_none_is_refused_whoever_wrote_it(text: str) -> None:
+    with pytest.raises(InvalidParameter, match="is not a time"):
+        written_moment(text)
 
 
 def test_a_duration_longer_than_the_clock_goes_back_reaches_to_its_beginning() -> None:

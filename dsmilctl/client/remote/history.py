@@ -9,8 +9,10 @@ from dsmilctl.clock import NANOSECONDS, rfc3339
 from dsmilctl.model.device import show_id
 from dsmilctl.model.history import DeniedDevice, ReadingsPage, ReadingsQuery, RecordedReading
 from dsmilctl.model.reading import Quality
-from dsmilctl.times import moment
+from dsmilctl.times import written_moment
 from dsmilctl.wire.readings import RecordedInfo, RecordedReadings
+
+QUALITIES = {str(quality): quality for quality in Quality}
 
 
 async def page_of(api: Api, query: ReadingsQuery) -> ReadingsPage:
@@ -45,8 +47,8 @@ def _duration(nanoseconds: int) -> str:
 
 def _reading(info: RecordedInfo) -> RecordedReading:
     return RecordedReading(
-        device_id=info.device_id, register=info.register, timestamp=moment(info.timestamp) or 0,
-        value=info.value, unit=info.unit, quality=Quality(info.quality), readings=info.readings,
-        raw=info.raw, latency_ms=info.latency_ms, error=info.error, error_code=info.error_code,
-        sequence=info.sequence, recording=info.recording,
+        device_id=info.device_id, register=info.register, timestamp=written_moment(info.timestamp),
+        value=info.value, unit=info.unit, quality=QUALITIES.get(info.quality) or Quality(info.quality),
+        readings=info.readings, raw=info.raw, latency_ms=info.latency_ms, error=info.error,
+        error_code=info.error_code, sequence=info.sequence, recording=info.recording,
     )  # fmt: skip

@@ -114,8 +114,12 @@ def _page(page: ReadingsPage) -> RecordedReadings:
 
 
 def _info(reading: RecordedReading) -> RecordedInfo:
-    fields = {name: getattr(reading, name) for name in RecordedInfo.__struct_fields__ if name != "timestamp"}
-    return RecordedInfo(timestamp=rfc3339(reading.timestamp, 9), **fields)
+    return RecordedInfo(
+        device_id=reading.device_id, register=reading.register, timestamp=rfc3339(reading.timestamp, 9),
+        value=reading.value, unit=reading.unit, quality=reading.quality, readings=reading.readings,
+        raw=reading.raw, latency_ms=reading.latency_ms, error=reading.error, error_code=reading.error_code,
+        sequence=reading.sequence, recording=reading.recording,
+    )  # fmt: skip
 
 
 ENDPOINTS = (
