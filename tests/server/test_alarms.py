@@ -23,8 +23,8 @@ from tests.server.served import PASSWORDS, PATIENCE, TLS, Served
 
 QUICK = Limits(rate_limiting=False, alarm_watch=0.05)
 HOT, COOL = 95, 40
-CALM, NEAR = 0x8030, 0x8020
-"""Devices of little risk; the second one is among those of the analyst."""
+CALM, NEAR, FAR = 0x8030, 0x8020, 0x8050
+"""Devices of little risk; the analyst sees the second one alone, the operator all but the third."""
 TOO_HOT = "0x8030:TEMP:HIGH"
 
 
@@ -90,10 +90,11 @@ class People:
 
 @asynccontextmanager
 async def plant(limits: Limits = QUICK, **registers: int) -> AsyncIterator[tuple[DeviceSimulator, People]]:
-    """A server on two cool devices, and those who ask it."""
+    """A server on three cool devices, and those who ask it."""
     async with DeviceSimulator(limits=limits) as simulator:
         simulator.add_device(CALM, **{"TEMP": COOL, "VOLTAGE": 24, **registers})
-        simulator.add_device(NEAR, TEMP=COOL, VOLTAGE=24)
+        for device_id in (NEAR, FAR):
+            simulator.add_device(device_id, TEMP=COOL, VOLTAGE=24)
         async with People(simulator.url) as people:
             yield simulator, people
 
@@ -169,8 +170,10 @@ async def test_who_may_not_write_a_device_answers_none_of_its_alarms_and_who_may
     None
 ):
     async with plant(TEMP=HOT) as (simulator, people):
-        simulator.set_register(NEAR, "TEMP", HOT)
-        await until(people.alarms, lambda alarms: len(alarms) == 2)
+        for device_id in (NEAR, FAR):
+            simulator.set_register(device_id, "TEMP", HOT)
+        await until(people.alarms, lambda alarms: len(alarms) == 3)
+        others = await people.ask("operator", "POST", f"/alarms/0x{FAR:04X}:TEMP:HIGH/ack", {})
         seen = await people.alarms("analyst")
         near, far = f"/alarms/0x{NEAR:04X}:TEMP:HIGH", f"/alarms/{TOO_HOT}"
         low = await people.ask("analyst", "POST", f"{near}/ack", {"justification": WHY})
@@ -182,12 +185,14 @@ async def test_who_may_not_write_a_device_answers_none_of_its_alarms_and_who_may
         refused = await people.journal("alarm.acknowledge")
 
     assert [alarm["device_id"] for alarm in seen] == [NEAR]
-    assert code(low) == code(kept) == code(asked) == (403, "PERMISSION_DENIED")
+    assert code(others) == code(low) == code(kept) == code(asked) == (403, "PERMISSION_DENIED")
     assert code(nowhere) == (404, "DEVICE_NOT_FOUND")
     assert code(unknown) == (404, "NOT_FOUND")
     assert code(word) == (422, "INVALID_PARAMETER")
     assert "acknowledge" in word.json()["error"]["details"]["hint"]
-    assert [(item["outcome"], item["user"]) for item in refused] == [("DENIED", "analyst")] * 2
+    assert [(item["outcome"], item["user"]) for item in refused] == [
+        ("DENIED", "analyst"), ("DENIED", "analyst"), ("DENIED", "operator"),
+    ]  # fmt: skip
 
 
 async def test_the_same_answer_sent_twice_under_one_key_is_given_once() -> None:
