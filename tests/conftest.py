@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -14,6 +15,11 @@ for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
     # What is handled here is the default again in a new program.  Source: execve(2).
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, lambda *_: None)
+
+if "PYTEST_XDIST_WORKER" in os.environ and (noting := os.environ.pop("LINES_OF_PROCESSES", "")):
+    # coverage.py measures this process; those that it starts note their lines themselves (.ci/lines.py).
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    os.environ["COVERAGE_LINES"] = noting
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

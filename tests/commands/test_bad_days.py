@@ -215,7 +215,7 @@ def test_output_that_does_not_fit_on_the_disk_is_an_error(shell: Shell) -> None:
     assert "standard output: No space left on device" in answer.err
 
 
-UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
+UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": "", "COVERAGE_LINES": ""}
 """Coverage would want to write a file of its own at the end, and could not either."""
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from coverage import CoverageData
 
 from tests.contract.source import ROOT
 
@@ -104,6 +105,28 @@ def test_pip_installs_where_uv_cannot(tmp_path: Path) -> None:
     assert (done.returncode, "with pip" in done.stderr) == (0, True)
     assert lacking.returncode != 0
     assert "No matching distribution found for no-such-thing" in lacking.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 cannot tell of its lines")
+def test_the_lines_that_a_process_notes_are_those_that_it_ran(tmp_path: Path) -> None:
+    package, notes = tmp_path / "ours", tmp_path / "notes"
+    package.mkdir()
+    notes.mkdir()
+    program = package / "program.py"
+    program.write_text("def told(n):\n    if n:\n        return 1\n    return 2\n\n\ntold(0)\n")
+    (tmp_path / "link").symlink_to(package)
+    begun = "import runpy, sys; sys.path.insert(0, sys.argv[1]); import lines; lines.note()"
+    told = {"COVERAGE_LINES": f"{notes}:{tmp_path}/link/", "COVERAGE_FILE": str(tmp_path / "data")}
+
+    for _ in range(2):
+        ran = f"{begun}; runpy.run_path(sys.argv[2])"
+        assert run(sys.executable, "-c", ran, CI, tmp_path / "link/program.py", **told).stderr == ""
+    assert run(sys.executable, CI / "lines.py", "end", notes, **told).stderr == ""
+
+    found = CoverageData(str(tmp_path / "data.processes"))
+    found.read()
+    assert found.measured_files() == {str(program)}
+    assert sorted(found.lines(str(program)) or ()) == [1, 2, 4, 7]
 
 
 def environment_with_uv(folder: Path, does: str) -> Path:
