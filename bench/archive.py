@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from bench.machine import version_of_gh
 from bench.row import Row
 from dsmilctl.archive.exporting import Layout, export
 from dsmilctl.archive.places import Places
@@ -188,10 +189,12 @@ def asked(folder: Path, made: list[Reading]) -> Iterable[Row]:
     single = "SELECT * FROM readings WHERE device = 'boiler-500' ORDER BY time"
     peer = best(lambda: native.sql(single).to_arrow_table())
     six = best(lambda: native.sql(minutes.replace("60000000000", "6000000000")).to_arrow_table())
-    what = f"over {len(made):,}"
-    yield Row(f"archive: minute averages {what}", ours, "ms", 100, "DuckDB native", theirs, absolute=True)
+    what, gh = f"over {len(made):,}", version_of_gh()
+    yield Row(
+        f"archive: minute averages {what}", ours, "ms", 100, "DuckDB native", theirs, absolute=True, gh=gh
+    )
     yield Row(f"archive: averages of 6 s {what}", plain, "ms", 0, "DuckDB native", six)
-    yield Row("archive: one series of 1,000", series, "ms", 10, "DuckDB native", peer, absolute=True)
+    yield Row("archive: one series of 1,000", series, "ms", 10, "DuckDB native", peer, absolute=True, gh=gh)
 
 
 def taken_along(places: Places, target: Path, format: str) -> None:
