@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +21,7 @@ from dsmilctl.server.gateway import Limits
 from dsmilctl.testing import DeviceSimulator
 from tests.server.doors import CHEAP, WHY, Doors, code, doors
 from tests.server.served import PASSWORDS, PATIENCE, TLS, Served
+from tests.server.test_sim_serve import Person, simulator
 
 QUICK = Limits(rate_limiting=False, alarm_watch=0.05)
 HOT, COOL = 95, 40
@@ -348,3 +350,28 @@ async def test_a_server_that_is_read_only_tells_of_alarms_and_lets_nobody_answer
 
     assert code(refused) == (403, "READ_ONLY")
     assert still["state"] == "UNACKNOWLEDGED"
+
+
+def test_what_somebody_acknowledged_is_still_so_after_the_simulator_was_killed(home: Paths) -> None:
+    faults = ("--fault", "wrong:0x8030", "--fault", "disconnect:0x8031", "--no-rate-limit")
+    error = "0x8031:ERROR"
+    with simulator(*faults) as (url, _), Person(url, "operator") as operator:
+        found = standing(operator, error, "0x8030:TEMP:BAD_VALUE")
+        operator.post(f"/alarms/{error}/acknowledge", json={}).raise_for_status()
+
+    with simulator(*faults) as (url, _), Person(url, "operator") as operator:
+        again = standing(operator, error)
+
+    assert found[error]["state"] == "UNACKNOWLEDGED"
+    assert (again[error]["state"], again[error]["acknowledged_by"]) == ("ACKNOWLEDGED", "operator")
+
+
+def standing(person: Person, *wanted: str) -> dict[str, dict[str, Any]]:
+    """The alarms by their ids, as soon as those wanted are among them."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        alarms = {alarm["alarm_id"]: alarm for alarm in person.get("/alarms?limit=1000").json()["alarms"]}
+        if alarms.keys() >= set(wanted):
+            return alarms
+        assert time.monotonic() < deadline, f"{wanted} are not all among {sorted(alarms)}"
+        time.sleep(0.1)
