@@ -24,6 +24,13 @@ from dsmilctl.model.history import Key, RecordedReading
 from dsmilctl.model.reading import Quality
 from dsmilctl.model.register import Value
 
+STRETCH = ("device", "register", "time", "unit", "value", "readings")
+PLAIN = (
+    *STRETCH[:-1], "kind", "text", "quality", "raw", "latency_us", "error", "error_code", "sequence",
+    "recording",
+)  # fmt: skip
+"""What a stretch and a reading are made of."""
+
 QUALITIES = {str(quality): quality for quality in Quality}
 
 
@@ -90,7 +97,7 @@ class HistoryPages(Query):
         start = "" if asked.start is None else f" WHERE ({', '.join(key)}) >= {_literal(asked.start)}"
         order = ", ".join(part for part in key if part != "0")
         batches = self._run(f"SELECT * FROM ({query}){start} ORDER BY {order} LIMIT {asked.limit:d}")
-        return [_reading(row, asked.devices) for batch in batches for row in _rows(batch)]
+        return [reading for batch in batches for reading in _readings(batch, asked.devices)]
 
     def _fitting(self, asked: Asked) -> str:
         recordings = self._store.execute(
@@ -123,42 +130,48 @@ def _literal(key: Key) -> str:
     )
 
 
-def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    """The rows, without columns that hold nothing; times as whole nanoseconds, which Python's have not."""
-    names, columns = list[str](), list[list[Any]]()
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if column.null_count < batch.num_rows or name == "value":
-            cells = column.cast(pa.timestamp("ns")).cast(pa.int64()) if name == "time" else column
-            names.append(name)
-            columns.append(cells.to_pylist())
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+def _readings(batch: pa.RecordBatch, devices: dict[str, DeviceId]) -> list[RecordedReading]:
+    """The readings of a batch, or its stretches, without a dictionary of Python for each."""
+    names = PLAIN if "kind" in batch.schema.names else STRETCH
+    rows = zip(*(_cells(batch, name) for name in names), strict=True)
+    if names is STRETCH:
+        return [
+            RecordedReading(
+                device_id=devices[device], register=register, timestamp=time, unit=unit or "", value=value,
+                readings=count,
+            )
+            for device, register, time, unit, value, count in rows
+        ]  # fmt: skip
+    return [
+        RecordedReading(
+            device_id=devices[device], register=register, timestamp=time, unit=unit or "",
+            value=value_of(kind, value, text), quality=QUALITIES[quality],
+            raw=None if raw is None else msgspec.json.decode(raw),
+            latency_ms=None if latency is None else latency / 1000, error=error or "",
+            error_code=code or "", sequence=sequence or 0, recording=recording or "",
+        )
+        for device, register, time, unit, value, kind, text, quality, raw, latency, error, code, sequence,
+            recording in rows
+    ]  # fmt: skip
 
 
-def _reading(row: dict[str, Any], devices: dict[str, DeviceId]) -> RecordedReading:
-    device_id, name, time, unit = devices[row["device"]], row["register"], row["time"], row.get("unit") or ""
-    if "kind" not in row:
-        return RecordedReading(
-            device_id=device_id, register=name, timestamp=time, unit=unit, value=row["value"],
-            readings=row["readings"],
-        )  # fmt: skip
-    latency, raw = row.get("latency_us"), row.get("raw")
-    return RecordedReading(
-        device_id=device_id, register=name, timestamp=time, unit=unit, value=value_of(row),
-        quality=QUALITIES[row["quality"]], raw=None if raw is None else msgspec.json.decode(raw),
-        latency_ms=None if latency is None else latency / 1000, error=row.get("error") or "",
-        error_code=row.get("error_code") or "", sequence=row.get("sequence") or 0,
-        recording=row.get("recording") or "",
-    )  # fmt: skip
+def _cells(batch: pa.RecordBatch, name: str) -> list[Any]:
+    """A column; times as whole nanoseconds, which Python's own have not."""
+    column = batch.column(name)
+    if column.null_count == len(column):
+        return [None] * len(column)
+    if name == "time":
+        column = column.cast(pa.timestamp("ns")).cast(pa.int64())
+    cells: list[Any] = column.to_pylist()
+    return cells
 
 
-def value_of(row: dict[str, Any]) -> Value | None:
+def value_of(kind: str, value: float | None, text: str) -> Value | None:
     """A value as it was: truths and whole numbers are floats in the archive, text and the longest apart."""
-    kind, value = row["kind"], row["value"]
     if kind == "text":
-        text: str = row["text"]
         return text
     if kind == "digits":
-        return int(row["text"])
+        return int(text)
     if value is None or kind not in ("integer", "truth"):
-        return None if value is None else float(value)
+        return value
     return int(value) if kind == "integer" else bool(value)

@@ -7,9 +7,11 @@ from pathlib import Path
 from dsmilctl.archive.history import Asked, HistoryPages
 from dsmilctl.archive.places import Places
 from dsmilctl.model.reading import Quality, Reading
+from dsmilctl.model.register import Value
 from tests.archive.stand import SECOND, START, left_hot, recorded, some_readings
 
 SEALED = Asked(devices={"0x8001": 0x8001}, context="sim", limit=10_000)
+VALUES: tuple[Value, ...] = ("hot", True, 7)
 HOT = Asked(devices={"0x8001": 0x8001}, context="", limit=10_000)
 
 
@@ -52,19 +54,25 @@ def test_everything_of_a_reading_is_on_its_page_and_nothing_that_it_did_not_have
         error_code="TIMEOUT", sequence=2,
     )  # fmt: skip
     huge = Reading(0x8001, "TEMP", 2**63 - 1, START + 2 * SECOND, "°C", Quality.STALE, sequence=3)
+    words = [
+        Reading(0x8001, "TEMP", value, START + number * SECOND, "°C", sequence=number)
+        for number, value in enumerate(VALUES, 4)
+    ]
 
     pages = []
-    for number, readings in enumerate(([plain], [plain, rich, huge])):
+    for number, readings in enumerate(([plain], [plain, rich, huge, *words])):
         places, _ = recorded(tmp_path / str(number), readings)
         with HistoryPages(places) as history:
             pages.append(history.page(SEALED))
 
     found = [(item.value, item.quality, item.raw, item.latency_ms, item.error, item.error_code, item.sequence)
              for item in (*pages[0], *pages[1])]  # fmt: skip
+    assert [type(item[0]) for item in found[-3:]] == [str, bool, int]
     good = (41.5, Quality.GOOD, None, None, "", "", 1)
     assert found == [
         good,
         good,
         (None, Quality.BAD, 7, 2.5, "no answer", "TIMEOUT", 2),
         (2**63 - 1, Quality.STALE, None, None, "", "", 3),
+        *((value, Quality.GOOD, None, None, "", "", number) for number, value in enumerate(VALUES, 4)),
     ]
