@@ -19,6 +19,10 @@ LIMIT = 3.0 if sys.gettrace() else 0.5
 """Seconds of work below which nobody asks: ten times what is wanted, and more where each line is traced."""
 SHARE = 1 / 3
 """Part of all that a loop did that one callback may be, however slow the machine and its tracers are."""
+SHORT_SLEEP = 1.0
+"""Seconds of standing still of which nobody asks whether a processor was waited for."""
+STALE = 0.1
+"""Seconds for which is good what was read of a thread's waits: it takes as long as several callbacks."""
 LONGEST_SLEEP = 5.0
 """Seconds that a callback may stand still: more than a host lets a machine wait, less than a hung call."""
 
@@ -53,6 +57,7 @@ class _Thread(threading.local):
 
     def __init__(self) -> None:
         self.swept = self.sweep_begun = 0.0
+        self.queued_before = self.read_at = 0.0
         try:
             self.descriptor = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -66,6 +71,12 @@ class _Thread(threading.local):
         if self.descriptor < 0:
             return 0.0
         return int(os.pread(self.descriptor, 100, 0).split()[1]) / 1e9
+
+    def queued_until(self, now: float) -> float:
+        """The same, as it was a moment before now at the most."""
+        if now - self.read_at > STALE:
+            self.read_at, self.queued_before = now, self.queued()
+        return self.queued_before
 
     def sweep(self, phase: str, facts: dict[str, int]) -> None:
         """The collector begins or ends; called in the thread that it interrupts."""
@@ -87,11 +98,12 @@ def watching() -> Iterator[Watchdog]:
     run = asyncio.Handle._run
 
     def measured(handle: asyncio.Handle) -> None:
-        begun, used, queued = time.perf_counter(), time.thread_time(), thread.queued()
-        worked = thread.worked()
+        begun, used = time.perf_counter(), time.thread_time()
+        queued, worked = thread.queued_until(begun), thread.worked()
         run(handle)
-        elapsed = time.perf_counter() - begun
-        asleep = elapsed - (time.thread_time() - used) - (thread.queued() - queued)
+        asleep = time.perf_counter() - begun - (time.thread_time() - used)
+        if asleep > SHORT_SLEEP:
+            asleep -= thread.queued() - queued
         watchdog.note(thread.worked() - worked, asleep, handle)
 
     asyncio.Handle._run = measured  # type: ignore[assignment,method-assign]  # every handle runs through here
