@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dsmilctl.archive.extra import require_archive
+from dsmilctl.archive.extra import give_free_memory_back, require_archive
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.options import (
     Also,
@@ -71,6 +71,7 @@ def run(
     Example: dsmilctl -C sim record run --name nightly -- ./token-tests.sh
     """
     require_archive()
+    give_free_memory_back()
     options = RunOptions(
         name=name,
         selector=selector,

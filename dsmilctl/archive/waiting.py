@@ -12,7 +12,7 @@ from dsmilctl.archive.blocks import batch_of
 from dsmilctl.archive.series import Key, SeriesNumbers, keys
 from dsmilctl.model.reading import Reading
 
-MANY = 5_000
+MANY = 1_000
 """Readings from which on they become columns.
 
 Python gives memory back by arenas of 1 MiB, and one object that is in use keeps the whole of it: what the
