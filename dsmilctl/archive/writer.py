@@ -216,8 +216,10 @@ class Writer:
         if self.beside is not None:
             self.beside.kept()
         self.written += len(pending.readings)
-        if pending.readings.many or pending.works:  # a delay is over, or a stretch was sealed
+        if pending.readings.many:
             pa.default_memory_pool().release_unused()
+        if pending.works:  # a stretch was sealed: pages of it are of no use any more
+            self._connection.execute("PRAGMA shrink_memory")
         self._recovered()
         for future in (*pending.waiting, *(future for _, future in pending.works)):
             _settle(future)
