@@ -202,10 +202,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteShell]:
         shell(f"dsmilctl context add {REMOTE}-look --url {shell.url} --read-only")
         shell(f"dsmilctl context add {LOCAL}-look --driver sim --read-only")
         shell.log_in("admin", "dsmil_admin_2024", f"{REMOTE}-look")
-        for name in (
-            REMOTE,
-            LOCAL,
-        ):  # a server reads its devices for their alarms, a context waits to be asked
+        for name in (REMOTE, LOCAL):  # for its alarms a server reads its devices by itself
             shell(f"dsmilctl -C {name} bulk read @all TEMP")
         yield shell
 
