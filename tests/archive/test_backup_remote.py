@@ -174,12 +174,12 @@ def test_the_command_backs_up_lists_verifies_and_brings_out_over_the_network(
 
     made = shell(f"dsmilctl backup create --archive archive --name far --to {url} -o json")
 
-    assert (made.exit, made.data["rows"]) == (0, 3000)
+    assert (made.exit, made.data["rows"]) == (0, 30_000)
     assert made.data["verified"] is not None
     assert [row["name"] for row in shell(f"dsmilctl backup list --at {url} -o json").data] == ["far"]
     assert shell(f"dsmilctl backup verify far --at {url}").exit == 0
     assert shell(f"dsmilctl backup restore far --at {url} --to out").exit == 0
-    assert table(Places(tmp_path / "out/archive")).num_rows == 3000
+    assert table(Places(tmp_path / "out/archive")).num_rows == 30_000
 
 
 def test_without_its_package_a_place_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,5 +121,6 @@ def test_the_database_gives_empty_pages_back_and_knows_its_indices_and_all_is_so
 
     assert (ways(), ways()) == (("full", True, True), ("incremental", True, True))
     assert places.database.stat().st_size < 2_000_000
-    assert connect(places.database, read_only=True).execute("SELECT count(*) FROM sqlite_stat1").fetchone()[0]
+    with closing(connect(places.database, read_only=True)) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_stat1").fetchone()[0]
     assert check_archive(places, places.folder).sound
