@@ -90,6 +90,7 @@ class Driving:
         self._report = report
         self._members: dict[str, Sequence[Managed]] = {}
         self._known: dict[int, Confirmation] = {}
+        self._tried: dict[int, tuple[int, str]] = {}
         self._strays: list[Confirmation] = []
         self._over = False
 
@@ -109,13 +110,16 @@ class Driving:
         """What is known of each device, in the fleet's order, and of each driver that named none."""
         elapsed = (self._clock.monotonic() - self._begun) * 1000
         return self._strays + [
-            self._known.get(id(managed))
-            or Confirmation(
-                managed.device.device_id, StopOutcome.UNCONFIRMED, elapsed, 0, "no answer in time"
-            )
+            self._known.get(id(managed)) or self._unfinished(managed, elapsed)
             for devices in self._members.values()
             for managed in devices
         ]
+
+    def _unfinished(self, managed: Managed, elapsed: float) -> Confirmation:
+        """What is known of a device that was still being tried when time was over."""
+        attempts, error = self._tried.get(id(managed), (0, ""))
+        said = error or "no answer in time"
+        return Confirmation(managed.device.device_id, StopOutcome.UNCONFIRMED, elapsed, attempts, said)
 
     async def _crew(self, crew: Crew) -> None:
         devices: Sequence[Managed] = ()
@@ -173,9 +177,10 @@ class Driving:
 
     async def _drive(self, managed: Managed) -> None:
         """Try until it confirms; a slow device gets a longer attempt each time."""
-        attempts, pause, time = 0, PAUSE, ATTEMPT
+        attempts, pause, time, error = 0, PAUSE, ATTEMPT, ""
         while True:
             attempts += 1
+            self._tried[id(managed)] = (attempts, error)
             outcome, error = await self._attempt(managed, time)
             if outcome is StopOutcome.STOPPED or self._left() <= pause:
                 break

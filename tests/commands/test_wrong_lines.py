@@ -55,7 +55,7 @@ NAMES = [
     Wrong("audit log --outcome denid", "--outcome cannot be 'denid'", "Did you mean DENIED?"),
     Wrong("audit log --outcome nope", "--outcome cannot be 'nope'", "one of INTENT, SUCCESS, FAILED"),
     Wrong("-C sim stream events --type device.stat", "--type cannot be", "Did you mean device.state?"),
-    Wrong("-C sim stream events --type nope", "--type cannot be 'nope'", "one of device.state, emergency"),
+    Wrong("-C sim stream events --type nope", "--type cannot be 'nope'", "one of device.state, alarm.state"),
     Wrong("-C sim device list --progress josn", "--progress cannot be 'josn'", "Did you mean json?"),
     Wrong("-C sim device list --log-format txet", "--log-format cannot be 'txet'", "Did you mean text?"),
 ]

@@ -13,6 +13,7 @@ from dsmilctl.client.interface import HistoryQuery
 from dsmilctl.config.paths import Paths
 from dsmilctl.errors import (
     ConfigError,
+    DSMILError,
     EmergencyStopActive,
 )
 from dsmilctl.guard.latch import Latch
@@ -282,6 +283,28 @@ async def test_a_driver_that_cannot_be_called_off_holds_nobody_up(home: Paths) -
         await asyncio.sleep(1.6)
 
     assert outcomes(stop) == {"rack-0": UNCONFIRMED, "rack-1": STOPPED, "rack-2": STOPPED}
+
+
+async def test_a_device_that_is_still_tried_at_the_deadline_is_told_with_its_attempts(home: Paths) -> None:
+    class FailsThenHangs(Stubborn):
+        calls = itertools.count()
+
+        async def safe_state(self, device: Device) -> None:
+            if device.device_id == "rack-0" and next(self.calls) < 2:
+                raise DSMILError("the relay did not pull")
+            await super().safe_state(device)
+
+    rack = Rack(2)
+    lab = Lab(home, rack)
+    lab.registry._kinds["rack"] = type("Driver", (FailsThenHangs,), {"rack": rack})
+
+    async with lab.client() as client:
+        stop = await client.stop(deadline=0.5)
+        await asyncio.sleep(1.6)
+
+    tried = confirmation(stop, "rack-0")
+    assert (tried.outcome, tried.error) == (UNCONFIRMED, "the relay did not pull")
+    assert tried.attempts > 1
 
 
 async def test_a_driver_that_hangs_fails_or_is_gone_is_named_and_the_others_are_stopped(home: Paths) -> None:
