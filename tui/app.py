@@ -108,6 +108,8 @@ class DashboardApp(App[int]):
         return self.open_client(self.context_name)
 
     def _stop_moved(self, progress: StopProgress) -> None:
+        if progress.stop is not None and self.link is not None:
+            self.link.note_stop(progress.stop)
         self.post_message(StopMoved(progress))
 
     def leave(self, status: int) -> None:

@@ -20,6 +20,7 @@ from dsmilctl.client.logins import logins_of
 from dsmilctl.clock import Clock
 from dsmilctl.errors import AuthenticationError, DSMILError, NetworkError, PermissionDenied
 from dsmilctl.model.device import Device
+from dsmilctl.model.emergency import Stop
 from dsmilctl.model.identity import Identity
 from dsmilctl.model.reading import Batch, Gap
 from dsmilctl.tui.store import FleetStore
@@ -73,6 +74,7 @@ class Link:
         self._ending: asyncio.Event | None = None
         self._logged_in: Client | None = None
         self._new_login: asyncio.Event | None = None
+        self._stops_moved: asyncio.Event | None = None
         self._again: asyncio.Event | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dsmilctl-link", daemon=True)
@@ -150,6 +152,18 @@ class Link:
             LOGGER.exception("a question to the context failed")
             raise DSMILError(f"{type(error).__name__}: {error}", hint="the log has the traceback") from error
 
+    def note_stop(self, stop: Stop) -> None:
+        """A stop that this process pulled is in force; may be called from any thread."""
+        if self.store is not None:
+            self.store.add_stop(stop)
+        self.look_at_stops()
+
+    def look_at_stops(self) -> None:
+        """Ask for the stops in force now and not in a second; may be called from any thread."""
+        if self._loop is not None and self._stops_moved is not None:
+            with contextlib.suppress(RuntimeError):  # the loop ended by itself
+                self._loop.call_soon_threadsafe(self._stops_moved.set)
+
     def follow(
         self, device: Device, registers: Sequence[str], interval: float, take: Callable[[Batch], None]
     ) -> Callable[[], None]:
@@ -186,6 +200,7 @@ class Link:
 
     async def _live(self) -> None:
         self._ending, self._again, self._new_login = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._stops_moved = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._ready.set()
         work = asyncio.create_task(self._keep_open())
@@ -304,10 +319,13 @@ class Link:
                 store.take_statuses(await client.statuses([store.devices[row]]))
 
     async def _follow_stops(self, client: Client, store: FleetStore) -> None:
+        assert self._stops_moved is not None
         while True:
+            self._stops_moved.clear()
             if store.take_stops(await client.stops()):
                 self._tell()
-            await asyncio.sleep(STOPS_EVERY)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stops_moved.wait(), STOPS_EVERY)
 
     async def _follow_states(self, client: Client, store: FleetStore) -> None:
         """Events tell what moves; this finds what nobody told."""

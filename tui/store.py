@@ -166,6 +166,11 @@ class FleetStore:
         self.stopped = frozenset(device for stop in stops for device in stop.devices)
         return True
 
+    def add_stop(self, stop: Stop) -> None:
+        """Note a stop that is in force now."""
+        if all(known.stop_id != stop.stop_id for known in self.stops):
+            self.take_stops((*self.stops, stop))
+
     def drain(self) -> frozenset[int]:
         """The rows that changed since the last call."""
         dirty, self._dirty = self._dirty, set()

@@ -94,6 +94,8 @@ class ReleaseDialog(Dialog[bool]):
 
     @on(Released)
     def _released(self, event: Released) -> None:
+        if self.dashboard.link is not None:
+            self.dashboard.link.look_at_stops()
         self.notify(f"{len(event.stops)} stops released", markup=False)
         self.dismiss(True)
 
