@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from dsmilctl.tui.app import load_pages
+from dsmilctl.tui.stop import Stopper
 from tests.tui.fake_client import World
 from tests.watchdog import watching
 
@@ -25,6 +27,22 @@ def _no_callback_holds_the_loop_up() -> Iterator[None]:
     with watching() as watchdog:
         yield
     watchdog.check(LONGEST)
+
+
+@pytest.fixture(autouse=True)
+def _no_stop_key_stands_ready_behind_a_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each dashboard has a thread that waits for its stop key and holds all of it: hundreds make tests slow."""
+    made: list[Stopper] = []
+    begin = Stopper.__init__
+
+    def begun(stopper: Stopper, *arguments: Any) -> None:
+        made.append(stopper)
+        begin(stopper, *arguments)
+
+    monkeypatch.setattr(Stopper, "__init__", begun)
+    yield
+    for stopper in made:
+        stopper.close(0)
 
 
 @pytest.fixture
