@@ -31,7 +31,7 @@ def _no_callback_holds_the_loop_up() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_stop_key_stands_ready_behind_a_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Each dashboard has a thread that waits for its stop key and holds all of it: hundreds make tests slow."""
+    """A dashboard has a thread that waits for its stop key and holds all of it: hundreds make tests slow."""
     made: list[Stopper] = []
     begin = Stopper.__init__
 
