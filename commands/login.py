@@ -51,7 +51,8 @@ def credentials_of(
         return Credentials(service_token=token)
     if certificate:
         if not Path(certificate).is_file():
-            raise InvalidParameter(f"there is no file {certificate}", target="--cert")
+            hint = f"looked for it in {Path(certificate).absolute().parent}"
+            raise InvalidParameter(f"there is no file {certificate}", hint=hint, target="--cert")
         phrase = _password("Passphrase of the certificate: ", stdin=password_stdin, needed=False)
         return Credentials(certificate=certificate, password=phrase)
     name = user or _name()

@@ -154,7 +154,8 @@ def import_(
 
     chosen = format_of(file, format_, READERS)
     if not file.is_file():
-        raise NotFound(f"there is no file {file}", target=str(file))
+        hint = f"looked for it in {file.absolute().parent}"
+        raise NotFound(f"there is no file {file}", hint=hint, target=str(file))
     with Store(places_of(archive)) as store, Told("imported") as told:
         recording, count = take_in(store.places, file, chosen, name=name, progress=told)
     row = {"recording_id": recording.recording_id, "name": recording.name, "readings": count}
