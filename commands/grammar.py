@@ -78,7 +78,7 @@ class VerbCommand(TyperCommand):
     def invoke(self, ctx: _click.Context) -> Any:
         """Call the verb's function; raises ReadOnly where `--read-only` forbids it."""
         given: dict[str, Any] = ctx.ensure_object(dict)
-        given["impact"] = self.verb.impact
+        given["harmless"] = self.verb.harmless
         if given.get("read_only") and self.verb.impact != "read" and not self.verb.never_refused:
             hint = "leave --read-only out to let it through"
             raise ReadOnly(f"{ctx.command_path} changes something", hint=hint, target="--read-only")

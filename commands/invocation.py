@@ -26,7 +26,7 @@ class Invocation(msgspec.Struct, kw_only=True):
     """The global options of one command line, over the settings."""
 
     settings: Settings
-    impact: str = "read"
+    harmless: bool = True
     context: str = ""
     output: str = ""
     json: bool = False
@@ -48,7 +48,7 @@ class Invocation(msgspec.Struct, kw_only=True):
         fields = [field.strip() for field in self.fields.split(",") if field.strip()]
         try:
             output = Output(chosen, context=self.context, fields=fields, jq=self.jq)
-            output.forgiving = self.impact != "read"
+            output.forgiving = not self.harmless
         except UsageError as error:
             if not despite_errors:
                 raise

@@ -16,6 +16,7 @@ class Verb(NamedTuple):
 
     `never_refused` is a verb that has to work whatever is read-only: the emergency stop.  `takes_program` is
     one for which everything behind `--` is another program's line: it gets that as its option `--program`.
+    `makes` is one that changes no device and yet leaves something behind: a recording, a backup, a file.
     """
 
     name: str
@@ -24,6 +25,12 @@ class Verb(NamedTuple):
     usage: str = ""
     never_refused: bool = False
     takes_program: bool = False
+    makes: bool = False
+
+    @property
+    def harmless(self) -> bool:
+        """Whether nothing is different after it."""
+        return self.impact == "read" and not self.makes
 
     @property
     def text(self) -> str:
@@ -63,12 +70,13 @@ class Noun:
         usage: str = "",
         never_refused: bool = False,
         takes_program: bool = False,
+        makes: bool = False,
     ) -> Callable[[Function], Function]:
         """Make a function a verb; without a name the function's own."""
 
         def register(function: Function) -> Function:
             chosen = name or function.__name__.rstrip("_").replace("_", "-")
-            self.verbs[chosen] = Verb(chosen, function, impact, usage, never_refused, takes_program)
+            self.verbs[chosen] = Verb(chosen, function, impact, usage, never_refused, takes_program, makes)
             return function
 
         return register

@@ -201,7 +201,7 @@ def _invoke(arguments: Sequence[str], given: dict[str, Any]) -> int:
         return invoke(arguments, given)
     from dsmilctl.commands.stopping import order_stop
 
-    given |= {"impact": "danger"} | line.given
+    given |= {"harmless": False} | line.given
     order_stop(reason=line.reason, deadline=line.deadline)
     return 0
 

@@ -36,7 +36,7 @@ LOGGER = logging.getLogger("dsmilctl.backup")
 app = Noun("backup")
 
 
-@app.command(impact="read")
+@app.command(impact="read", makes=True)
 def create(
     name: Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="without one: the moment")] = "",
     to: Annotated[

@@ -34,7 +34,7 @@ FormatName = Annotated[
 ]
 
 
-@app.command(impact="read")
+@app.command(impact="read", makes=True)
 def export(
     recording: RecordingName,
     file: Annotated[str, typer.Argument(metavar="[FILE]", help="where to; its ending says the format")] = "",
@@ -127,7 +127,7 @@ def _wanted(recording_id: str, devices: str, registers: str, since: str, until: 
     )
 
 
-@app.command("import", impact="read")
+@app.command("import", impact="read", makes=True)
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="what record export or the old system wrote")],
     name: Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="what it is called here")] = "",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 app = Noun("record")
 
 
-@app.command(impact="read")
+@app.command(impact="read", makes=True)
 def report(
     recording: RecordingName,
     output_: Annotated[

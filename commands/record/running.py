@@ -35,7 +35,10 @@ app = Noun("record")
 
 
 @app.command(
-    impact="read", usage="[SEL] [REGISTER]... --name NAME [OPTIONS] [-- COMMAND...]", takes_program=True
+    impact="read",
+    makes=True,
+    usage="[SEL] [REGISTER]... --name NAME [OPTIONS] [-- COMMAND...]",
+    takes_program=True,
 )
 def run(
     name: Name,

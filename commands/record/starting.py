@@ -46,7 +46,7 @@ LOOK = 0.05
 """Seconds from one look at what the new recorder says to the next."""
 
 
-@app.command(impact="read")
+@app.command(impact="read", makes=True)
 def start(
     name: Name,
     selector: OptionalTargets = "",

@@ -85,7 +85,7 @@ class TokenOptions(msgspec.Struct, frozen=True, kw_only=True):
     archive: str = ""
 
 
-@app.command(impact="read", usage="begin|end|list|show [TOKEN|TEST] [OPTIONS]")
+@app.command(impact="read", makes=True, usage="begin|end|list|show [TOKEN|TEST] [OPTIONS]")
 def token(
     action: Annotated[str, typer.Argument(metavar="ACTION", help="begin, end, list or show")],
     wanted: Annotated[

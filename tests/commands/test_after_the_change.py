@@ -20,6 +20,17 @@ def test_a_change_is_shown_whole_where_the_format_does_not_fit_it(shell: Shell, 
     assert "everything is shown instead" in answer.err
 
 
+@pytest.mark.parametrize(
+    "line", ["record token begin 0x481 --archive archive", "record run -n tour --for 300ms --archive archive"]
+)
+def test_what_was_made_is_shown_whole_where_the_fields_do_not_fit_it(shell: Shell, line: str) -> None:
+    answer = shell(f"dsmilctl -C sim {line} --fields nope -o json")
+
+    assert answer.exit == 0, answer.err
+    assert answer.data["recording_id"]
+    assert "everything is shown instead" in answer.err
+
+
 def test_the_id_that_undoes_a_bulk_is_shown_whatever_fields_are_asked_for(shell: Shell) -> None:
     answer = shell(
         "dsmilctl -C sim bulk write 0x8030-0x8031 CONFIG 7 --yes --justification 'a new setpoint'"

@@ -80,7 +80,7 @@ def test_behind_two_dashes_everything_is_an_argument() -> None:
     call, given = called("write", "-o", "json", "--", "0x8000", "--count", "-o")
 
     assert (call["value"], call["rest"]) == ("--count", ["-o"])
-    assert given == {"output": "json", "impact": "write"}
+    assert given == {"output": "json", "harmless": False}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_global_options_stand_on_either_side_and_the_later_one_wins() -> None:
 
     assert invoke(line, given) == 0
 
-    assert given == {"context": "sim", "verbose": 4, "timeout": 1.0, "retry": 0, "impact": "write"}
+    assert given == {"context": "sim", "verbose": 4, "timeout": 1.0, "retry": 0, "harmless": False}
 
 
 def test_an_option_of_a_verb_hides_the_global_one_of_the_same_name() -> None:
