@@ -109,6 +109,7 @@ class PseudoTerminal:
                 raise TimeoutError(f"still running after {patience:g} s: {self.output[-600:]!r}")
             else:
                 time.sleep(0.01)  # there is no wait with a deadline for a process that was forked
+        self._reader.join(2.0)  # what it wrote last is read behind its end
         return self._status
 
     def close(self) -> None:

@@ -102,13 +102,20 @@ class Killed:
             self._check_after(acknowledged, self.site.run(NEXT_START))
 
     def _run_and_kill(self) -> list[dict[str, Any]]:
+        """Kill a run a moment behind a write, a stop or a release; what it had said until then."""
         process = self.site.start(SCRIPTED)
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["what"] == "ready"
-        time.sleep(self.chance.random() * 0.3)
+        kind = self.chance.choice(("write", "stop", "release"))  # by time alone a stop is seldom hit
+        left = self.chance.randrange(30) if kind == "write" else 1
+        lines: list[str] = []
+        while left:
+            lines.append(process.stdout.readline().removesuffix("\n"))
+            left -= json.loads(lines[-1])["what"] == kind
+        time.sleep(self.chance.random() * 0.02)
         process.kill()
         output, _ = process.communicate(timeout=30)
-        lines = output.split("\n")[:-1]  # what follows the last line feed was not said in full
+        lines += output.split("\n")[:-1]  # what follows the last line feed was not said in full
         self.moments.add(json.loads(lines[-1])["what"] if lines else "nothing")
         return [json.loads(line) for line in lines]
 
