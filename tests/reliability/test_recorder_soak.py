@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -70,6 +71,14 @@ def slope(samples: list[tuple[float, int]]) -> float:
     return 3600 * above / sum((moment - mean_time) ** 2 for moment, _ in samples)
 
 
+def check_what_comes_back(shell: Shell, backup: str) -> None:
+    """R6: a backup that was made meanwhile comes back whole into another folder."""
+    restored = shell(f"dsmilctl backup restore {backup} --to back -o json", timeout=300)
+    assert restored.exit == 0, restored.err
+    assert check_archive(Places(shell.home / "back/archive"), shell.home / "back").sound
+    shutil.rmtree(shell.home / "back")
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
 @pytest.mark.timeout(SECONDS * 2 + 300)
 def test_hours_at_ten_thousand_readings_a_second_lose_nothing_and_grow_nothing(shell: Shell) -> None:
@@ -90,6 +99,7 @@ def test_hours_at_ten_thousand_readings_a_second_lose_nothing_and_grow_nothing(s
         if now > next_backup:
             made = shell("dsmilctl backup create -o json", timeout=300)
             assert made.exit == 0, made.err
+            check_what_comes_back(shell, made.data["name"])
             backups, next_backup = backups + 1, next_backup + BACKUP_EVERY
     ended = shell("dsmilctl record stop -o json", timeout=300)
 
