@@ -14,7 +14,7 @@ from coverage import CoverageData
 from tests.contract.source import ROOT
 
 CI = ROOT / ".ci"
-SCRIPTS = sorted(path for path in CI.iterdir() if os.access(path, os.X_OK))
+SCRIPTS = sorted(path for path in CI.iterdir() if path.is_file() and os.access(path, os.X_OK))
 TARGETS = ("demo", "test", "check", "bench", "docs", "picture", "soak", "clean")
 
 

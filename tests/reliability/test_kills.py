@@ -109,12 +109,13 @@ class Killed:
         kind = self.chance.choice(("write", "stop", "release"))  # by time alone a stop is seldom hit
         left = self.chance.randrange(30) if kind == "write" else 1
         lines: list[str] = []
-        while left:
-            lines.append(process.stdout.readline().removesuffix("\n"))
-            left -= json.loads(lines[-1])["what"] == kind
-        time.sleep(self.chance.random() * 0.02)
+        while left and (line := process.stdout.readline()):
+            lines.append(line.removesuffix("\n"))
+            left -= json.loads(line)["what"] == kind
+        time.sleep(self.chance.choice((0, self.chance.random() * 0.02)))
         process.kill()
-        output, _ = process.communicate(timeout=30)
+        output = process.stdout.read()  # `communicate` would leave out what was read ahead for a line
+        process.communicate(timeout=30)
         lines += output.split("\n")[:-1]  # what follows the last line feed was not said in full
         self.moments.add(json.loads(lines[-1])["what"] if lines else "nothing")
         return [json.loads(line) for line in lines]
