@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -106,12 +107,15 @@ def _rows(opened: Scan, table: str, identity: str, narrowed: tuple[str, str, str
 
 
 def _target(file: str, output: str, force: bool) -> Path:
-    """Where to write; raises UsageError for none or two places, Conflict for a file that is there."""
+    """Where to write; raises UsageError for none or two places or no folder, Conflict for a file there."""
     if bool(file) == bool(output):
         raise UsageError("one file is needed", hint="dsmilctl record export last tour.parquet")
     path = Path(file or output)
     if path.exists() and not force:
         raise Conflict(f"{path} is there already", hint="--force writes over it", target=str(path))
+    if not path.parent.is_dir():
+        hint = f"make it first: mkdir -p {shlex.quote(str(path.parent))}"
+        raise InvalidParameter(f"there is no folder {path.parent}", hint=hint, target=str(path))
     return path
 
 

@@ -95,6 +95,7 @@ VALUES = [
     Wrong("-C sim bulk write 0x8030 CONFIG --yes", "name either devices, register and value", "--file FILE"),
     Wrong("-C sim bulk run no.csv --yes", "no.csv: No such file", "looked for it in"),
     Wrong("record import no.parquet", "there is no file no.parquet", "looked for it in"),
+    Wrong("record export last none/x.csv", "there is no folder none", "mkdir -p none"),
     Wrong("-C sim bulk status bulk-0", "no bulk 'bulk-0'", "dsmilctl audit log"),
     Wrong("-C sim device read 0x8000 --offset -1", "--offset: -1 is less than 0", "device read --help"),
     Wrong("-C sim device read 0x8000 --watch 0", "--watch cannot be 0", "50ms or more"),

@@ -107,6 +107,7 @@ def test_pip_installs_where_uv_cannot(tmp_path: Path) -> None:
     assert "No matching distribution found for no-such-thing" in lacking.stderr
 
 
+# sys.monitoring came with 3.12; before it coverage.py measures the processes of tests itself.
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 cannot tell of its lines")
 def test_the_lines_that_a_process_notes_are_those_that_it_ran(tmp_path: Path) -> None:
     package, notes = tmp_path / "ours", tmp_path / "notes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ def test_every_command_says_what_it_does_how_dangerous_it_is_and_gives_an_exampl
     ]
 
     assert lacking == []
+
+
+def test_an_option_is_no_folder_to_write_into(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "dsmilctl.reference", "--check"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, list(tmp_path.iterdir())) == (1, [])
+    assert "has no options" in done.stderr
 
 
 def test_every_option_and_argument_says_what_it_is_for(tree: Tree) -> None:

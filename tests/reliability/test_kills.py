@@ -112,6 +112,7 @@ class Killed:
         while left and (line := process.stdout.readline()):
             lines.append(line.removesuffix("\n"))
             left -= json.loads(line)["what"] == kind
+        # At once, or a moment later: it is this moment at which the kill comes that the test is about.
         time.sleep(self.chance.choice((0, self.chance.random() * 0.02)))
         process.kill()
         output = process.stdout.read()  # `communicate` would leave out what was read ahead for a line

@@ -375,4 +375,4 @@ def standing(person: Person, *wanted: str) -> dict[str, dict[str, Any]]:
         if alarms.keys() >= set(wanted):
             return alarms
         assert time.monotonic() < deadline, f"{wanted} are not all among {sorted(alarms)}"
-        time.sleep(0.1)
+        time.sleep(0.1)  # the alarms of a server in another process are asked for until they are there
