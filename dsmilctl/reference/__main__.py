@@ -43,8 +43,6 @@ def write(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    if any(word.startswith("-") for word in sys.argv[1:]):
-        sys.exit(
-            "python -m dsmilctl.reference [FOLDER] has no options"
-        )  # it would write into a folder of that name
+    if any(word.startswith("-") for word in sys.argv[1:]):  # it would be the name of a folder
+        sys.exit("python -m dsmilctl.reference [FOLDER] has no options")
     write(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT)
