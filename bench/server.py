@@ -94,18 +94,40 @@ async def _ask_until(end: float, line: Line) -> int:
 
 def hundred_clients(server: ServerProcess) -> Iterable[Row]:
     """A hundred clients at their own pace, with bulks and a subscriber among them."""
-    asyncio.run(crowd(server, WARM_UP))
+    asyncio.run(crowd(server, WARM_UP, Lag(server)))
     before = server.megabytes
-    single, bulk, push = asyncio.run(crowd(server, MINUTES))
+    stalled = Lag(server)
+    single, bulk, push = asyncio.run(crowd(server, MINUTES, stalled))
     grown, gh = server.megabytes - before, version_of_gh()
     yield Row("server: 100 clients, single operation, p95", percentile(single, 95), "ms", 100, gh=gh)
     yield Row("server: 100 clients, longest of all", max(single), "ms")
+    yield Row("server: 100 clients, its loop late by at most", stalled.longest, "ms", 50, gh=gh)
     yield Row("server: 100 clients, bulk of 50 devices, p95", percentile(bulk, 95), "ms", 2000, gh=gh)
     yield Row("server: 100 clients, change to push, p95", percentile(push, 95), "ms", 50, gh=gh)
     yield Row(f"server: grown in {MINUTES:g} min", grown, "MB", 10)
 
 
-async def crowd(server: ServerProcess, minutes: float) -> tuple[list[float], list[float], list[float]]:
+class Lag:
+    """By how many milliseconds the loop of a server was late at most while this was watched."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self._server = server
+        self.longest = 0.0
+
+    async def watch(self, token: str, end: float) -> None:
+        """Ask the server, which knows it of its last minute, until the end."""
+        line = await Line(self._server.url, token).open()
+        while (left := end - time.perf_counter()) > 0:
+            await asyncio.sleep(min(left, 30.0))
+            _, content = await line.ask("GET", "/api/v2/monitoring/metrics")
+            seconds = content.partition(b"\ndsmil_loop_lag_seconds ")[2].split()[0]
+            self.longest = max(self.longest, float(seconds) * 1000)
+        line.close()
+
+
+async def crowd(
+    server: ServerProcess, minutes: float, lag: Lag
+) -> tuple[list[float], list[float], list[float]]:
     """Milliseconds of single operations, of bulks of 50 devices, and from a write to its push."""
     token, end = server.token(), time.perf_counter() + minutes * 60
     single: list[float] = []
@@ -127,7 +149,7 @@ async def crowd(server: ServerProcess, minutes: float) -> tuple[list[float], lis
         line.close()
 
     pushes = asyncio.create_task(changes(server, token, end))
-    await asyncio.gather(*(client(number) for number in range(CLIENTS)))
+    await asyncio.gather(lag.watch(token, end), *(client(number) for number in range(CLIENTS)))
     return single, bulk, await pushes
 
 

@@ -25,6 +25,7 @@ from dsmilctl.server.envelope import answer, failure, stamp, unexpected
 from dsmilctl.server.gateway import Gateway
 from dsmilctl.server.idempotency import only_reads
 from dsmilctl.server.intake import read_body, read_query
+from dsmilctl.server.loop_lag import loop_watched
 from dsmilctl.server.openapi import document
 from dsmilctl.server.push.websocket import websocket_route
 from dsmilctl.server.routes import ENDPOINTS
@@ -59,7 +60,8 @@ def build_app(gateway: Gateway, extra: Sequence[BaseRoute] = ()) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
-        async with gateway.client, gateway.client.watch_alarms(gateway.limits.alarm_watch):
+        watched = gateway.client.watch_alarms(gateway.limits.alarm_watch)
+        async with gateway.client, watched, loop_watched(gateway.metrics, gateway.clock):
             try:
                 yield
             finally:

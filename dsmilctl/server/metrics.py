@@ -12,16 +12,19 @@ from dsmilctl.clock import Clock
 WINDOW = 60
 """Seconds over which rates and means are told."""
 BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+STALL = 0.05
+"""Seconds by which the event loop may be late before it counts as a stall."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class _Second:
     """What was answered in one second of the monotonic clock."""
 
-    __slots__ = ("at", "requests", "took")
+    __slots__ = ("at", "lag", "requests", "took")
 
     def __init__(self, at: int) -> None:
         self.at = at
+        self.lag = 0.0
         self.requests = 0
         self.took = 0.0
 
@@ -40,6 +43,7 @@ class Metrics:
         self.streams = 0
         self.pushed = 0
         self.missed = 0
+        self.stalls = 0
 
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request was answered."""
@@ -47,11 +51,15 @@ class Metrics:
         self._seconds += seconds
         self._count += 1
         self._buckets[bisect_left(BOUNDS, seconds)] += 1
-        now = int(self._clock.monotonic())
-        if not self._recent or self._recent[-1].at != now:
-            self._recent.append(_Second(now))
-        self._recent[-1].requests += 1
-        self._recent[-1].took += seconds
+        this = self._this_second()
+        this.requests += 1
+        this.took += seconds
+
+    def note_lag(self, seconds: float) -> None:
+        """The event loop came so much later than it was asked to."""
+        self.stalls += seconds > STALL
+        this = self._this_second()
+        this.lag = max(this.lag, seconds)
 
     @property
     def requests_per_second(self) -> float:
@@ -64,6 +72,17 @@ class Metrics:
         recent = self._last_minute()
         requests = sum(second.requests for second in recent)
         return sum(second.took for second in recent) / requests * 1000 if requests else 0.0
+
+    @property
+    def loop_lag(self) -> float:
+        """By how many seconds the event loop came too late at most, over the last minute."""
+        return max((second.lag for second in self._last_minute()), default=0.0)
+
+    def _this_second(self) -> _Second:
+        now = int(self._clock.monotonic())
+        if not self._recent or self._recent[-1].at != now:
+            self._recent.append(_Second(now))
+        return self._recent[-1]
 
     def _last_minute(self) -> list[_Second]:
         since = int(self._clock.monotonic()) - WINDOW
@@ -85,12 +104,20 @@ class Metrics:
             f"dsmil_http_request_seconds_sum {self._seconds}",
             f"dsmil_http_request_seconds_count {self._count}",
         ]
-        counters = {"dsmil_pushed_total": self.pushed, "dsmil_push_missed_total": self.missed}
+        counters = {
+            "dsmil_pushed_total": self.pushed,
+            "dsmil_push_missed_total": self.missed,
+            "dsmil_loop_stalls_total": self.stalls,
+        }
         for name, value in (counters | dict(counts)).items():
             lines += [f"# TYPE {name} counter", f"{name} {value}"]
         lines += ["# TYPE dsmil_push_refused_total counter"]
         lines += [f'dsmil_push_refused_total{{full="{what}"}} {count}' for what, count in refused.items()]
-        known = gauges | {"dsmil_websockets": self.websockets, "dsmil_streams": self.streams}
+        known = gauges | {
+            "dsmil_loop_lag_seconds": self.loop_lag,
+            "dsmil_streams": self.streams,
+            "dsmil_websockets": self.websockets,
+        }
         for name, gauge in sorted(known.items()):
             lines += [f"# TYPE {name} gauge", f"{name} {gauge}"]
         return "\n".join(lines) + "\n"
