@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from dsmilctl.commands.garbage import LONG, collect_often
 from dsmilctl.commands.signals import Signals
 from dsmilctl.errors import OperationTimeout
 
@@ -32,6 +33,7 @@ def execute(
     loop = make_loop()
     try:
         task = loop.create_task(_bounded(work, deadline))
+        loop.call_later(LONG, collect_often)
         with Signals(loop, task) as signals:
             _Running.signals = signals
             try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Timer
 from typing import Annotated
 
 import typer
 
+from dsmilctl.commands.garbage import LONG, collect_often
 from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.runner import end_with
@@ -40,6 +42,9 @@ def tui(
             known[context] = prepare(context, read_only=chosen.read_only, timeout=chosen.timeout or None)
         return known[context]()
 
+    later = Timer(LONG, collect_often)
+    later.daemon = True
+    later.start()
     end_with(
         run_dashboard(
             context_name=name,

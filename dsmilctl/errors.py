@@ -24,7 +24,9 @@ DSMILError
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+E = TypeVar("E", bound=Exception)
 
 
 class DSMILError(Exception):
@@ -315,3 +317,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     folded = {candidate.casefold().lstrip("-"): candidate for candidate in reversed(candidates)}
     matches = difflib.get_close_matches(name.casefold().lstrip("-"), folded, n=1, cutoff=0.6)
     return f"Did you mean {folded[matches[0]]}?" if matches else ""
+
+
+def kept(error: E) -> E:
+    """An error that is kept as an answer, without the frames it came through: they hold what holds it."""
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)

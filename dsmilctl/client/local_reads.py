@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from dsmilctl.client.interface import BulkOptions
 from dsmilctl.drivers.managed import Managed
-from dsmilctl.errors import DSMILError, RateLimitError, StateUnavailable
+from dsmilctl.errors import DSMILError, RateLimitError, StateUnavailable, kept
 from dsmilctl.fleet.bus import Policy, Stream
 from dsmilctl.fleet.fleet import Fleet
 from dsmilctl.fleet.poll import Poll, Target
@@ -79,7 +79,7 @@ class Reads:
             try:
                 await self._guard.admission.open_quarantine(target[0], _request(target, span, options))
             except DSMILError as error:
-                denied[target[0].device.shown_id] = error
+                denied[target[0].device.shown_id] = kept(error)
                 allowed.remove(target)
 
     def _judge(
@@ -96,7 +96,7 @@ class Reads:
             try:
                 self._guard.checks.read(target[0], request)
             except DSMILError as error:
-                denied[target[0].device.shown_id] = error
+                denied[target[0].device.shown_id] = kept(error)
             else:
                 allowed.append(target)
         return allowed, denied

@@ -357,9 +357,13 @@ class Lifecycle:
         except NOT_THE_DEVICE:
             raise
         except Exception as error:  # whatever a driver raises becomes one of our errors
-            problem = failure_of(managed, error, deadline)
-            self.fail(managed, problem)
-            raise problem from error
+            raise self._failed(managed, error, deadline) from error
+
+    def _failed(self, managed: Managed, error: Exception, deadline: float) -> DSMILError:
+        """Note a failure; what it is called.  Who raises it keeps no name for it, which would be a cycle."""
+        problem = failure_of(managed, error, deadline)
+        self.fail(managed, problem)
+        return problem
 
     def fail(self, managed: Managed, error: DSMILError) -> None:
         """Note a failure: the device goes to ERROR and is tried again after a backoff."""

@@ -69,4 +69,5 @@ class Exchange:
         cycle.transport.write(b"".join((STATUS_LINE[head["status"]], block, b"\r\n", body)))
         cycle.message_event.set()
         cycle.on_response()
+        del cycle.scope["extensions"][WHOLE_BODY]  # else this and the cycle would hold each other
         return True
