@@ -116,13 +116,13 @@ class Lag:
 
     async def watch(self, token: str, end: float) -> None:
         """Ask the server, which knows it of its last minute, until the end."""
-        line = await Line(self._server.url, token).open()
         while (left := end - time.perf_counter()) > 0:
             await asyncio.sleep(min(left, 30.0))
+            line = await Line(self._server.url, token).open()
             _, content = await line.ask("GET", "/api/v2/monitoring/metrics")
+            line.close()
             seconds = content.partition(b"\ndsmil_loop_lag_seconds ")[2].split()[0]
             self.longest = max(self.longest, float(seconds) * 1000)
-        line.close()
 
 
 async def crowd(
