@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from dsmilctl.clock import Clock
 from dsmilctl.server.metrics import Metrics
@@ -21,8 +21,7 @@ async def loop_watched(metrics: Metrics, clock: Clock) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _watch(metrics: Metrics, clock: Clock) -> None:
