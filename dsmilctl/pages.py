@@ -34,8 +34,10 @@ def _block(values: Row, width: int | None) -> list[str]:
             inner = None if width is None else width - len(INDENT)
             lines += [shown, *(f"{INDENT}{line}" for line in _inside(value, inner))]
         else:
-            text = inert(plain(value)) or NOTHING
-            lines.append(f"{shown}{' ' * (margin - columns_taken(shown))}{text}")
+            text = plain(value).rstrip("\n") or NOTHING
+            first, *more = [inert(line) for line in text.split("\n")]
+            lines.append(f"{shown}{' ' * (margin - columns_taken(shown))}{first}".rstrip())
+            lines += [f"{' ' * margin}{line}".rstrip() for line in more]  # never where a name would stand
     return lines
 
 

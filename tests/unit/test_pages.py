@@ -38,6 +38,19 @@ def test_what_is_nested_stands_below_its_name() -> None:
     ]
 
 
+def test_a_text_of_several_lines_stands_below_itself_and_never_where_a_name_does() -> None:
+    unit = "[Timer]\nOnCalendar=daily\n\n[Install]\n"
+
+    assert page({"timer": unit, "by": "ada\nstate  SAFE\x1b[2K\r"}) == [
+        "timer  [Timer]",
+        "       OnCalendar=daily",
+        "",
+        "       [Install]",
+        "by     ada",
+        r"       state  SAFE\x1b[2K\x0d",
+    ]
+
+
 def test_things_of_one_kind_are_a_table() -> None:
     limits = {"TEMP": {"min": 0, "max": 125}, "VOLTAGE": {"min": 0, "max": 60}}
     rows = [{"driver": "sim", "options": {}}, {"driver": "host", "options": {"root": "/"}}]
