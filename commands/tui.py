@@ -42,6 +42,7 @@ def tui(
             known[context] = prepare(context, read_only=chosen.read_only, timeout=chosen.timeout or None)
         return known[context]()
 
+    # By a thread: Textual makes the loop, in which `execute` would have it done.
     later = Timer(LONG, collect_often)
     later.daemon = True
     later.start()

@@ -130,9 +130,8 @@ def _change(call: Call, size: int) -> Write | Cut:
         return Write(size, call.texts[1])
     if call.name == "ftruncate":
         return Cut(call.number(-1))
-    raise NotImplementedError(
-        call.name
-    )  # one of STRANGE: a simulation that leaves it out would prove nothing
+    # One of STRANGE, which no recorder uses: a simulation that left it out would prove nothing.
+    raise NotImplementedError(call.name)
 
 
 class Disk:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from dsmilctl.server.metrics import WINDOW, Metrics
 from dsmilctl.testing.clock import StandingClock
-from tests.server.served import Served
+from tests.server.served import PATIENCE, Served
 
 HELD_UP = 0.3
 
@@ -23,9 +24,10 @@ async def test_what_blocks_the_loop_of_a_running_server_is_told_as_a_stall(serve
     before = await told(served)
 
     served.loop.call_soon_threadsafe(time.sleep, HELD_UP)  # as a driver does that waits where it must not
-    after = await told(served)
-    while after["dsmil_loop_stalls_total"] == before["dsmil_loop_stalls_total"]:
+    async with asyncio.timeout(PATIENCE):
         after = await told(served)
+        while after["dsmil_loop_stalls_total"] == before["dsmil_loop_stalls_total"]:
+            after = await told(served)
 
     assert after["dsmil_loop_lag_seconds"] > HELD_UP / 2
 
