@@ -74,11 +74,15 @@ class Evidence:
         )
 
     async def record(self, entries: Sequence[Entry]) -> None:
-        """Return when the entries are on the medium; raises StateUnavailable, and then none of them is."""
+        """Return when the entries are on the medium; raises StateUnavailable, and then none of them is.
+
+        They stand behind the entries of whoever called this before, however long that takes.
+        """
         if not entries:
             return
+        request = self.journal.queue(entries)
         try:
-            await asyncio.to_thread(self.journal.append, entries)
+            await asyncio.to_thread(self.journal.commit, request)
         except StateUnavailable as error:
             self._alarm(error)
             raise

@@ -25,7 +25,7 @@ from dsmilctl.guard.writer import Entry, Writer
 from dsmilctl.model.audit import AuditRecord, AuditVerdict
 from dsmilctl.model.dotted import fits
 
-__all__ = ["Anchor", "Entry", "Journal"]
+__all__ = ["Anchor", "Entry", "Journal", "Request"]
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 _LEAST_SPACE = 16 * 1024
@@ -40,7 +40,7 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     records: int
 
 
-class _Request:
+class Request:
     """The entries of one caller, waiting to be written together with those of others."""
 
     __slots__ = ("entries", "error", "records")
@@ -67,7 +67,7 @@ class Journal:
         self._writer = Writer(folder, clock, segment_bytes)
         self._lock_path = folder / "journal.lock"
         self._lock_timeout = lock_timeout
-        self._waiting: deque[_Request] = deque()
+        self._waiting: deque[Request] = deque()
         self._turn = threading.Lock()
 
     def close(self) -> None:
@@ -81,8 +81,19 @@ class Journal:
         Whatever other threads ask for meanwhile travels in the same write.  Raises StateUnavailable, and
         then none of the entries is in the journal.
         """
-        request = _Request(entries)
+        return self.commit(self.queue(entries))
+
+    def queue(self, entries: Sequence[Entry]) -> Request:
+        """Give entries their place behind all that were queued before; `commit` records them.
+
+        Waits for nobody.  Whoever commits in threads queues first: which thread is the first is chance.
+        """
+        request = Request(entries)
         self._waiting.append(request)
+        return request
+
+    def commit(self, request: Request) -> list[AuditRecord]:
+        """Return when what was queued is on the medium; raises what `append` does."""
         with self._turn:
             if self._waiting:
                 self._commit()
