@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 
 from dsmilctl.archive.asking import Wanted
-from dsmilctl.archive.blocks import batch_of, text_of
+from dsmilctl.archive.blocks import batch_of, fields_of, text_of
 from dsmilctl.archive.closing import file_digest
 from dsmilctl.archive.database import changing
 from dsmilctl.archive.exporting import Layout, export
@@ -190,11 +190,12 @@ def final(places: Places, identity: str, name: str) -> Path:
 
 def plain_batch(readings: Sequence[Reading]) -> pa.RecordBatch:
     """Readings as columns with every word written out, as they are exported."""
-    columns = batch_of(readings, [0] * len(readings))
+    fields = fields_of(readings)
+    columns = batch_of(fields, [0] * len(readings))
     words = {
-        "device": [text_of(show_id(item.device_id)) for item in readings],
-        "register": [text_of(item.register) for item in readings],
-        "unit": [text_of(item.unit) for item in readings],
+        "device": [text_of(show_id(item)) for item in fields["device_id"]],
+        "register": [text_of(item) for item in fields["register"]],
+        "unit": [text_of(item) for item in fields["unit"]],
         "kind": [KIND_NAMES[number] for number in columns.column("kind").to_pylist()],
         "quality": [QUALITY_NAMES[number] for number in columns.column("quality").to_pylist()],
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from operator import attrgetter
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -41,29 +41,34 @@ SCHEMA = pa.schema(
 """The columns of a block.  `raw` is JSON; `latency_us` is in whole microseconds."""
 
 GENESIS = bytes(32)
-_values, _times = attrgetter("value"), attrgetter("timestamp")
-_FIELDS = {
-    name: attrgetter(name) for name in ("quality", "sequence", "latency_ms", "raw", "error", "error_code")
-}
+NAMES = Reading.__struct_fields__
+Fields = Mapping[str, list[Any]]
+"""Readings by field: each field's values in the order of the readings."""
 
 
-def batch_of(readings: Sequence[Reading], series: Sequence[int]) -> pa.RecordBatch:
+def fields_of(readings: Sequence[Reading]) -> Fields:
+    """Readings by field, in half of the time that asking each of them for each field takes."""
+    flat = list(chain.from_iterable(map(msgspec.structs.astuple, readings)))
+    return {name: flat[place :: len(NAMES)] for place, name in enumerate(NAMES)}
+
+
+def batch_of(fields: Fields, series: Sequence[int]) -> pa.RecordBatch:
     """Readings as columns; `series` is the number of each one's series."""
-    kind, value, text = _value_columns(list(map(_values, readings)))
-    count = len(readings)
+    kind, value, text = _value_columns(fields["value"])
+    count = len(series)
     return pa.RecordBatch.from_arrays(
         [
             pa.array(series, pa.int32()),
-            pa.array(list(map(_times, readings)), pa.int64()),
+            pa.array(fields["timestamp"], pa.int64()),
             kind,
             value,
             text,
-            _qualities(list(map(_FIELDS["quality"], readings))),
-            pa.array(list(map(_FIELDS["sequence"], readings)), pa.int64()),
-            _latencies(list(map(_FIELDS["latency_ms"], readings)), count),
-            _raw(list(map(_FIELDS["raw"], readings)), count),
-            _texts(list(map(_FIELDS["error"], readings)), count),
-            _texts(list(map(_FIELDS["error_code"], readings)), count),
+            _qualities(fields["quality"]),
+            pa.array(fields["sequence"], pa.int64()),
+            _latencies(fields["latency_ms"], count),
+            _raw(fields["raw"], count),
+            _texts(fields["error"], count),
+            _texts(fields["error_code"], count),
         ],
         schema=SCHEMA,
     )

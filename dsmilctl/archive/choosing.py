@@ -55,7 +55,8 @@ def recorded_devices(store: sqlite3.Connection) -> list[Device]:
 
 def device_named(name: str, known: tuple[Any, ...] | None) -> Device:
     """A device as an archive knows it: by its name, and what is `known` of one of the 84."""
-    identity = int(name, 16) if re.fullmatch(r"0x[0-9A-F]{4,}", name) else name
+    numbered = name.startswith("0x") and re.fullmatch(r"0x[0-9A-F]{4,}", name)
+    identity = int(name, 16) if numbered else name
     if known is None:
         return Device(identity, name, "")
     return Device(identity, known[0], "", group=str(known[1]), risk=Risk(known[2]))

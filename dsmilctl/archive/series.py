@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Iterator
 
+import pyarrow as pa
+
+from dsmilctl.archive.blocks import Fields
 from dsmilctl.model.device import DeviceId, show_id
-from dsmilctl.model.reading import Reading
 
 Key = tuple[DeviceId, str, str]
-_device, _register, _unit = attrgetter("device_id"), attrgetter("register"), attrgetter("unit")
 INSERT = "INSERT OR IGNORE INTO series (series_id, device, register, unit) VALUES (?, ?, ?, ?)"
+
+
+class Arrivals:
+    """Gives every series a place, in the order in which they first came; `keys` are those that have one."""
+
+    def __init__(self) -> None:
+        self.keys: list[Key] = []
+        self._known: dict[Key, int] = {}
+
+    def of(self, fields: Fields) -> list[int]:
+        """The place of each reading's series, in order."""
+        return _looked_up(self._known, fields, self._new)
+
+    def _new(self, key: Key) -> None:
+        if key not in self._known:
+            self._known[key] = len(self.keys)
+            self.keys.append(key)
 
 
 class SeriesNumbers:
@@ -22,16 +39,19 @@ class SeriesNumbers:
         self._by_name = {(device, register, unit): number for number, device, register, unit in rows}
         self._next = max(self._by_name.values(), default=0) + 1
         self._known: dict[Key, int] = {}
+        self._keys: list[Key] = []
+        self._numbers = pa.array([], pa.int32())
         self.new: list[tuple[int, str, str, str]] = []
 
-    def of(self, readings: Sequence[Reading]) -> list[int]:
+    def of(self, fields: Fields) -> list[int]:
         """The number of each reading's series, in order."""
-        try:
-            return list(map(self._known.__getitem__, keys(readings)))
-        except KeyError:
-            for key in dict.fromkeys(keys(readings)):
-                self.number(key)
-        return list(map(self._known.__getitem__, keys(readings)))
+        return _looked_up(self._known, fields, self.number)
+
+    def of_keys(self, keys: list[Key]) -> pa.Array:
+        """The number of each series, worked out anew only where the keys are others or more."""
+        if keys is not self._keys or len(keys) > len(self._numbers):
+            self._keys, self._numbers = keys, pa.array(map(self.number, keys), pa.int32())
+        return self._numbers
 
     def number(self, key: Key) -> int:
         """The number of one series."""
@@ -59,6 +79,16 @@ def _text(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def keys(readings: Sequence[Reading]) -> Iterator[Key]:
+def _looked_up(known: dict[Key, int], fields: Fields, learn: Callable[[Key], object]) -> list[int]:
+    """What is known of each reading's series, in order; what is not known yet is learnt before."""
+    try:
+        return list(map(known.__getitem__, _keys(fields)))
+    except KeyError:
+        for key in dict.fromkeys(_keys(fields)):
+            learn(key)
+    return list(map(known.__getitem__, _keys(fields)))
+
+
+def _keys(fields: Fields) -> Iterator[Key]:
     """What names the series of each reading; no list of it, as making one takes longer than the look-up."""
-    return zip(map(_device, readings), map(_register, readings), map(_unit, readings), strict=True)
+    return zip(fields["device_id"], fields["register"], fields["unit"], strict=True)

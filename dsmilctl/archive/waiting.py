@@ -8,8 +8,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dsmilctl.archive.blocks import batch_of
-from dsmilctl.archive.series import Key, SeriesNumbers, keys
+from dsmilctl.archive.blocks import batch_of, fields_of
+from dsmilctl.archive.series import Arrivals, Key, SeriesNumbers
 from dsmilctl.model.reading import Reading
 
 MANY = 1_000
@@ -24,9 +24,9 @@ UNFIT = (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """Readings as a batch in which `series` is a place in `names`."""
+    """Readings as a batch in which `series` is a place in `keys`, to which others may be added."""
 
-    names: list[Key]
+    keys: list[Key]
     batch: pa.RecordBatch
 
     def __len__(self) -> int:
@@ -34,14 +34,15 @@ class Columns(msgspec.Struct, frozen=True):
 
     def numbered(self, series: SeriesNumbers) -> pa.RecordBatch:
         """The batch with the numbers that the archive has for its series."""
-        numbers = pa.array(map(series.number, self.names), pa.int32())
-        return self.batch.set_column(0, "series", pc.take(numbers, self.batch.column("series")))
+        numbers = pc.take(series.of_keys(self.keys), self.batch.column("series"))
+        return self.batch.set_column(0, "series", numbers)
 
 
 class Waiting:
-    """Readings in the order in which they came."""
+    """Readings in the order in which they came; `arrivals` are those of whoever brings them."""
 
-    def __init__(self) -> None:
+    def __init__(self, arrivals: Arrivals | None = None) -> None:
+        self._arrivals = arrivals or Arrivals()
         self._parts: list[Columns | list[Reading]] = []
         self._count = 0
 
@@ -67,7 +68,7 @@ class Waiting:
         last.extend(readings)
         self._count += len(readings)
         if columns and len(last) >= MANY:
-            self._parts[-1:] = [_columns_of(last), []]
+            self._parts[-1:] = [_columns_of(last, self._arrivals), []]
 
     def join(self, later: Waiting, *, columns: bool = True) -> None:
         """Take what came later."""
@@ -109,12 +110,11 @@ class Waiting:
             yield _one(gathered)
 
 
-def _columns_of(readings: list[Reading]) -> Columns | list[Reading]:
+def _columns_of(readings: list[Reading], arrivals: Arrivals) -> Columns | list[Reading]:
     """Readings as columns, or as they are where one of them fits in none."""
-    places: dict[Key, int] = {}
-    series = [places.setdefault(key, len(places)) for key in keys(readings)]
+    fields = fields_of(readings)
     try:
-        return Columns(list(places), batch_of(readings, series))
+        return Columns(arrivals.keys, batch_of(fields, arrivals.of(fields)))
     except UNFIT:
         return readings
 
@@ -122,15 +122,15 @@ def _columns_of(readings: list[Reading]) -> Columns | list[Reading]:
 def _behind(part: Columns | list[Reading], count: int) -> Columns | list[Reading]:
     """What comes after the first ones."""
     if isinstance(part, Columns):
-        return Columns(part.names, part.batch.slice(count))
+        return Columns(part.keys, part.batch.slice(count))
     return part[count:]
 
 
 def _batch(part: Columns | list[Reading], first: int, most: int, series: SeriesNumbers) -> pa.RecordBatch:
     if isinstance(part, Columns):
-        return Columns(part.names, part.batch.slice(first, most)).numbered(series)
-    readings = part[first : first + most]
-    return batch_of(readings, series.of(readings))
+        return Columns(part.keys, part.batch.slice(first, most)).numbered(series)
+    fields = fields_of(part[first : first + most])
+    return batch_of(fields, series.of(fields))
 
 
 def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dsmilctl.archive.blocks import GENESIS, Link, batch_of, digest_of, pack
+from dsmilctl.archive.blocks import GENESIS, Link, batch_of, digest_of, fields_of, pack
 from dsmilctl.archive.database import connect
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.rows import event_row, insert_of
-from dsmilctl.archive.series import INSERT, SeriesNumbers
+from dsmilctl.archive.series import INSERT, Arrivals, SeriesNumbers
 from dsmilctl.archive.waiting import UNFIT, Waiting
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.model.event import Event, Severity
@@ -51,8 +51,8 @@ Work = Callable[[sqlite3.Connection], Any]
 class Pending:
     """What waits for the next commit."""
 
-    def __init__(self) -> None:
-        self.readings = Waiting()
+    def __init__(self, arrivals: Arrivals) -> None:
+        self.readings = Waiting(arrivals)
         self.rows: list[tuple[str, tuple[Any, ...]]] = []
         self.works: list[tuple[Work, Future[None]]] = []
         self.waiting: list[Future[None]] = []
@@ -102,7 +102,8 @@ class Writer:
         self._connection = connect(places.database)
         self._series = SeriesNumbers(self._connection)
         self._chunk, self._digest = self._tail()
-        self._pending = Pending()
+        self._arrivals = Arrivals()
+        self._pending = Pending(self._arrivals)
         self._changed = threading.Condition()
         self._urgent = self._closing = False
         self._thread = threading.Thread(target=self._run, name="archive-writer", daemon=True)
@@ -186,7 +187,7 @@ class Writer:
             with self._changed:
                 self._changed.wait_for(self._due, timeout=RETRY if self.problem else self._interval)
                 closing = self._closing
-                pending, self._pending = self._pending, Pending()
+                pending, self._pending = self._pending, Pending(self._arrivals)
                 self._urgent = False
             if pending and not self._commit(pending):
                 self._keep(pending, closing)
@@ -330,7 +331,7 @@ class Writer:
 def _fits(reading: Reading) -> bool:
     """Whether a reading can be kept."""
     try:
-        batch_of([reading], [0])
+        batch_of(fields_of([reading]), [0])
     except UNFIT:
         return False
     return True
