@@ -137,6 +137,11 @@ def _texts(values: list[str], count: int) -> pa.Array:
     return pa.array([text_of(item) or None for item in values], pa.string())
 
 
+def joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """One batch of several, without a copy where there is one only."""
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+
+
 def pack(batch: pa.RecordBatch) -> bytes:
     """A batch as the bytes of a chunk."""
     return zstandard.ZstdCompressor(level=1, write_checksum=True).compress(batch.serialize())

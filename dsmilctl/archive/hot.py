@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dsmilctl.archive.blocks import Link, digest_of, unpack
+from dsmilctl.archive.blocks import Link, digest_of, joined, unpack
 from dsmilctl.errors import CheckFailed
 
 KIND_NAMES = ("none", "float", "integer", "truth", "text", "digits")
@@ -39,6 +39,10 @@ SELECT = """SELECT chunk_id, session_id, readings, first_timestamp, last_timesta
   digest, block FROM chunks"""
 
 
+PIECE = 65_536
+"""Readings from which on a piece of the table is large enough; many small ones make every question slow."""
+
+
 class Chunk(msgspec.Struct, frozen=True):
     """One chunk as it is in the database."""
 
@@ -64,22 +68,29 @@ def table_of(connection: sqlite3.Connection, found: Iterable[Chunk]) -> pa.Table
 
     Raises CheckFailed, which names the chunk, for one that is damaged.
     """
-    batches = [(chunk, _batch(chunk)) for chunk in found]
-    if not batches:
+    pieces = list(_pieces(found))
+    if not pieces:
         return TABLE.empty_table()
     names = _series(connection)
-    return pa.Table.from_batches([_part(chunk, batch, names) for chunk, batch in batches], TABLE)
+    return pa.Table.from_batches([_part(piece, names) for piece in pieces], TABLE)
 
 
 def ordered_table_of(connection: sqlite3.Connection, found: Iterable[Chunk]) -> pa.Table:
     """The same by device and register; the readings of one register stay in the order in which they came."""
     names = _series(connection)
-    batches = [(chunk, _batch(chunk)) for chunk in found]
+    pieces = list(_pieces(found))
     ranks = pa.chunked_array(
-        [pc.take(names.ranks, batch.column("series")) for _, batch in batches], pa.int32()
+        [pc.take(names.ranks, piece.batch.column("series")) for piece in pieces], pa.int32()
     )
-    table = pa.Table.from_batches([_part(chunk, batch, names) for chunk, batch in batches], TABLE)
+    table = pa.Table.from_batches([_part(piece, names) for piece in pieces], TABLE)
     return table.take(pc.sort_indices(ranks))  # a stable sort: the order of equal ones is kept
+
+
+class _Piece(msgspec.Struct, frozen=True):
+    """Readings of one recording that stand behind each other."""
+
+    session_id: str
+    batch: pa.RecordBatch
 
 
 class _Series(msgspec.Struct):
@@ -110,12 +121,26 @@ def _batch(chunk: Chunk) -> pa.RecordBatch:
     return unpack(chunk.block)
 
 
-def _part(chunk: Chunk, batch: pa.RecordBatch, names: _Series) -> pa.RecordBatch:
+def _pieces(found: Iterable[Chunk]) -> Iterator[_Piece]:
+    """The readings of chunks in their order, those of small neighbours together."""
+    session, gathered, count = "", list[pa.RecordBatch](), 0
+    for chunk in found:
+        if gathered and (chunk.link.session_id != session or count >= PIECE):
+            yield _Piece(session, joined(gathered))
+            gathered, count = [], 0
+        session, count = chunk.link.session_id, count + chunk.link.readings
+        gathered.append(_batch(chunk))
+    if gathered:
+        yield _Piece(session, joined(gathered))
+
+
+def _part(piece: _Piece, names: _Series) -> pa.RecordBatch:
+    batch = piece.batch
     count, series = batch.num_rows, batch.column("series")
     recording = pa.repeat(pa.scalar(0, pa.int32()), count)
     return pa.RecordBatch.from_arrays(
         [
-            pa.DictionaryArray.from_arrays(recording, pa.array([chunk.link.session_id])),
+            pa.DictionaryArray.from_arrays(recording, pa.array([piece.session_id])),
             pc.take(names.devices, series),
             pc.take(names.registers, series),
             pc.take(names.units, series),

@@ -17,9 +17,9 @@ from dsmilctl.errors import DSMILError
 
 
 def written_aside(places: Places, recording_id: str, least: int) -> Written | None:
-    """What `write_next` returns, carried out by another process; raises DSMILError with what that said.
+    """What `write_next` returns for a recording that goes on, carried out by another process.
 
-    The other process ends when this one does, however that happens.
+    Raises DSMILError with what that said.  The other process ends when this one does, however that happens.
     """
     line = [sys.executable, "-m", __name__, str(places.folder.absolute()), recording_id, str(least)]
     with subprocess.Popen(
@@ -37,7 +37,7 @@ def written_aside(places: Places, recording_id: str, least: int) -> Written | No
 def main(folder: str, recording_id: str, least: str) -> None:
     """Write the next segment and say on stdout what was written."""
     threading.Thread(target=_end_with_the_recorder, daemon=True).start()
-    written = write_next(Places(Path(folder)), recording_id, least=int(least))
+    written = write_next(Places(Path(folder)), recording_id, least=int(least), ended=False)
     stdout.write_bytes(msgspec.msgpack.encode(written))
 
 

@@ -20,6 +20,7 @@ from dsmilctl.archive.hot import Chunk, chunks, ordered_table_of
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.rollup import SEALED, base_of, roll_up, tier_file
 from dsmilctl.clock import SYSTEM, Clock
+from dsmilctl.errors import Conflict
 
 LOGGER = logging.getLogger("dsmilctl.archive.segments")
 LARGEST = 1_000_000
@@ -34,6 +35,10 @@ WORDS = ("recording", "device", "register", "unit", "kind", "quality", "text", "
 SEGMENT_ROW = """INSERT INTO segments (session_id, file, tier, sha256, bytes, readings, first_timestamp,
   last_timestamp, first_chunk, last_chunk, last_digest, sealed_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+ALL = "session_id = ?"
+SPAN = f"{ALL} AND chunk_id BETWEEN ? AND ?"
+COMPLETE = "chunk_id < (SELECT max(chunk_id) FROM chunks)"
 
 Work = Callable[[sqlite3.Connection], Any]
 
@@ -94,17 +99,25 @@ class Written(msgspec.Struct, frozen=True):
     rows: list[tuple[Any, ...]]
 
     def replace(self, database: sqlite3.Connection) -> None:
-        """Name the files in place of the chunks."""
-        database.executemany(SEGMENT_ROW, self.rows)
+        """Name the files in place of the chunks; raises Conflict where those hold other readings by now."""
         span = (self.recording_id, self.first_chunk, self.last_chunk)
-        database.execute("DELETE FROM chunks WHERE session_id = ? AND chunk_id BETWEEN ? AND ?", span)
+        hot = f"FROM chunks WHERE {SPAN}"
+        if database.execute(f"SELECT sum(readings) {hot}", span).fetchone() != (self.readings,):
+            raise Conflict(f"the chunks up to {self.last_chunk} have changed since they were sealed")
+        database.executemany(SEGMENT_ROW, self.rows)
+        database.execute(f"DELETE {hot}", span)
 
 
-def write_next(places: Places, recording_id: str, *, least: int = 1, clock: Clock = SYSTEM) -> Written | None:
-    """Write the oldest hot readings of a recording into files; None where there are fewer than `least`."""
+def write_next(
+    places: Places, recording_id: str, *, least: int = 1, ended: bool = True, clock: Clock = SYSTEM
+) -> Written | None:
+    """Write the oldest hot readings of a recording into files; None where there are fewer than `least`.
+
+    Of a recording that has not `ended` the newest chunk is left alone: it may grow meanwhile.
+    """
     connection = connect(places.database, read_only=True)
     try:
-        found = _next_chunks(connection, recording_id)
+        found = _next_chunks(connection, recording_id, ended=ended)
         if sum(chunk.link.readings for chunk in found) < max(1, least):
             return None
         table = ordered_table_of(connection, found)
@@ -122,10 +135,11 @@ def seal_all(places: Places, recording_id: str, commit: Callable[[Work], Future[
     return total
 
 
-def _next_chunks(connection: sqlite3.Connection, recording_id: str) -> list[Chunk]:
+def _next_chunks(connection: sqlite3.Connection, recording_id: str, *, ended: bool) -> list[Chunk]:
     found: list[Chunk] = []
     readings = 0
-    for chunk in chunks(connection, "session_id = ?", (recording_id,)):
+    due = ALL if ended else f"{ALL} AND {COMPLETE}"
+    for chunk in chunks(connection, due, (recording_id,)):
         if found and readings + chunk.link.readings > LARGEST:
             break
         found.append(chunk)

@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dsmilctl.archive.blocks import batch_of, fields_of
+from dsmilctl.archive.blocks import batch_of, fields_of, joined
 from dsmilctl.archive.series import Arrivals, Key, SeriesNumbers
 from dsmilctl.model.reading import Reading
 
@@ -104,10 +104,10 @@ class Waiting:
             for first in range(0, len(part), most):
                 gathered.append(_batch(part, first, most, series))
                 if sum(batch.num_rows for batch in gathered) >= most:
-                    yield _one(gathered)
+                    yield joined(gathered)
                     gathered = []
         if gathered:
-            yield _one(gathered)
+            yield joined(gathered)
 
 
 def _columns_of(readings: list[Reading], arrivals: Arrivals) -> Columns | list[Reading]:
@@ -131,7 +131,3 @@ def _batch(part: Columns | list[Reading], first: int, most: int, series: SeriesN
         return Columns(part.keys, part.batch.slice(first, most)).numbered(series)
     fields = fields_of(part[first : first + most])
     return batch_of(fields, series.of(fields))
-
-
-def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)

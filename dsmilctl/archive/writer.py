@@ -10,10 +10,10 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from dsmilctl.archive.blocks import GENESIS, Link, batch_of, digest_of, fields_of, pack
+from dsmilctl.archive.blocks import batch_of, fields_of
 from dsmilctl.archive.database import connect
+from dsmilctl.archive.growing import Growing
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.rows import event_row, insert_of
 from dsmilctl.archive.series import INSERT, Arrivals, SeriesNumbers
@@ -41,8 +41,6 @@ RETRY = 0.5
 MOST_WAITING = 2_000_000
 """Readings that are kept while the disk takes none; older ones make room and are counted."""
 
-CHUNK_ROW = """INSERT INTO chunks (chunk_id, session_id, readings, first_timestamp, last_timestamp, wall,
-  monotonic, previous, digest, block) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 GAP_ROW = "INSERT INTO gaps (session_id, timestamp, missed, reason) VALUES (?, ?, ?, ?)"
 
 Work = Callable[[sqlite3.Connection], Any]
@@ -101,7 +99,7 @@ class Writer:
         self._most_waiting = waiting
         self._connection = connect(places.database)
         self._series = SeriesNumbers(self._connection)
-        self._chunk, self._digest = self._tail()
+        self._chunks = Growing(self._connection, recording_id, clock)
         self._arrivals = Arrivals()
         self._pending = Pending(self._arrivals)
         self._changed = threading.Condition()
@@ -197,14 +195,14 @@ class Writer:
 
     def _commit(self, pending: Pending) -> bool:
         """One transaction for all of it; whether the disk took it."""
-        chunk, digest = self._chunk, self._digest
+        newest = self._chunks.newest
         try:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if pending.synced else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             self._put(pending)
             self._connection.execute("COMMIT")
         except Exception as error:  # whatever it is, this thread goes on and the reason is told
-            self._chunk, self._digest = chunk, digest
+            self._chunks.newest = newest
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             if self.beside is not None:
@@ -228,7 +226,8 @@ class Writer:
 
     def _put(self, pending: Pending) -> None:
         for batch in pending.readings.batches(self._series, CHUNK):
-            self._put_chunk(batch)
+            self._connection.executemany(INSERT, self._series.new)
+            self._chunks.put(batch)
         if self.beside is not None:
             self.beside.put(self._connection, pending.readings.objects, synced=pending.synced)
         for statement, row in pending.rows:
@@ -254,20 +253,6 @@ class Writer:
                 self._connection.execute("RELEASE work")
         return None
 
-    def _put_chunk(self, batch: pa.RecordBatch) -> None:
-        self._connection.executemany(INSERT, self._series.new)
-        times, block = pc.min_max(batch.column("timestamp")).as_py(), pack(batch)
-        link = Link(
-            self._chunk + 1, self.recording_id, batch.num_rows, times["min"], times["max"], self._clock.now(),
-            self._clock.monotonic(), self._digest,
-        )  # fmt: skip
-        self._chunk, self._digest = link.chunk_id, digest_of(link, block)
-        fields = (
-            link.chunk_id, link.session_id, link.readings, link.first_timestamp, link.last_timestamp,
-            link.wall, link.monotonic, link.previous,
-        )  # fmt: skip
-        self._connection.execute(CHUNK_ROW, (*fields, self._digest, block))
-
     def _leave_out_the_unfit(self, pending: Pending, error: Exception) -> bool:
         """Drop readings that no column can hold, with a note of it; whether there were any."""
         unfit = pending.readings.leave_out(_fits)
@@ -276,17 +261,6 @@ class Writer:
             reason = f"they cannot be kept: {error}".encode("utf-8", "backslashreplace").decode()
             pending.rows.append((GAP_ROW, (self.recording_id, self._clock.now(), unfit, reason)))
         return bool(unfit)
-
-    def _tail(self) -> tuple[int, bytes]:
-        """Number and digest of the last chunk there was, sealed or not."""
-        hot = "SELECT chunk_id, digest FROM chunks ORDER BY chunk_id DESC LIMIT 1"
-        sealed = "SELECT last_chunk, last_digest FROM segments ORDER BY last_chunk DESC LIMIT 1"
-        found = [row for row in map(self._first, (hot, sealed)) if row]
-        return max(found, default=(0, GENESIS))
-
-    def _first(self, query: str) -> tuple[int, bytes] | None:
-        row: tuple[int, bytes] | None = self._connection.execute(query).fetchone()
-        return row
 
     def _refused(self, error: Exception) -> None:
         reason = str(error) or type(error).__name__

@@ -62,6 +62,7 @@ def left_hot(places: Places, readings: Sequence[Reading], *, chunk: int = 100) -
     recording = new_recording("interrupted", START)
     with Store(places) as store:
         writer = store.begin(recording)
+        writer._chunks.most = chunk
         for first in range(0, len(readings), chunk):
             writer.readings(readings[first : first + chunk])
             writer.flush()
