@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -19,6 +21,7 @@ from dsmilctl.archive.formats import (
     GzipParquetSink,
     HarmlessSink,
     Make,
+    Sink,
     UnixCsvSink,
     UnixHarmlessSink,
 )
@@ -28,6 +31,9 @@ __all__ = ["COLUMNS", "FORMATS", "Layout", "export", "format_of", "layout_of", "
 
 PACKED = ("arrow", "dsm")
 """Formats that are always packed with zstd inside."""
+
+AHEAD = 2
+"""Batches that are read while one is written."""
 
 SUFFIX = ".meta.json"
 """What the name of a description gets that stands beside its file."""
@@ -94,9 +100,9 @@ def export(
     schema = _chosen_columns(rows.schema)
     with Whole(path) as file, compressed(file, _packing_around(layout)) as packed:
         sink, count = _make(layout)(packed, schema, description), 0
-        for batch in _not_empty(rows):
-            sink.write(batch.select(schema.names))
-            count += batch.num_rows
+        batches = (batch.select(schema.names) for batch in rows if batch.num_rows)
+        for written in _written(sink, batches):
+            count += written
             progress(count)
         sink.close()
     return count
@@ -125,10 +131,20 @@ def _packing_around(layout: Layout) -> str:
     return "" if layout.format in ("parquet", *PACKED) else layout.compress
 
 
-def _not_empty(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    for batch in rows:
-        if batch.num_rows:
-            yield batch
+def _written(sink: Sink, batches: Iterable[pa.RecordBatch]) -> Iterator[int]:
+    """Write batches in a thread while the next ones are read; the rows of each one that is written."""
+
+    def write(batch: pa.RecordBatch) -> int:
+        sink.write(batch)
+        return int(batch.num_rows)
+
+    with ThreadPoolExecutor(1, "archive-export") as thread:
+        waiting = deque[Future[int]]()
+        for batch in batches:
+            waiting.append(thread.submit(write, batch))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
 
 
 def _chosen_columns(schema: pa.Schema) -> pa.Schema:
