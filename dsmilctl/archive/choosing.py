@@ -28,6 +28,12 @@ class Chosen(msgspec.Struct, frozen=True):
     since: int | None
     until: int | None
 
+    def among(self, first: int, last: int) -> Chosen:
+        """The same without a bound that nothing from `first` to `last` lies beyond: it would be looked at."""
+        since = self.since if self.since is not None and self.since > first else None
+        until = self.until if self.until is not None and self.until < last else None
+        return msgspec.structs.replace(self, since=since, until=until)
+
 
 def choose(store: sqlite3.Connection, wanted: Wanted) -> Chosen:
     """Find what is asked for; raises DeviceNotFound, InvalidParameter or NotFound for what there is not."""
@@ -41,8 +47,16 @@ def choose(store: sqlite3.Connection, wanted: Wanted) -> Chosen:
 
 def _devices(store: sqlite3.Connection, selector: str) -> tuple[str, ...]:
     """The devices with readings that a selector names; groups and risks are those of the 84."""
-    found = select(parse_selector(selector), recorded_devices(store), _status, quarantined=True)
+    parsed = parse_selector(selector)
+    if parsed.only_id is not None and _is_recorded(store, name := show_id(parsed.only_id)):
+        return (name,)
+    found = select(parsed, recorded_devices(store), _status, quarantined=True)
     return tuple(show_id(device.device_id) for device in found)
+
+
+def _is_recorded(store: sqlite3.Connection, name: str) -> bool:
+    """Whether a device of exactly this id has readings; found by an index, however many devices there are."""
+    return store.execute("SELECT 1 FROM series WHERE device = ? LIMIT 1", (name,)).fetchone() is not None
 
 
 def recorded_devices(store: sqlite3.Connection) -> list[Device]:

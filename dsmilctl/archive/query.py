@@ -9,8 +9,10 @@ from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dsmilctl.archive.asking import (
+    Sources,
     Wanted,
     aggregated,
     aggregated_stretches,
@@ -82,11 +84,10 @@ class Query:
         """
         require_aggregate(wanted.aggregate)
         chosen = choose(self._store, wanted)
-        condition = self._condition(chosen)
         found = sources(self._store, wanted, chosen.recording)
-        self._make_view(found.raw, *overlapping(wanted.since, wanted.until, chosen.recording))
+        condition = self._viewed_for(wanted, chosen, found)
         if found.stretches:
-            query = aggregated_stretches(wanted, condition, self._paths(found.stretches))
+            query = aggregated_stretches(wanted, self._condition(chosen), self._paths(found.stretches))
         elif wanted.every:
             query = aggregated(wanted, condition)
         else:
@@ -121,9 +122,16 @@ class Query:
     def _viewing(self, wanted: Wanted) -> str:
         """Make `readings` of what a question needs; its condition."""
         chosen = choose(self._store, wanted)
-        found = sources(self._store, wanted, chosen.recording)
-        self._make_view(found.raw, *overlapping(wanted.since, wanted.until, chosen.recording))
-        return self._condition(chosen)
+        return self._viewed_for(wanted, chosen, sources(self._store, wanted, chosen.recording))
+
+    def _viewed_for(self, wanted: Wanted, chosen: Chosen, found: Sources) -> str:
+        """Make `readings` of what was found; its condition, as short as it can be."""
+        where, values = overlapping(wanted.since, wanted.until, chosen.recording)
+        self._make_view(found.raw, where, values)
+        query = f"SELECT min(first_timestamp), max(last_timestamp) FROM segments WHERE {where}"
+        times = [*self._store.execute(query, values).fetchone(), *self._hot_times]
+        known = [time for time in times if time is not None]
+        return self._condition(chosen.among(min(known), max(known)) if known else chosen)
 
     def sql(self, query: str) -> pa.RecordBatchReader:
         """Rows of one SELECT over `readings` and TABLES; nothing else can be read, and nothing written.
@@ -174,6 +182,7 @@ class Query:
         self._viewed = key
         hot = table_of(self._store, chunks(self._store, condition, values))
         self._duck.register("hot", hot)
+        self._hot_times = pc.min_max(hot.column("time").cast(pa.int64())).as_py().values()
         parts = [f"FROM {files_of(self._paths(names))}"] if names else []
         if hot.num_rows or not names:
             parts.append("FROM hot")

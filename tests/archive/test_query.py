@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from dsmilctl.archive.places import Places
@@ -190,3 +192,16 @@ def test_one_reading_each_of_the_last_before_a_moment(places: Places) -> None:
         assert set(found.column("sequence").to_pylist()) == {2001, 2002, 2003, 2004}
         times = query.in_time(Wanted()).read_all().column("time").cast("int64").to_pylist()
         assert times == sorted(times)
+
+
+def test_a_bound_holds_wherever_it_lies_and_one_beyond_everything_is_none(places: Places) -> None:
+    times = sorted({START + tick * SECOND // 10 for tick in range(1100)})
+    edges = (None, times[0] - 1, times[0], times[0] + 1, times[1050], times[-1], times[-1] + 1)
+    with Query(places) as query:
+        whole = query.readings(Wanted(selector="0x8001")).read_all()
+        taken = whole.column("time").cast(pa.int64()).to_pylist()
+        for since, until in itertools.product(edges, edges):
+            found = query.readings(Wanted(selector="0x8001", since=since, until=until)).read_all()
+
+            wanted = [time for time in taken if (since or 0) <= time <= (until or 2**62)]
+            assert found.column("time").cast(pa.int64()).to_pylist() == wanted
