@@ -68,11 +68,14 @@ def table_of(connection: sqlite3.Connection, found: Iterable[Chunk]) -> pa.Table
 
     Raises CheckFailed, which names the chunk, for one that is damaged.
     """
-    pieces = list(_pieces(found))
-    if not pieces:
-        return TABLE.empty_table()
+    return pa.Table.from_batches(list(parts_of(connection, found)), TABLE)
+
+
+def parts_of(connection: sqlite3.Connection, found: Iterable[Chunk]) -> Iterator[pa.RecordBatch]:
+    """The same piece by piece."""
     names = _series(connection)
-    return pa.Table.from_batches([_part(piece, names) for piece in pieces], TABLE)
+    for piece in _pieces(found):
+        yield _part(piece, names)
 
 
 def ordered_table_of(connection: sqlite3.Connection, found: Iterable[Chunk]) -> pa.Table:

@@ -17,7 +17,7 @@ from dsmilctl.archive.asking import Wanted, overlapping
 from dsmilctl.archive.choosing import Chosen, choose
 from dsmilctl.archive.database import connect
 from dsmilctl.archive.description import Description, describe
-from dsmilctl.archive.hot import TABLE, chunks, table_of
+from dsmilctl.archive.hot import TABLE, chunks, parts_of
 from dsmilctl.archive.places import Places
 from dsmilctl.archive.recording import find
 from dsmilctl.errors import CheckFailed
@@ -86,8 +86,9 @@ def _sealed(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def _hot(store: sqlite3.Connection, condition: str, values: Iterable[object]) -> Iterator[pa.RecordBatch]:
-    for chunk in chunks(store, condition, values):
-        yield from table_of(store, [chunk]).to_batches(BATCH)
+    for part in parts_of(store, chunks(store, condition, values)):
+        for first in range(0, part.num_rows, BATCH):
+            yield part.slice(first, BATCH)
 
 
 def _mask(batch: pa.RecordBatch, chosen: Chosen) -> pa.Array | None:
