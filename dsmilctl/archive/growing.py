@@ -13,10 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dsmilctl.archive.blocks import GENESIS, Link, digest_of, joined, pack
-from dsmilctl.clock import Clock
+from dsmilctl.clock import NANOSECONDS, Clock
 
 GROWN = 1_000
 """Readings up to which a chunk grows."""
+
+LONGEST = 60.0
+"""Seconds for which a chunk grows: what it says of both clocks is true of its last commit."""
+
+ALIKE = 0.5
+"""Seconds by which the clocks may go differently within a chunk; where one jumps another chunk begins."""
 
 ROW = """INSERT OR REPLACE INTO chunks (chunk_id, session_id, readings, first_timestamp, last_timestamp, wall,
   monotonic, previous, digest, block) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -24,15 +30,28 @@ HOT = "SELECT chunk_id, digest FROM chunks ORDER BY chunk_id DESC LIMIT 1"
 SEALED = "SELECT last_chunk, last_digest FROM segments ORDER BY last_chunk DESC LIMIT 1"
 
 
+class Moment(msgspec.Struct, frozen=True):
+    """What both clocks said: nanoseconds UTC, and seconds of the clock that nobody sets."""
+
+    wall: int
+    monotonic: float
+
+    def fits(self, later: Moment) -> bool:
+        """Whether a chunk that was begun now may still grow then."""
+        passed = later.monotonic - self.monotonic
+        return passed < LONGEST and abs((later.wall - self.wall) / NANOSECONDS - passed) < ALIKE
+
+
 class Newest(msgspec.Struct, frozen=True):
     """The chunk that was written last: its number and digest, and of one that grows the readings, too.
 
-    `previous` is the digest of the chunk before it.
+    `previous` is the digest of the chunk before it, `begun` the moment of its first commit.
     """
 
     number: int
     digest: bytes
     previous: bytes = b""
+    begun: Moment = Moment(0, 0.0)
     batch: pa.RecordBatch | None = None
 
 
@@ -51,21 +70,23 @@ class Growing:
         self.newest = Newest(*max(found, default=(0, GENESIS)))  # another recorder's: it grows no more
 
     def put(self, batch: pa.RecordBatch) -> None:
-        """Write readings into the newest chunk, or into one of their own where that became too large."""
-        number, previous, old = self.newest.number, self.newest.previous, self.newest.batch
-        if old is not None and old.num_rows + batch.num_rows <= self.most:
+        """Write readings into the newest chunk, or into one of their own where that may grow no more."""
+        now = Moment(self._clock.now(), self._clock.monotonic())
+        number, previous, begun = self.newest.number, self.newest.previous, self.newest.begun
+        old = self.newest.batch
+        if old is not None and old.num_rows + batch.num_rows <= self.most and begun.fits(now):
             batch = joined([old, batch])
         else:
-            number, previous = number + 1, self.newest.digest
-        digest = self._write(number, previous, batch)
-        self.newest = Newest(number, digest, previous, batch if batch.num_rows < self.most else None)
+            number, previous, begun = number + 1, self.newest.digest, now
+        digest = self._write(number, previous, batch, now)
+        self.newest = Newest(number, digest, previous, begun, batch if batch.num_rows < self.most else None)
 
-    def _write(self, number: int, previous: bytes, batch: pa.RecordBatch) -> bytes:
+    def _write(self, number: int, previous: bytes, batch: pa.RecordBatch, now: Moment) -> bytes:
         """Put a chunk into the database; its digest."""
         times, block = pc.min_max(batch.column("timestamp")).as_py(), pack(batch)
         link = Link(
-            number, self._recording_id, batch.num_rows, times["min"], times["max"], self._clock.now(),
-            self._clock.monotonic(), previous,
+            number, self._recording_id, batch.num_rows, times["min"], times["max"], now.wall, now.monotonic,
+            previous,
         )  # fmt: skip
         digest = digest_of(link, block)
         self._connection.execute(ROW, (*msgspec.structs.astuple(link), digest, block))

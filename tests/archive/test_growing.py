@@ -22,6 +22,7 @@ from dsmilctl.archive.store import Store
 from dsmilctl.archive.writer import Writer
 from dsmilctl.clock import SYSTEM
 from dsmilctl.errors import Conflict
+from dsmilctl.testing.clock import StandingClock
 from tests.archive.stand import START, left_hot, opened, rows, some_readings, table
 
 CHUNKS = "SELECT readings FROM chunks ORDER BY chunk_id"
@@ -65,6 +66,18 @@ def test_a_few_readings_with_each_commit_gather_in_chunks_of_a_thousand(store: S
     assert unsound(places) == []
     store.end(writer, "completed")
     assert sequences(places) == list(range(1, 2751))
+
+
+def test_a_chunk_grows_for_a_minute_at_the_most(places: Places) -> None:
+    clock = StandingClock()
+    with Store(places, clock=clock) as store:
+        writer = store.begin(new_recording("minutes", START))
+        for number in range(5):
+            commits(writer, 1, 10, first=10 * number)
+            clock.advance(25)
+
+        assert rows(places, CHUNKS) == [(30,), (20,)]
+        store.end(writer, "completed")
 
 
 def test_many_readings_at_once_are_a_chunk_of_their_own_and_what_follows_begins_another(store: Store) -> None:

@@ -37,6 +37,7 @@ MASKS = (
     (r"\b\d{14}-(\w+)-[0-9a-f]{6}\b", r"<ID>-\1"),
     (r"\bbefore-restore-\d{14}(-\d+)?", "before-restore-<TIME>"),
     (r'"process": \d+', '"process": <PROCESS>'),
+    (r'"size": \d+', '"size": <SIZE>'),  # packed, it depends on the times that are in it
 )
 
 
