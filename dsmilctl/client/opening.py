@@ -304,6 +304,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             read_only=self.read_only,
             rates=shared.rates,
             holding=stop_control.holding,
+            since=shared.latch.since,
             consent=consent,
         )
 

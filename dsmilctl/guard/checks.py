@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -33,9 +34,12 @@ from dsmilctl.model.identity import Clearance, Identity
 from dsmilctl.model.operation import OperationType, Request
 from dsmilctl.model.register import Register
 
+if TYPE_CHECKING:
+    from dsmilctl.guard.since import Since
+
 
 class Checks(msgspec.Struct, frozen=True, kw_only=True):
-    """What the checks know: the policy, who asks, where, and who can say whether a stop is in force.
+    """What the checks know: the policy, who asks, where, and who can say which stops are in force, or come.
 
     `policy_problem` says why the policy could not be read: nothing is changed then, and reads go on.
     `consent` is what a server knows of second persons; a local fleet has none.  With `part_of_bulk` each
@@ -48,6 +52,7 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool
     rates: Rates
     holding: Callable[[DeviceId], Stop | None]
+    since: Callable[[], Since]
     policy_problem: DSMILError | None = None
     consent: Consent | None = None
     part_of_bulk: bool = False

@@ -72,6 +72,8 @@ class Delivery:
 
         def look(device: Device) -> None:
             self._checks.latch(device)
+            if plan.since is not None:
+                plan.since.require_none(device)
             plan.sent = True
 
         if plan.register is not None and request.value is not None:

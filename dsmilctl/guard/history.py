@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import msgspec
@@ -62,6 +63,19 @@ class History:
                 found.append(stop)
         return found
 
+    def names(self) -> set[str]:
+        """The files there are, one for each stop."""
+        return {name for folder in self._folders for name in _names(folder)}
+
+    def named(self, names: AbstractSet[str]) -> list[Stop]:
+        """The stops of some files, as far as they are here and can be read."""
+        found = [_read(folder / name) for folder in self._folders for name in names]
+        return [stop for stop in found if stop is not None]
+
+    def changed(self) -> list[int]:
+        """When a file last came into each folder or left it, in nanoseconds; 0 where there is no folder."""
+        return [_changed(folder) for folder in self._folders]
+
     def _paths(self) -> Iterator[Path]:
         """Every file once, the newest stop first; the names begin with the time."""
         paths: dict[str, Path] = {}
@@ -82,6 +96,13 @@ def _names(folder: Path) -> list[str]:
         return [name for name in os.listdir(folder) if name.endswith(".json")]  # noqa: PTH208 - names are wanted
     except OSError:
         return []
+
+
+def _changed(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _file_name(stop: Stop) -> str:

@@ -56,7 +56,9 @@ class Judgement:
 
         `held` are the devices that nobody else has.
         """
-        stops = self._in_force()
+        since, stops = self.checks.since(), self._in_force()
+        for plan in plans:
+            plan.since = since
         for plan in plans if stops else ():
             try:
                 self.checks.under_none_of(stops, plan.managed.device)

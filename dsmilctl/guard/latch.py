@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,6 +30,9 @@ from dsmilctl.guard.files import (
 from dsmilctl.guard.history import History
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.emergency import Stop
+
+if TYPE_CHECKING:
+    from dsmilctl.guard.since import Since
 
 UNREADABLE = "UNREADABLE"
 _decoder = msgspec.json.Decoder(Stop)
@@ -160,6 +164,12 @@ class Latch:
                 if stop.stop_id not in found or found[stop.stop_id].released_at is None
             }
         return sorted(found.values(), key=lambda stop: stop.triggered_at, reverse=True)[:limit]
+
+    def since(self) -> Since:
+        """The stops that come from now on; loaded where something is changed, and not where it is stopped."""
+        from dsmilctl.guard.since import Since
+
+        return Since(self._histories())
 
     def _places_of(self, key: str) -> list[Path]:
         """Where the stops of a key lie, the first that can be written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,6 +14,9 @@ from dsmilctl.guard.evidence import Evidence
 from dsmilctl.guard.journal import Entry
 from dsmilctl.model.operation import Operation, OperationStatus, OperationType, Reference, Request
 from dsmilctl.model.register import Register, Value
+
+if TYPE_CHECKING:
+    from dsmilctl.guard.since import Since
 
 REFUSALS = frozenset(
     (
@@ -38,12 +42,14 @@ class Plan:
 
     `kind` is what the policy judges it as.  `error` is what stood in its way; `sent` says that the driver was
     called, `unknown` that nobody can say whether the device did it, `operation` how it ended, `approved` that
-    it used its approval up, `broken` that it was ended before its end.
+    it used its approval up, `broken` that it was ended before its end, `since` the stops that came when its
+    device was looked at.
     """
 
     __slots__ = (
         "approved", "begun", "broken", "bulk", "clock", "error", "intended", "kind", "managed", "old",
-        "operation", "operation_id", "read_back", "reference", "register", "request", "sent", "unknown",
+        "operation", "operation_id", "read_back", "reference", "register", "request", "sent", "since",
+        "unknown",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +71,7 @@ class Plan:
         self.broken = False
         self.intended = False
         self.sent = False
+        self.since: Since | None = None
         self.unknown = False
         self.operation: Operation | None = None
 
