@@ -1,7 +1,7 @@
 """Growing: readings become chunks of the hot store, of which the newest one takes more until it is large.
 
-A recorder of a few sensors would leave a chunk of a few readings with each commit otherwise: a day of them
-took five times the room and a hundred times as long to read as the same readings in chunks of GROWN.
+A recorder of a few sensors would leave a chunk of a few readings with each commit otherwise, and a question
+over the thousands of an hour took more than ten times as long: docs/decisions/0020.
 """
 
 from __future__ import annotations

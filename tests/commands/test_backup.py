@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.commands.shell import Shell
+from tests.commands.shell import Shell, largest_file
 
 FIELDS = {"name", "created", "size", "files", "recordings", "rows", "verified"}
 
@@ -192,3 +192,26 @@ def test_one_recording_of_a_backup_is_added_to_the_archive(shell: Shell, recorde
     assert shell("dsmilctl record show tour -o json").data["readings"] == recorded
     assert (again.exit, again.error.code) == (7, "CONFLICT")
     assert shell("dsmilctl record check").exit == 0
+
+
+def test_the_size_of_a_backup_is_that_of_the_files_in_it(shell: Shell, recorded: int) -> None:
+    archive = shell.home / "data/archive"
+
+    made = shell("dsmilctl backup create -o json").data
+
+    files = [archive / "archive.db", *(archive / "segments").iterdir()]
+    assert (made["files"], made["size"]) == (len(files), sum(file.stat().st_size for file in files))
+
+
+def test_an_export_that_the_disk_has_no_room_for_says_so_and_leaves_what_was_there(
+    shell: Shell, recorded: int
+) -> None:
+    target = shell.home / "x.csv"
+    target.write_text("the export of yesterday")
+
+    refused = shell.run("record", "export", "last", "x.csv", limits=largest_file(64))
+
+    assert refused.exit != 0
+    assert "x.csv" in refused.err
+    assert target.read_text() == "the export of yesterday"
+    assert [path.name for path in shell.home.glob(".x.csv*")] == []
