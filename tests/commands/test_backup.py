@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.commands.shell import Shell, largest_file
+from tests.commands.shell import Shell
 
 FIELDS = {"name", "created", "size", "files", "recordings", "rows", "verified"}
 
@@ -201,17 +201,3 @@ def test_the_size_of_a_backup_is_that_of_the_files_in_it(shell: Shell, recorded:
 
     files = [archive / "archive.db", *(archive / "segments").iterdir()]
     assert (made["files"], made["size"]) == (len(files), sum(file.stat().st_size for file in files))
-
-
-def test_an_export_that_the_disk_has_no_room_for_says_so_and_leaves_what_was_there(
-    shell: Shell, recorded: int
-) -> None:
-    target = shell.home / "x.csv"
-    target.write_text("the export of yesterday")
-
-    refused = shell.run("record", "export", "last", "x.csv", limits=largest_file(64))
-
-    assert refused.exit != 0
-    assert "x.csv" in refused.err
-    assert target.read_text() == "the export of yesterday"
-    assert [path.name for path in shell.home.glob(".x.csv*")] == []
