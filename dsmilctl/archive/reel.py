@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -24,31 +26,44 @@ PIECE = 4096
 
 
 class Reel:
-    """One recording, opened to be looked at from start to end; `close` it.
+    """One recording, to be looked at from start to end: `open`, `take` as often as there is more, `close`.
 
     Readings between `since` and `until` (nanoseconds, inclusive), those of some devices and registers where
-    they are named.
+    they are named.  Each may be called in another thread; what is closed is not opened any more.
     """
 
     def __init__(self, places: Places, wanted: Wanted) -> None:
         self._query = Query(places)
-        self._query.__enter__()
+        self._wanted = wanted
         self._names: dict[str, DeviceId] = {}
-        self._batches = iter(self._query.in_time(wanted))
+        self._batches: Iterator[pa.RecordBatch] = iter(())
         self._ready: list[Reading] = []
         self._pieces: Iterator[pa.RecordBatch] = iter(())
+        self._lock = Lock()
+        self._held = ExitStack()
+        self._closed = False
+
+    def open(self) -> None:
+        """Open the files and ask for the readings."""
+        with self._lock:
+            if not self._closed:
+                self._held.enter_context(self._query)
+                self._batches = iter(self._query.in_time(self._wanted))
 
     def close(self) -> None:
-        """Let go of the files."""
-        self._query.__exit__()
+        """Let go of the files, after whoever is at work with them."""
+        with self._lock:
+            self._closed = True
+            self._held.close()
 
     def take(self, until: int) -> tuple[list[Reading], bool]:
         """The next readings up to a moment, PIECE or so at the most; and whether there may be more."""
-        if not self._ready and not self._fill():
-            return [], False
-        count = _fitting(self._ready, until)
-        taken, self._ready = self._ready[:count], self._ready[count:]
-        return taken, True
+        with self._lock:
+            if self._closed or not (self._ready or self._fill()):
+                return [], False
+            count = _fitting(self._ready, until)
+            taken, self._ready = self._ready[:count], self._ready[count:]
+            return taken, True
 
     def _fill(self) -> bool:
         piece = next(self._pieces, None)

@@ -182,8 +182,9 @@ class ReplayClient(Client):
         gaps = [
             (moment, missed) for moment, missed, _ in self.description.gaps if moment >= (wanted.since or 0)
         ]
-        reel = await asyncio.to_thread(Reel, self._places, wanted)
+        reel = Reel(self._places, wanted)
         try:
+            await asyncio.to_thread(reel.open)
             begin()
             while jumps == playhead.jumps:
                 position = playhead.position

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,15 @@ async def replayed(client: ReplayClient, *, interval: float = 0.01) -> list[Read
             assert isinstance(item, Batch)
             found += item.readings
     return found
+
+
+def open_files(folder: Path) -> list[str]:
+    """The files of a folder that this process holds open.  Source: proc(5)."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # that of the look itself
+            found.append(os.readlink(descriptor))
+    return [name for name in found if name.startswith(str(folder))]
 
 
 async def test_every_reading_comes_as_it_was_in_the_order_in_which_it_was_taken(tmp_path: Path) -> None:
@@ -151,6 +161,20 @@ async def test_operations_events_and_gaps_of_a_recording_are_there(tmp_path: Pat
             async for item in source:
                 gaps += [item] if isinstance(item, Gap) else []
         assert gaps == [Gap(17)]
+
+
+async def test_a_replay_that_is_given_up_while_it_is_opened_leaves_no_file_open(tmp_path: Path) -> None:
+    places, _ = recorded(tmp_path, some_readings(4000))
+
+    async with ReplayClient(places, "tour", ADA) as client:
+        for milliseconds in range(0, 40, 2):
+            playing = asyncio.create_task(replayed(client))
+            await asyncio.sleep(milliseconds / 1000)
+            playing.cancel()
+            await asyncio.wait([playing])
+        await asyncio.get_running_loop().shutdown_default_executor()
+
+    assert open_files(tmp_path) == []
 
 
 async def test_a_recording_that_there_is_not_is_told(tmp_path: Path) -> None:
