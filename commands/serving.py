@@ -140,15 +140,11 @@ def apart(name: str) -> Paths:
 
 def require_server() -> None:
     """Raise MissingExtraError unless the packages of the server are installed."""
-    try:
-        import argon2
-        import jwt
-        import starlette
-        import uvicorn
-    except ImportError as error:
-        message = f"a server needs the package {error.name}"
-        raise MissingExtraError(message, hint=EXTRA, target="server") from None
-    del argon2, jwt, starlette, uvicorn
+    from importlib.util import find_spec
+
+    for package in ("argon2", "jwt", "starlette", "uvicorn"):
+        if find_spec(package) is None:
+            raise MissingExtraError(f"a server needs the package {package}", hint=EXTRA, target="server")
 
 
 def fast_loop() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -68,10 +68,13 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 def formats_of(given: list[str] | None) -> tuple[str, ...]:
     """The formats beside, as options say, else as set; raises InvalidParameter."""
+    words = given or [invocation().settings.archive.also]
+    names = [word.strip() for item in words for word in item.split(",") if word.strip()]
+    if not names:
+        return ()
     from dsmilctl.archive.beside import require_formats
 
-    words = given or [invocation().settings.archive.also]
-    return require_formats(word.strip() for item in words for word in item.split(",") if word.strip())
+    return require_formats(names)
 
 
 def seconds_of(text: str, setting: str) -> float:
