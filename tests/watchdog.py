@@ -55,9 +55,10 @@ class Watchdog:
 class _Thread(threading.local):
     """What this thread has used and waited for.  Source of the waits: proc(5), schedstat."""
 
+    swept = sweep_begun = 0.0  # of the class: the collector may run while a thread's own are made
+    queued_before = read_at = 0.0
+
     def __init__(self) -> None:
-        self.swept = self.sweep_begun = 0.0
-        self.queued_before = self.read_at = 0.0
         try:
             self.descriptor = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:

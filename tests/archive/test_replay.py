@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -43,7 +42,7 @@ def open_files(folder: Path) -> list[str]:
     found = []
     for descriptor in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):  # that of the look itself
-            found.append(os.readlink(descriptor))
+            found.append(str(descriptor.readlink()))
     return [name for name in found if name.startswith(str(folder))]
 
 

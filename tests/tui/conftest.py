@@ -10,6 +10,7 @@ import pytest
 from dsmilctl.tui.app import load_pages
 from dsmilctl.tui.stop import Stopper
 from tests.tui.fake_client import World
+from tests.tui.quiet import until_quiet
 from tests.watchdog import watching
 
 LONGEST = 2.0
@@ -19,6 +20,12 @@ LONGEST = 2.0
 @pytest.fixture(scope="session", autouse=True)
 def _pages_are_loaded() -> None:
     load_pages()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_waits_longer_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("app", "pilot"):
+        monkeypatch.setattr(f"textual.{module}.wait_for_idle", until_quiet)
 
 
 @pytest.fixture(autouse=True)

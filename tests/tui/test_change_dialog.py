@@ -107,7 +107,9 @@ async def test_a_write_whose_arming_ended_meanwhile_is_not_carried_out(world: Wo
         await until(pilot, lambda: "Writes are off again" in screen_of(pilot))
         assert world.wire == []
 
-        await pilot.press("a", "tab", "tab", "enter")
+        await pilot.press("a")
+        await until(pilot, lambda: not app_of(pilot).screen.query_one("#go", Button).disabled)
+        await pilot.press("tab", "tab", "enter")
         await until(pilot, lambda: world.wire == ["WRITE 0x8000 CONFIG 5"])
 
 

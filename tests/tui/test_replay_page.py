@@ -51,7 +51,7 @@ async def test_a_recording_is_played_from_its_start_with_the_values_of_that_time
         assert position(page) < 60
         assert "1 x" in screen_of(pilot)
         assert "2025-10-09 08:53:2" in line_with(pilot, "●─"), "the moment at which it stands"
-        assert "silent" in line_with(pilot, "0x8002")
+        await until(pilot, lambda: "silent" in line_with(pilot, "0x8002"))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app_of(pilot).screen, RecordingsPage))
 
