@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
+import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from tests.commands.forked import Nursery
 from tests.leftovers import HOMES
 
 PATIENCE = 30.0
@@ -20,8 +24,13 @@ STILL = {"DSMIL_SIM_OPTIONS": '{"period": 1e12}'}
 """Simulated devices whose registers do not change by themselves."""
 
 
+FRESH = "FRESH_PROCESSES"
+"""The variable under which every command is a new process, and none is forked off."""
+
 Variables = Mapping[str, str]
 NONE: Variables = MappingProxyType({})
+PLAIN = re.compile(r"""dsmilctl( [\w@%+,./:=-]+| '[^']*'| "[^"$`\\]*")*""")
+"""A command in which a shell finds nothing but words."""
 
 
 class Error(NamedTuple):
@@ -62,6 +71,12 @@ class Answer(NamedTuple):
         return Error(told["code"], told["message"], told["hint"], told["target"])
 
 
+def joined(answers: Iterable[Answer]) -> Answer:
+    """What several commands said, one after the other, and how the last one ended."""
+    ends, outs, errs = zip(*answers, strict=True)
+    return Answer(ends[-1], "".join(outs), "".join(errs))
+
+
 class Shell:
     """A shell with a home folder and an environment that no other test sees."""
 
@@ -75,6 +90,12 @@ class Shell:
         self, line: str, *, stdin: str | bytes = "", timeout: float = PATIENCE, environment: Variables = NONE
     ) -> Answer:
         """Run a line of shell; `dsmilctl` in it is a fresh process."""
+        commands = line.split("; ")
+        if all(map(PLAIN.fullmatch, commands)) and (len(commands) == 1 or not stdin):
+            return joined(
+                self.run(*shlex.split(command)[1:], stdin=stdin, timeout=timeout, environment=environment)
+                for command in commands
+            )
         return self._run(["/bin/sh", "-c", line], stdin, timeout, environment)
 
     def run(
@@ -86,6 +107,10 @@ class Shell:
         environment: Variables = NONE,
     ) -> Answer:
         """Run dsmilctl itself, without a shell between; `limits` is called in the new process before it."""
+        line, typed = [os.fsencode(argument) for argument in arguments], _bytes(stdin)
+        variables = {**self.environment, **environment}
+        if limits is None and (nursery := the_nursery()) and nursery.takes(line, variables, typed):
+            return _answer(nursery.run(line, str(self.home), variables, typed, timeout))
         return self._run([*PROGRAM, *arguments], stdin, timeout, environment, limits)
 
     def start(self, *arguments: str, environment: Variables = NONE) -> Running:
@@ -112,15 +137,13 @@ class Shell:
             command,
             cwd=self.home,
             env={**self.environment, **environment},
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            input=_bytes(stdin),
             capture_output=True,
             timeout=timeout,
             check=False,
             preexec_fn=limits,
         )
-        answer = Answer(done.returncode, _text(done.stdout), _text(done.stderr))
-        assert "Traceback" not in answer.err or "--debug" in str(command), answer.err
-        return answer
+        return _answer(done)
 
 
 PROGRAM = [sys.executable, "-m", "dsmilctl"]
@@ -166,6 +189,13 @@ def inherited() -> dict[str, str]:
     return {**kept, "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
 
 
+@cache
+def the_nursery() -> Nursery | None:
+    """What commands are forked from, where that is possible and wanted."""
+    wanted = FRESH not in os.environ and "COVERAGE_PROCESS_CONFIG" not in os.environ
+    return Nursery(inherited()) if wanted and hasattr(os, "pidfd_open") else None
+
+
 def largest_file(size: int) -> Callable[[], None]:
     """A limit under which no file can be written beyond `size` bytes, as on a disk that is full."""
 
@@ -184,6 +214,16 @@ def _commands(home: Path) -> Path:
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dsmilctl "$@"\n')
     script.chmod(0o755)
     return folder
+
+
+def _answer(done: subprocess.CompletedProcess[bytes]) -> Answer:
+    answer = Answer(done.returncode, _text(done.stdout), _text(done.stderr))
+    assert "Traceback" not in answer.err or "--debug" in str(done.args), answer.err
+    return answer
+
+
+def _bytes(typed: str | bytes) -> bytes:
+    return typed.encode() if isinstance(typed, str) else typed
 
 
 def _text(content: bytes) -> str:
