@@ -29,6 +29,12 @@ def _nobody_waits_longer_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _memory_of_all_tests_is_not_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dashboard goes through all memory once, for the days to come: here that is what other tests left."""
+    monkeypatch.setattr("dsmilctl.tui.link._settle_memory", lambda: None)
+
+
+@pytest.fixture(autouse=True)
 def _no_callback_holds_the_loop_up() -> Iterator[None]:
     """N11: a callback of the event loop that takes too long fails the test."""
     with watching() as watchdog:
