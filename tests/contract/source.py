@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -21,9 +22,14 @@ class Module:
     text: str
     tree: ast.Module
 
-    @property
+    @cached_property
     def lines(self) -> list[str]:
         return self.text.splitlines()
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Everything in the tree, as `ast.walk` brings it."""
+        return list(ast.walk(self.tree))
 
     def line(self, node: ast.AST) -> str:
         """The source line that a node begins on."""
@@ -43,9 +49,16 @@ def read(path: Path) -> Module:
     return Module(path.relative_to(ROOT).as_posix(), text, ast.parse(text))
 
 
-def modules(folders: tuple[str, ...] = SHIPPED) -> list[Module]:
-    """Every Python file below these top-level folders; the linked ones are read where they really are."""
-    return [read(path) for folder in folders for path in sorted(python_files(ROOT / folder))]
+@cache
+def modules(folders: tuple[str, ...] = SHIPPED) -> tuple[Module, ...]:
+    """Every Python file below these top-level folders; the linked ones are read where they really are.
+
+    They stay until the process ends: the collector need not walk through millions of nodes for later tests.
+    """
+    found = tuple(read(path) for folder in folders for path in sorted(python_files(ROOT / folder)))
+    gc.collect()
+    gc.freeze()
+    return found
 
 
 def python_files(folder: Path) -> Iterator[Path]:
@@ -69,7 +82,7 @@ def receiver(node: ast.Attribute) -> str:
 
 
 def functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -84,5 +97,5 @@ def imported(node: ast.AST) -> Iterator[str]:
 
 
 def all_imports(module: Module) -> Iterator[tuple[ast.AST, str]]:
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         yield from ((node, name) for name in imported(node))

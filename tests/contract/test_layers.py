@@ -91,7 +91,7 @@ def test_only_the_guard_calls_the_changing_methods_of_the_lifecycle() -> None:
         f"{module.at(node)} {node.attr}"
         for module in modules(SHIPPED)
         if not module.within("dsmilctl/guard/") and module.path != LIFECYCLE
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Attribute) and node.attr in applying
     ]
 
@@ -127,7 +127,7 @@ def test_only_the_clock_reads_the_time_of_day() -> None:
         f"{module.at(node)} {receiver(node)}.{node.attr}"
         for module in modules(SHIPPED)
         if module.path != "dsmilctl/clock.py"
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Attribute) and f"{receiver(node)}.{node.attr}" in CLOCKS
     ]
 
@@ -138,16 +138,16 @@ def driver_calls(module: Module) -> Iterator[ast.Attribute]:
     """Every mention of a changing method of a driver: awaited on anything but self, or read from a driver."""
     awaited = {
         id(node.value.func)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Await) and isinstance(node.value, ast.Call)
     }
     compared = {
         id(side)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Compare)
         for side in (node.left, *node.comparators)
     }
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if not (isinstance(node, ast.Attribute) and node.attr in CHANGES) or id(node) in compared:
             continue
         owner = receiver(node)
@@ -159,7 +159,7 @@ def lifecycle_changes() -> set[str]:
     """The names of the lifecycle's methods that change a device."""
     return {
         node.name
-        for node in ast.walk(read(ROOT / LIFECYCLE).tree)
+        for node in read(ROOT / LIFECYCLE).nodes
         if isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("apply_")
     }
 
@@ -169,7 +169,7 @@ def folder_lookups(module: Module) -> Iterator[tuple[ast.AST, str]]:
     for node, name in all_imports(module):
         if name.split(".")[0] in DIRECTORIES:
             yield node, name
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Attribute) and node.attr in ("home", "expanduser"):
             yield node, node.attr
         elif isinstance(node, ast.Constant) and str(node.value).startswith(("XDG_", "DSMIL_HOME")):
