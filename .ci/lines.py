@@ -50,6 +50,7 @@ def note() -> None:
     monitoring.register_callback(tool, events.LINE, reached)
     monitoring.set_events(tool, events.PY_START)
     atexit.register(write)
+    os.register_at_fork(after_in_child=seen.clear)  # what the other process ran, it writes itself
 
 
 def begin(environment: str) -> None:

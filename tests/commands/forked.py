@@ -1,18 +1,17 @@
-"""Forked: running a command in a process that a nursery forks off."""
+"""Forked: a command in a process that a nursery has forked off."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import pickle
-import selectors
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 
 from tests.commands import nursery
 
@@ -24,6 +23,52 @@ PIPE_HOLDS = 65_536
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """Libraries would start more while they are loaded, and a forked process has one."""
+
+
+class Forked:
+    """A process that was forked off, as `subprocess.Popen` would show it."""
+
+    def __init__(self, told: socket.socket, out: int, err: int) -> None:
+        self.stdout = os.fdopen(out, "rb")
+        self.stderr = os.fdopen(err, "rb")
+        self.returncode: int | None = None
+        self._told = told
+        self._number = _number_from(told)
+
+    def poll(self) -> int | None:
+        """How it ended; None while it goes on."""
+        with suppress(BlockingIOError):
+            self._wait(0)
+        return self.returncode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self._number, number)
+
+    def communicate(self, timeout: float) -> tuple[bytes, bytes]:
+        """What it says until it ends; nothing more when that was asked before.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not end in so many seconds, and was killed.
+        """
+        if self.stdout.closed:
+            return b"", b""
+        with self.stdout, self.stderr, ThreadPoolExecutor(2) as readers:
+            out, err = readers.submit(self.stdout.read), readers.submit(self.stderr.read)
+            late = wait([out, err], timeout).not_done
+            if late:
+                self.send_signal(signal.SIGKILL)
+            self._wait(timeout)
+        if late:
+            raise subprocess.TimeoutExpired("a forked dsmilctl", timeout, out.result(), err.result())
+        return out.result(), err.result()
+
+    def _wait(self, timeout: float) -> None:
+        if self.returncode is None:
+            self._told.settimeout(timeout)
+            self.returncode = _number_from(self._told)
+            self._told.close()
 
 
 class Nursery:
@@ -49,78 +94,27 @@ class Nursery:
         fits = size < nursery.LONGEST and len(stdin) <= PIPE_HOLDS
         return fits and _needed_anew(environment) == self._variables
 
-    def run(
-        self,
-        arguments: list[bytes],
-        folder: str,
-        environment: Mapping[str, str],
-        stdin: bytes,
-        timeout: float,
-    ) -> subprocess.CompletedProcess[bytes]:
-        """Run dsmilctl as `subprocess.run` would.
-
-        Raises:
-            subprocess.TimeoutExpired: it did not end in so many seconds, and was killed.
-        """
-        deadline = time.monotonic() + timeout
-        with ExitStack() as opened:
-            out, err, told = self._begin(opened, (arguments, folder, dict(environment)), stdin)
-            process = _number(told)
-            try:
-                said = _read_all([out, err], deadline)
-                told.settimeout(max(0.001, deadline - time.monotonic()))
-                status = _number(told)
-            except TimeoutError:
-                os.kill(process, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(arguments, timeout) from None
-        return subprocess.CompletedProcess(arguments, status, *said)
-
-    def _begin(
-        self, opened: ExitStack, request: tuple[object, ...], stdin: bytes
-    ) -> tuple[int, int, socket.socket]:
-        """Ask for a process: its stdout, its stderr, and a socket that tells its number and its end."""
-
-        def closing(descriptor: int) -> int:
-            opened.callback(os.close, descriptor)
-            return descriptor
-
-        pipes = [os.pipe() for _ in range(3)]
-        told, theirs = socket.socketpair()
-        opened.enter_context(told)
-        (given, typed), (out, printed), (err, complained) = pipes
+    def begin(
+        self, arguments: list[bytes], folder: str, environment: Mapping[str, str], stdin: bytes = b""
+    ) -> Forked:
+        """Begin to run dsmilctl, in a folder and with all of stdin."""
+        (given, typed), (out, printed), (err, complained) = (os.pipe() for _ in range(3))
         os.write(typed, stdin)
-        os.close(typed)
+        told, theirs = socket.socketpair()
         with theirs:
             handed = [given, printed, complained, theirs.fileno()]
-            socket.send_fds(self._requests, [pickle.dumps(request)], handed)
-        for descriptor in handed[:3]:
+            request = pickle.dumps((arguments, folder, dict(environment)))
+            socket.send_fds(self._requests, [request], handed)
+        for descriptor in (typed, *handed[:3]):
             os.close(descriptor)
-        return closing(out), closing(err), told
+        return Forked(told, out, err)
 
     def _close(self) -> None:
         self._requests.close()
         self._process.wait()
 
 
-def _read_all(descriptors: list[int], deadline: float) -> list[bytes]:
-    """Read until all are at their end, or raise TimeoutError at the deadline."""
-    said = dict.fromkeys(descriptors, b"")
-    with selectors.DefaultSelector() as unfinished:
-        for descriptor in descriptors:
-            unfinished.register(descriptor, selectors.EVENT_READ)
-        while unfinished.get_map():
-            ready = unfinished.select(max(0.001, deadline - time.monotonic()))
-            if not ready and time.monotonic() >= deadline:
-                raise TimeoutError
-            for key, _ in ready:
-                more = os.read(key.fd, PIPE_HOLDS)
-                said[key.fd] += more
-                if not more:
-                    unfinished.unregister(key.fd)
-    return list(said.values())
-
-
-def _number(told: socket.socket) -> int:
+def _number_from(told: socket.socket) -> int:
     message = told.recv(8)
     assert message, "the nursery has ended before this process"
     return int.from_bytes(message, "little", signed=True)

@@ -1,9 +1,8 @@
-"""Nursery: a process with every library loaded that forks one off for each command line.
+"""Nursery: a process with every module loaded that forks one off for each command line.
 
-Two thirds of a short command are Python's start and the loading of libraries, and the tests run thousands.
-A process from here is as fresh as one of its own for all that is ours: dsmilctl is loaded anew in it, it has
-its own environment, folder, streams and end.  What asks for one is in `forked`; with the variable
-FRESH_PROCESSES nothing does, and every process is a new one.
+Five sixths of a short command are Python's start and the loading of modules, and the tests run thousands.
+In a process from here nothing has run before; it has its own environment, folder, streams and end.  What asks
+for one is in `forked`; with the variable FRESH_PROCESSES nothing does, and every process is a new one.
 
 It is a program: `python nursery.py DESCRIPTOR` takes requests from a socket until that is closed.  A request
 is a pickled `Request` with stdin, stdout, stderr and a socket that is told the number of the process and, at
@@ -12,11 +11,13 @@ its end, its status.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import io
 import os
 import pickle
+import pkgutil
 import runpy
 import selectors
 import signal
@@ -24,18 +25,20 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 LIBRARIES = (
-    "argon2", "asyncio", "bcrypt", "concurrent.futures.thread", "cryptography.x509", "ctypes", "duckdb",
-    "email.message", "importlib.metadata", "ipaddress", "json", "jwt", "logging.handlers", "msgspec.inspect",
-    "msgspec.json", "multiprocessing.connection", "numpy", "pyarrow.compute", "pyarrow.parquet",
-    "pydantic_settings", "secrets", "shlex", "sqlite3", "starlette.applications", "tempfile", "typer.main",
-    "uuid", "uvicorn.server", "zipfile", "zstandard",
+    "argon2", "bcrypt", "concurrent.futures.thread", "cryptography.x509", "duckdb", "jwt", "logging.handlers",
+    "multiprocessing.connection", "numpy", "pyarrow.compute", "pyarrow.parquet", "pydantic_settings",
+    "starlette.applications", "uvicorn.server", "zstandard",
 )  # fmt: skip
-"""What commands load of others."""
+"""What functions load of others: what modules of ours load comes with them."""
+
+OTHERS = ("dsmilctl.__main__", "dsmilctl.testing", "dsmilctl.tui")
+"""What is not loaded: the program itself, and what commands seldom or never need."""
 
 LONGEST = 100_000
 """Bytes of a request: one message of a socket holds no more than about twice that."""
@@ -122,18 +125,33 @@ def _opened(number: int, mode: str, like: Any) -> io.TextIOWrapper:
     )
 
 
+def load() -> None:
+    """Load what commands load."""
+    for name in (*LIBRARIES, *ours("dsmilctl")):
+        with suppress(ImportError):  # then the command says so, too
+            importlib.import_module(name)
+
+
+def ours(package: str) -> Iterator[str]:
+    """The modules of a package, but for OTHERS."""
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
+        if module.name not in OTHERS:
+            yield module.name
+            if module.ispkg:
+                yield from ours(module.name)
+
+
 def main() -> None:
-    """Load the libraries and serve."""
+    """Load everything and serve."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with socket.socket(fileno=int(sys.argv[1])) as requests, suppress(KeyboardInterrupt):
-        for library in LIBRARIES:
-            with suppress(ImportError):
-                importlib.import_module(library)
+        load()
         threads = list(Path("/proc/self/task").iterdir())
         assert len(threads) == 1, f"a library has started {len(threads) - 1} threads"
         gc.collect()
         gc.freeze()
         serve(requests)
+    atexit._run_exitfuncs()
     os._exit(0)  # nothing of the libraries is taken apart
 
 

@@ -31,7 +31,7 @@ class RemoteShell(Shell):
 def serving(home: Path, *options: str, environment: Mapping[str, str] = NONE) -> Iterator[RemoteShell]:
     """Serve simulated devices until the end; `options` are those of `sim serve`."""
     variables = {**STILL, **environment}
-    server = Shell(home, variables).start("sim", "serve", "--port", "0", "--json", *options)
+    server = Shell(home, variables).start("sim", "serve", "--port", "0", "--json", *options, anew=False)
     try:
         url = json.loads(server.line())["url"]
         shell = RemoteShell(home, server, url, variables)

@@ -10,13 +10,13 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tests.commands.forked import Nursery
+from tests.commands.forked import Forked, Nursery
 from tests.leftovers import HOMES
 
 PATIENCE = 30.0
@@ -107,14 +107,15 @@ class Shell:
         environment: Variables = NONE,
     ) -> Answer:
         """Run dsmilctl itself, without a shell between; `limits` is called in the new process before it."""
-        line, typed = [os.fsencode(argument) for argument in arguments], _bytes(stdin)
-        variables = {**self.environment, **environment}
-        if limits is None and (nursery := the_nursery()) and nursery.takes(line, variables, typed):
-            return _answer(nursery.run(line, str(self.home), variables, typed, timeout))
+        if limits is None and (process := self._forked(arguments, environment, _bytes(stdin))):
+            out, err = process.communicate(timeout)
+            return _answer(arguments, process.returncode, out, err)
         return self._run([*PROGRAM, *arguments], stdin, timeout, environment, limits)
 
-    def start(self, *arguments: str, environment: Variables = NONE) -> Running:
-        """Start dsmilctl and leave it running."""
+    def start(self, *arguments: str, environment: Variables = NONE, anew: bool = True) -> Running:
+        """Start dsmilctl and leave it running; a server need not be a new process."""
+        if not anew and (forked := self._forked(arguments, environment)):
+            return Running(forked)
         process = subprocess.Popen(
             [*PROGRAM, *arguments],
             cwd=self.home,
@@ -124,6 +125,18 @@ class Shell:
             stderr=subprocess.PIPE,
         )
         return Running(process)
+
+    def _forked(
+        self, arguments: Sequence[str | bytes], environment: Variables, stdin: bytes = b""
+    ) -> Forked | None:
+        line, variables = (
+            [os.fsencode(argument) for argument in arguments],
+            {**self.environment, **environment},
+        )
+        nursery = the_nursery()
+        if nursery is None or not nursery.takes(line, variables, stdin):
+            return None
+        return nursery.begin(line, str(self.home), variables, stdin)
 
     def _run(
         self,
@@ -143,7 +156,7 @@ class Shell:
             check=False,
             preexec_fn=limits,
         )
-        return _answer(done)
+        return _answer(command, done.returncode, done.stdout, done.stderr)
 
 
 PROGRAM = [sys.executable, "-m", "dsmilctl"]
@@ -152,7 +165,7 @@ PROGRAM = [sys.executable, "-m", "dsmilctl"]
 class Running:
     """A command that goes on until somebody ends it."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Forked) -> None:
         self._process = process
 
     def line(self) -> str:
@@ -179,6 +192,7 @@ class Running:
         if number is not None:
             self.send(number)
         out, err = self._process.communicate(timeout=PATIENCE)
+        assert self._process.returncode is not None
         return Answer(self._process.returncode, _text(out), _text(err))
 
 
@@ -216,9 +230,10 @@ def _commands(home: Path) -> Path:
     return folder
 
 
-def _answer(done: subprocess.CompletedProcess[bytes]) -> Answer:
-    answer = Answer(done.returncode, _text(done.stdout), _text(done.stderr))
-    assert "Traceback" not in answer.err or "--debug" in str(done.args), answer.err
+def _answer(line: Sequence[object], status: int | None, out: bytes, err: bytes) -> Answer:
+    assert status is not None
+    answer = Answer(status, _text(out), _text(err))
+    assert "Traceback" not in answer.err or "--debug" in str(line), answer.err
     return answer
 
 

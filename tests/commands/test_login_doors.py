@@ -50,7 +50,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     ca = str(shell.certificates / "authority.pem")
     server = shell.start(
         "serve", "fleet.yaml", "--users", "users.json", "--port", "0", "--json",
-        "--tls-cert", str(pem), "--tls-key", str(key), "--client-ca", ca,
+        "--tls-cert", str(pem), "--tls-key", str(key), "--client-ca", ca, anew=False,
     )  # fmt: skip
     try:
         port = json.loads(server.line())["url"].rpartition(":")[2]

@@ -30,7 +30,7 @@ def hall(shell: Shell) -> Shell:
 @contextmanager
 def served(shell: Shell, file: str) -> Iterator[Running]:
     """Serve a fleet file, with a context `far` that is logged in to it."""
-    server = shell.start("serve", file, "--users", "users.json", "--port", "0", "--json")
+    server = shell.start("serve", file, "--users", "users.json", "--port", "0", "--json", anew=False)
     try:
         url = json.loads(server.line())["url"]
         assert shell(f"dsmilctl context add far --url {url}").exit == 0
@@ -86,7 +86,9 @@ def test_a_fleet_has_one_server_whatever_its_file_is_called(hall: Shell) -> None
 
             assert (second.exit, second.error.code) == (7, "CONFLICT"), name
             assert str(hall.home / "hall.yaml") in second.error.message
-        other = hall.start("serve", "other.yaml", "--users", "users.json", "--port", "0", "--json")
+        other = hall.start(
+            "serve", "other.yaml", "--users", "users.json", "--port", "0", "--json", anew=False
+        )
         assert "url" in other.line()
         other.end(signal.SIGTERM)
 
