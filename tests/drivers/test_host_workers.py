@@ -34,7 +34,8 @@ async def test_one_after_the_other_they_share_a_thread() -> None:
     assert len(used) == 1
 
 
-async def test_quick_jobs_share_few_threads() -> None:
+async def test_jobs_that_need_not_wait_long_share_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dsmilctl.drivers.host.workers.PATIENCE", 60.0)
     workers = Workers()
 
     used = set(await asyncio.gather(*(workers.start(threading.get_ident) for _ in range(200))))
