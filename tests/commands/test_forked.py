@@ -31,9 +31,10 @@ def nursery() -> Nursery:
         ("-C sim device write 0x8030 CONFIG 5", b"y\n"),
         ("device raed", b""),
         ("record list", b""),
-        ("user add ada --password-stdin", b"short"),
+        ("user add ada --password-stdin", b"correct horse battery\n"),
         ("--debug -C sim device read \udcff", b""),
         ("context use sim", b""),
+        ("audit export anchor.json", b""),  # in the folder in which it runs
     ],
 )
 def test_a_line_says_does_and_ends_the_same_either_way(

@@ -114,6 +114,21 @@ def test_a_one_shot_command_loads_nothing_slow(line: str, tmp_path: Path) -> Non
     assert {name for name in found if name in SLOW or name.partition(".")[0] in SLOW} == set()
 
 
+def test_users_are_looked_after_without_loading_the_server_that_they_come_in_to(tmp_path: Path) -> None:
+    found = loaded(RUN, "user", "list", home=tmp_path)
+
+    assert packages(found) & {"uvicorn", "starlette", "jwt", "cryptography"} == set()
+
+
+def test_a_recorder_that_writes_nothing_beside_loads_no_other_format(tmp_path: Path) -> None:
+    line = "-C sim record run --name tour 0x8000 TEMP --interval 50ms --for 100ms"
+
+    assert not loaded(RUN, *line.split(), home=tmp_path) & {
+        "dsmilctl.archive.beside",
+        "dsmilctl.archive.exporting",
+    }
+
+
 def test_one_noun_does_not_load_the_others(tmp_path: Path) -> None:
     found = loaded(RUN, "-C", "sim", "device", "read", "0x8000", home=tmp_path)
 
