@@ -203,25 +203,25 @@ def taken_along(places: Places, target: Path, format: str) -> None:
         export(scan.readings(Wanted()), scan.description("last"), target, Layout(format), lambda _: None)
 
 
-PEAK = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
-OURS = """import sys; from pathlib import Path
-from dsmilctl.archive.asking import Wanted
-from dsmilctl.archive.exporting import Layout, export
-from dsmilctl.archive.places import Places
-from dsmilctl.archive.scanning import Scan
-with Scan(Places(Path(sys.argv[1]))) as scan:
-    rows, file = scan.readings(Wanted()), Path(sys.argv[2])
-    export(rows, scan.description("last"), file, Layout("csv"), lambda _: None)
+PEAK = """import atexit, re, sys
+def tell_peak():
+    found = re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())
+    print(found[1], file=sys.stderr, flush=True)
+atexit.register(tell_peak)
 """
-THEIRS = "import sys, duckdb; duckdb.execute(sys.argv[1])\n"
+OURS = """from dsmilctl.cli import program
+sys.argv[1:1] = ["record", "export", "last"]
+program()
+"""
+THEIRS = "import duckdb; duckdb.execute(sys.argv[1])\n"
 
 
 def peak(program: str, *arguments: str) -> float:
     """The largest resident size of a fresh process that runs a program, in MiB."""
     done = subprocess.run(
-        [sys.executable, "-c", program + PEAK, *arguments], check=True, capture_output=True, text=True
+        [sys.executable, "-c", PEAK + program, *arguments], check=True, capture_output=True, text=True
     )
-    return int(done.stdout.split()[-1]) / 1024  # before it DuckDB may tell how far it is
+    return int(done.stderr.split()[-1]) / 1024
 
 
 COPIES = (
@@ -242,7 +242,7 @@ def exported(folder: Path, made: list[Reading]) -> Iterable[Row]:
         copy = f"COPY (SELECT * FROM read_parquet({files})) TO '{folder}/theirs.{format}' ({options})"
         theirs = best(partial(duckdb.execute, copy), rounds=2)
         yield Row(f"archive: export of {len(made):,} as {format}", ours, "ms", bar, "DuckDB COPY", theirs)
-    memory = peak(OURS, str(folder), str(folder / "peak.csv"))
+    memory = peak(OURS, str(folder / "peak.csv"), "--archive", str(folder))
     copy = f"COPY (SELECT * FROM read_parquet({files})) TO '{folder}/peak.csv' (FORMAT csv, HEADER)"
     what = f"archive: memory of an export of {len(made):,}"
     yield Row(what, memory, "MiB", 150, "DuckDB COPY", peak(THEIRS, copy), absolute=True)

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from dsmilctl import diagnostics
-from dsmilctl.archive.extra import require_archive
+from dsmilctl.archive.extra import give_free_memory_back, require_archive
 from dsmilctl.archive.recording import counts
 from dsmilctl.clock import SYSTEM
 from dsmilctl.commands.invocation import invocation
@@ -73,6 +73,7 @@ def export(
     Example: dsmilctl record export last --format csv --output operations.csv --table operations
     """
     require_archive()
+    give_free_memory_back()
     from dsmilctl.archive.exporting import export as write
     from dsmilctl.archive.exporting import layout_of, write_description
     from dsmilctl.archive.scanning import Scan

@@ -1,24 +1,26 @@
-"""An export as a process of its own: everything of an archive as a file, and its peak memory on stdout."""
+"""`dsmilctl record export` as a process of its own that tells its peak memory at the end."""
 
 from __future__ import annotations
 
+import atexit
 import re
 import sys
 from pathlib import Path
 
-from dsmilctl.archive.asking import Wanted
-from dsmilctl.archive.exporting import export, layout_of
-from dsmilctl.archive.places import Places
-from dsmilctl.archive.scanning import Scan
+from dsmilctl.cli import program
 
 
-def main(folder: Path, file: Path) -> None:
-    """Export, then tell the largest resident size in KiB."""
-    with Scan(Places(folder)) as scan:
-        export(scan.readings(Wanted()), scan.description("last"), file, layout_of(file), lambda _: None)
-    status = Path("/proc/self/status").read_text()  # rusage would count the peak of the parent, too
-    sys.stdout.write(re.findall(r"VmHWM:\s+(\d+)", status)[0])
+def tell_peak() -> None:
+    """The largest resident size in KiB, as the last line on stderr.
+
+    It is asked of the kernel's status, as rusage would count the peak of the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text()
+    sys.stderr.write(re.findall(r"VmHWM:\s+(\d+)", status)[0] + "\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    atexit.register(tell_peak)
+    sys.argv[1:1] = ["record", "export"]
+    program()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from coverage import CoverageData
 
-from tests.contract.source import ROOT
+from tests.contract.source import ROOT, modules
 
 CI = ROOT / ".ci"
 SCRIPTS = sorted(path for path in CI.iterdir() if path.is_file() and os.access(path, os.X_OK))
@@ -150,3 +150,17 @@ def test_a_skip_that_this_machine_could_have_run_fails_the_run(tmp_path: Path) -
 
     for reason, expected in reasons.items():
         assert any(re.search(pattern, reason) for pattern in allowed) is expected
+
+
+def test_every_program_without_which_a_test_is_skipped_is_installed_by_ci() -> None:
+    installed = re.search(r"set -- (.+)$", (CI / "packages").read_text(), re.MULTILINE)
+    needed = {
+        program
+        for module in modules(("tests",))
+        if module.path != "tests/contract/test_make.py"
+        for program in re.findall(r'reason="([a-z]+) is not installed"', module.text)
+    }
+
+    assert installed is not None
+    assert {"tmux", "strace", "faketime"} <= needed
+    assert needed <= set(installed[1].split())

@@ -204,7 +204,7 @@ class ChangeDialog(Dialog[bool]):
         if self._planned is None:
             return
         if not self.dashboard.arming.left:
-            self.part(Static, "problem").update("Writes are off again: press a to arm them, then confirm.")
+            self.part(Static, "problem").update(UNARMED_AGAIN)
             self.part(Button, "cancel").focus()
             return
         request = self._planned
