@@ -7,7 +7,7 @@ import msgspec
 from dsmilctl.model.device import Device
 from dsmilctl.model.register import Register
 from dsmilctl.tui.screens.device import DevicePage
-from dsmilctl.tui.widgets.chart import Chart
+from dsmilctl.tui.widgets.chart import AXIS, Chart
 from dsmilctl.tui.widgets.records import RecordTable
 from tests.tui.dashboard import app_of, dashboard, line_with, notices, pass_time, screen_of, until
 from tests.tui.fake_client import World
@@ -33,6 +33,20 @@ async def test_the_chart_draws_what_the_register_did(world: World) -> None:
         await until(pilot, lambda: any(character > "⠀" for line in chart._lines for character in line))
         drawn = [line for line in chart._lines if any("⠁" <= character <= "⣿" for character in line)]
         assert len(drawn) >= 3  # the value moved, so the line does
+
+
+async def test_the_chart_is_drawn_anew_at_every_width(world: World) -> None:
+    async with dashboard(world, size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app_of(pilot).screen, DevicePage))
+        chart = app_of(pilot).screen.query_one(Chart)
+        await pass_time(pilot, world, 8, step=0.4)
+        for width in (100, 80, 79, 120, 60):
+            await pilot.resize_terminal(width, 24)
+            await pass_time(pilot, world, 1, step=0.4)
+            await until(pilot, lambda: {len(line) for line in chart._lines} == {chart.size.width - AXIS})
+            assert chart.size.width > AXIS
+            assert any("⠁" <= character <= "⣿" for character in screen_of(pilot))
 
 
 async def test_enter_charts_the_register_under_the_cursor(world: World) -> None:

@@ -72,7 +72,7 @@ class Chart(Inked):
         before = self._range
         self._range = steady_range(self._range, low, high)
         drawn = PLOT.lines(columns, self._range[:2], width, height)
-        whole = before != self._range or len(drawn) != len(self._lines)
+        whole = before != self._range or [*map(len, drawn)] != [*map(len, self._lines)]
         old, self._lines = self._lines, drawn
         if whole:
             self._label(height)
