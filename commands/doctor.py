@@ -127,33 +127,60 @@ def _settings() -> Iterator[Finding]:
 def _folders() -> Iterator[Finding]:
     folders = paths()
     for name, folder in (("state folder", folders.state), ("data folder", folders.data)):
-        existing = next(place for place in (folder, *folder.parents) if place.exists())
-        if not existing.is_dir():
-            yield Finding(name, "problem", f"{existing} is not a folder", f"move {existing} away")
-        elif not os.access(existing, os.W_OK):
-            yield Finding(name, "problem", f"{folder} cannot be written", f"chmod u+w {existing}")
-        else:
-            free = os.statvfs(existing)
-            yield Finding(name, "ok", f"{folder}, {free.f_bavail * free.f_frsize >> 20} MB free")
+        try:
+            yield _folder(name, folder)
+        except OSError as error:
+            yield _shut(name, folder, error)
+
+
+def _shut(name: str, folder: Path, error: OSError) -> Finding:
+    """A folder into which nobody lets us look."""
+    message = f"{folder} cannot be looked at: {error.strerror}"
+    outermost = next(place for place in folder.parents if os.access(place, os.X_OK))
+    shut = next(place for place in (folder, *folder.parents) if place.parent == outermost)
+    return Finding(name, "problem", message, _opened(shut))
+
+
+def _opened(folder: Path) -> str:
+    """The command that lets the user into a folder and write there."""
+    if folder.stat().st_uid == os.geteuid():
+        return f"chmod u+rwx {folder}"
+    return f"sudo chown -R {os.geteuid()} {folder}"
+
+
+def _folder(name: str, folder: Path) -> Finding:
+    """Whether what is kept there can be written; raises OSError where nobody lets us look."""
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    if not existing.is_dir():
+        return Finding(name, "problem", f"{existing} is not a folder", f"move {existing} away")
+    free = os.statvfs(existing)
+    if os.access(existing, os.W_OK | os.X_OK):
+        return Finding(name, "ok", f"{folder}, {free.f_bavail * free.f_frsize >> 20} MB free")
+    return Finding(name, "problem", f"{folder} cannot be written", _opened(existing))
 
 
 def _secrets() -> Iterator[Finding]:
     folder = paths().tokens_folder
-    if not folder.exists():
+    try:
+        kept = [folder, *folder.iterdir()]
+        wide = [place for place in kept if place.stat().st_mode & 0o077]
+    except FileNotFoundError:
         yield Finding("secrets", "ok", "none kept")
         return
-    wide = [place for place in (folder, *folder.iterdir()) if place.stat().st_mode & 0o077]
+    except OSError as error:
+        yield _shut("secrets", folder, error)
+        return
     for place in wide:
         yield Finding("secrets", "problem", f"{place} can be read by others", f"chmod go= {place}")
     if not wide:
-        yield Finding("secrets", "ok", f"{len(list(folder.iterdir()))} kept in {folder}")
+        yield Finding("secrets", "ok", f"{len(kept) - 1} kept in {folder}")
 
 
 def _backups() -> Iterator[Finding]:
     """Whether the last backup went well and is not overdue."""
     from dsmilctl.archive.backup.attempts import last_attempt
 
-    if not paths().archive_folder.exists():
+    if not os.path.isdir(paths().archive_folder):  # noqa: PTH112 - Path's raises where nobody lets us look
         return
     state, message = last_attempt(paths().backup_status_file).state(SYSTEM.now())
     status = {"ok": "ok", "none": "warning"}.get(state, "problem")
@@ -182,7 +209,8 @@ def _fleet() -> Iterator[Finding]:
     try:
         yield from execute(look())
     except DSMILError as error:
-        yield Finding("context", "problem", error.message, error.hint)
+        message = error.message.splitlines()[0].rstrip(":")  # each one has a row among the settings
+        yield Finding("context", "problem", message, error.hint)
 
 
 async def _drivers(client: Client) -> list[Finding]:

@@ -107,11 +107,11 @@ def opening(
 
 def _make_private(state: Path) -> None:
     """Make the state folder, and those above it, before their parts would leave them open to others."""
-    if state.exists():
-        return
-    from dsmilctl.config.private import make_folders
-
     try:
+        if state.exists():
+            return
+        from dsmilctl.config.private import make_folders
+
         make_folders(state)
     except OSError:
         return  # reading goes on without it; what has to be kept says that it cannot be

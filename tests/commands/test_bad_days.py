@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,6 +150,31 @@ def test_without_a_state_folder_reads_go_on_changes_are_refused_and_a_stop_is_tr
     assert {"check": "state folder", "status": "problem"}.items() <= next(
         row.items() for row in doctor.data if row["check"] == "state folder"
     )
+
+
+def test_a_folder_that_nobody_may_enter_holds_up_neither_a_stop_nor_the_doctor(shell: Shell) -> None:
+    shut = shell.home / "shut"
+    shut.mkdir(mode=0o000)
+    there = {"DSMIL_HOME": str(shut)}
+    try:
+        stop = shell(f"{plain()} {STOP} --deadline 0.3", environment=there)
+        doctor = shell(f"{plain()} dsmilctl doctor -o json", environment=there)
+    finally:
+        shut.chmod(0o700)
+
+    assert stop.exit == 8, "the simulator cannot keep what it is told"
+    assert "0 of 1 confirmed" in stop.out
+    assert "NOT LATCHED" in stop.err
+    assert doctor.exit == 9
+    rows = {row["check"]: row for row in doctor.data}
+    for name in ("state folder", "data folder", "secrets"):
+        assert rows[name]["status"] == "problem"
+        assert rows[name]["fix"] == f"chmod u+rwx {shut}"
+
+
+def plain() -> str:
+    """What makes a command obey the modes of files, which root alone does not."""
+    return "setpriv --bounding-set -all --inh-caps -all" if os.geteuid() == 0 else ""
 
 
 def test_a_journal_that_cannot_be_written_lets_nothing_be_changed(shell: Shell) -> None:
