@@ -117,12 +117,9 @@ class Holds:
         try:
             if self._descriptor < 0:
                 self._descriptor = _open(path)
-            _ask(self._descriptor, fcntl.F_WRLCK, place)
+            return _locked(self._descriptor, place)
         except OSError as error:
-            if error.errno in _TAKEN:
-                return False
             raise unavailable("Devices cannot be held", error, path) from error
-        return True
 
 
 class _Turn(asyncio.Lock):
@@ -155,6 +152,17 @@ def in_order(wanted: Iterable[DeviceId]) -> list[DeviceId]:
 def _open(path: Path) -> int:
     private_folder(path.parent)
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+
+
+def _locked(descriptor: int, place: int) -> bool:
+    """Lock one byte, if nobody else has it."""
+    try:
+        _ask(descriptor, fcntl.F_WRLCK, place)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            return False
+        raise
+    return True
 
 
 def _ask(descriptor: int, kind: int, place: int) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from dsmilctl.errors import StateUnavailable
 from dsmilctl.guard.holds import Holds, _place, in_order
 from dsmilctl.model.device import DeviceId
+from tests.unit.homes import plain_user
 
 HOLDER = """
 import asyncio, pathlib, sys
@@ -35,6 +36,13 @@ async def test_a_device_that_is_held_is_left_out_and_free_when_it_was_let_go(tmp
     one.release([2])
     assert await other.take([2], 0.05) == {2}
     assert await one.take([1], 0.01) == set(), "the same client does not take it twice"
+
+
+async def test_a_file_that_may_not_be_opened_is_no_device_that_somebody_else_holds(tmp_path: Path) -> None:
+    (tmp_path / "holds").mkdir(mode=0o500)
+
+    with plain_user(), pytest.raises(StateUnavailable, match="Permission denied"):
+        await Holds(tmp_path / "holds" / "lock").take([1], 0.05)
 
 
 async def test_those_who_wait_in_one_process_come_in_their_order(tmp_path: Path) -> None:
