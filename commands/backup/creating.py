@@ -25,11 +25,12 @@ from dsmilctl.commands.backup.place import (
     scratch,
     secret,
 )
+from dsmilctl.commands.invocation import invocation
 from dsmilctl.commands.nouns import Noun
 from dsmilctl.commands.record.place import ArchiveFolder, existing, places_of
 from dsmilctl.commands.runner import show
 from dsmilctl.config.paths import paths
-from dsmilctl.errors import CheckFailed, Conflict, DSMILError
+from dsmilctl.errors import CheckFailed, Conflict, DSMILError, ReadOnly
 from dsmilctl.model.event import Event, Severity
 
 LOGGER = logging.getLogger("dsmilctl.backup")
@@ -60,6 +61,9 @@ def create(
     Example: dsmilctl backup create --encrypt --to sftp://ada@vault/srv/backups
     """
     require_archive()
+    if keep and invocation().read_only:
+        hint = "leave --keep out, or --read-only to let it through"
+        raise ReadOnly("dsmilctl backup create --keep removes backups", hint=hint, target="--read-only")
     chosen = _Chosen(name=name, to=to, encrypt=encrypt, file=passphrase_file, verify=verify, keep=keep)
     file, now = paths().backup_status_file, SYSTEM.now()
     before = last_attempt(file)

@@ -17,7 +17,7 @@ from dsmilctl.config import cache
 from dsmilctl.config.paths import Paths, paths
 from dsmilctl.config.settings import load_settings, origins
 from dsmilctl.config.sources import Source, identity
-from dsmilctl.errors import ConfigError, NotFound, UsageError, nearest
+from dsmilctl.errors import ConfigError, Conflict, NotFound, UsageError, nearest
 
 LOGGER = logging.getLogger("dsmilctl.config")
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -157,10 +157,11 @@ def current_origin() -> str:
 
 
 def use_context(name: str) -> Context:
-    """Choose a context for the commands to come; raises NotFound."""
+    """Choose a context for the commands to come; raises NotFound, and Conflict if a setting overrules it."""
     if not name:
         raise UsageError("the name of the context is empty", hint="dsmilctl context list", target="NAME")
     context = find_context(name)
+    _require_effect(name)
     folders = paths()
     try:
         chosen = _choice(folders).current or "local"
@@ -169,6 +170,16 @@ def use_context(name: str) -> Context:
     if chosen != name:
         _choose(folders, _Choice(current=name, previous=chosen))
     return context
+
+
+def _require_effect(name: str) -> None:
+    """Raise Conflict where the choice would change nothing: changes meant for one fleet would go to another."""
+    setting = load_settings().context
+    if setting in ("", name):
+        return
+    origin = origins()["context"][1]
+    hint = "unset DSMIL_CONTEXT" if origin.startswith("environment") else f"take `context` out of {origin}"
+    raise Conflict(f"the setting context = {setting!r} overrules a choice ({origin})", hint=hint, target=name)
 
 
 def previous_context() -> Context:

@@ -125,6 +125,16 @@ def test_settings_policy_and_journal_come_along_and_tokens_do_not_and_that_is_sa
     assert b"hush-hush" not in everything
 
 
+def test_a_backup_under_read_only_lets_none_go(shell: Shell, recorded: int) -> None:
+    shell("dsmilctl backup create --name one")
+
+    refused = shell("dsmilctl --read-only backup create --name two --keep last=1 -o json")
+
+    assert (refused.exit, refused.error.code) == (1, "READ_ONLY")
+    assert shell("dsmilctl --read-only backup create --name three").exit == 0
+    assert [row["name"] for row in shell("dsmilctl backup list -o json").data] == ["three", "one"]
+
+
 def test_old_backups_go_by_the_rules_and_only_when_somebody_says_so(shell: Shell, recorded: int) -> None:
     for name in ("one", "two", "three"):
         shell(f"dsmilctl backup create --name {name}")

@@ -21,7 +21,7 @@ from dsmilctl.config.contexts import (
     use_context,
 )
 from dsmilctl.config.paths import Paths
-from dsmilctl.errors import ConfigError, NotFound, UsageError
+from dsmilctl.errors import ConfigError, Conflict, NotFound, UsageError
 from tests.unit.homes import throw_away_home, write
 
 
@@ -97,6 +97,20 @@ def test_an_unknown_context_is_not_chosen(home: Paths) -> None:
         use_context("nowhere")
 
     assert current_name() == "local"
+
+
+def test_a_choice_that_a_setting_overrules_is_refused(home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(home.settings_file, 'context = "sim"\n')
+
+    with pytest.raises(Conflict) as overruled:
+        use_context("local")
+    assert f"{home.settings_file}:1" in overruled.value.message + overruled.value.hint
+    assert use_context("sim").name == "sim", "that is in force"
+
+    monkeypatch.setenv("DSMIL_CONTEXT", "local")
+    with pytest.raises(Conflict) as overruled:
+        use_context("sim")
+    assert overruled.value.hint == "unset DSMIL_CONTEXT"
 
 
 def test_a_torn_choice_is_an_error_and_not_silently_this_machine(home: Paths) -> None:
