@@ -99,7 +99,7 @@ class VerbCommand(TyperCommand):
             arguments=entries["argument"],
             options=entries["option"],
             examples=self.verb.examples,
-            impact=self.verb.impact,
+            impact=self.verb.deed,
             width=fitting(terminal_width()),
         )
 

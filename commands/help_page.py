@@ -13,11 +13,12 @@ WIDEST_NAME = 28
 """A longer name has its meaning on the next line."""
 
 IMPACTS = {
-    "read": "changes nothing",
-    "write": "changes devices or settings; a change of a device is guarded and journalled",
-    "danger": "changes many devices or cannot be undone; guarded and journalled",
+    "read": "read: changes nothing",
+    "makes": "read: changes no device and no setting; what it makes is kept on this machine",
+    "write": "write: changes devices or settings; a change of a device is guarded and journalled",
+    "danger": "danger: changes many devices or cannot be undone; guarded and journalled",
 }
-"""What the tag of a command means."""
+"""The tag of a command and what it means."""
 
 GLOBAL_OPTIONS = "-C, -o, --fields, --jq, --read-only, --timeout and more: dsmilctl --help"
 
@@ -45,7 +46,7 @@ def verb_page(
     if examples:
         title = "Example" if len(examples) == 1 else "Examples"
         blocks += [[f"{title}:", *(f"  {example}" for example in examples)]]
-    facts = [("Impact:", f"{impact}: {IMPACTS[impact]}"), ("Global options:", GLOBAL_OPTIONS)]
+    facts = [("Impact:", IMPACTS[impact]), ("Global options:", GLOBAL_OPTIONS)]
     blocks += [_entries(facts, 16, width, indent="")]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 

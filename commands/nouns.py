@@ -33,6 +33,11 @@ class Verb(NamedTuple):
         return self.impact == "read" and not self.makes
 
     @property
+    def deed(self) -> str:
+        """What its pages say of its impact: `makes` where it makes something, else the impact."""
+        return "makes" if self.makes else self.impact
+
+    @property
     def text(self) -> str:
         """The docstring without its examples."""
         return "\n".join(line for line in self._lines() if not line.startswith("Example: ")).strip()

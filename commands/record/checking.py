@@ -27,7 +27,7 @@ FINDING_COLUMNS = (
 )
 
 
-@app.command(impact="read")
+@app.command(impact="read", makes=True)
 def check(
     repair: Annotated[bool, typer.Option("--repair", help="mend what is safe to mend, and say what")] = False,
     archive: ArchiveFolder = "",

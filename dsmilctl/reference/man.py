@@ -13,6 +13,7 @@ DATE = "November 20, 2026"
 
 IMPACTS = {
     "read": "It changes nothing.",
+    "makes": "It changes no device and no setting; what it makes is kept on this machine.",
     "write": "It changes settings or devices; it is guarded and journalled.",
     "danger": "It changes many devices or cannot be undone; it is guarded and journalled.",
 }

@@ -69,7 +69,7 @@ def _command(noun: nouns.Noun, verb: nouns.Verb) -> Command:
         summary=summary.rstrip("."),
         description=description.strip(),
         examples=tuple(verb.examples),
-        impact=verb.impact,
+        impact=verb.deed,
         arguments=tuple(
             _argument(item, noun.name) for item in parameters if item.param_type_name == "argument"
         ),

@@ -121,6 +121,14 @@ def test_only_reading_commands_are_tagged_as_reading() -> None:
     assert not {name for name in changing if name.split()[-1] in ("list", "show", "log", "status", "read")}
 
 
+def test_a_command_that_leaves_something_behind_does_not_say_that_it_changes_nothing(shell: Shell) -> None:
+    for line in ("record import", "record check", "record run", "backup create"):
+        page = shell(f"dsmilctl {line} --help").out
+        assert "changes no device" in page
+        assert "changes nothing" not in page
+    assert "changes nothing" in shell("dsmilctl record list --help").out
+
+
 @pytest.mark.parametrize("line", EXAMPLES)
 def test_every_example_runs(shell: Shell, line: str) -> None:
     for words, preparation in PREPARED.items():

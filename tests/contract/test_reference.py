@@ -20,7 +20,7 @@ from tests.contract.source import ROOT
 
 PAGES = sorted((ROOT / "man").glob("*.1"))
 SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "ENVIRONMENT", "FILES", "EXIT STATUS"]
-IMPACTS = {"read", "write", "danger"}
+IMPACTS = {"read", "makes", "write", "danger"}
 
 
 @pytest.fixture(scope="module")
