@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from dsmilctl.drivers.errand import Errand, sent_on
 from dsmilctl.drivers.lifecycle import Lifecycle
+from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import (
     DSMILError,
     EmergencyStopActive,
@@ -91,8 +92,7 @@ class Delivery:
         try:
             self._checks.latch(plan.managed.device)
         except EmergencyStopActive as stop:
-            plan.error = _overtaken(stop, "came while it was under way")
-            await self._make_safe(plan)
+            await self._make_safe(plan, stop, f"{stop.message}, which came while it was under way")
             return
         register, value = plan.register, plan.request.value
         if register is None or value is None or not plan.request.verify or not _can_confirm(register):
@@ -130,24 +130,34 @@ class Delivery:
         try:
             self._checks.latch(plan.managed.device)
         except EmergencyStopActive as refusal:
-            plan.error = _overtaken(refusal, "broke it off") if plan.sent else refusal
+            plan.error, message = refusal, f"{refusal.message}, which broke it off"
         else:  # released in the same moment
             message = f"{stop.stop_id} broke it off"
             plan.error = EmergencyStopActive(message, hint="try again", stop_id=stop.stop_id)
         if plan.sent:
             plan.unknown = True
-            await self._make_safe(plan)
+            await self._make_safe(plan, plan.error, message)
 
-    async def _make_safe(self, plan: Plan) -> None:
-        """Drive the device to its safe state once more: this change may have come behind the stop's."""
-        if not plan.managed.stoppable:
-            return
+    async def _make_safe(self, plan: Plan, stop: DSMILError, message: str) -> None:
+        """Drive the device to its safe state once more: this change may have come behind the stop's.
+
+        What became of that is the end of the `message` with which the plan fails.
+        """
+        plan.error = _like(stop, message, stop.hint)  # nothing is said of it should this be cut short
+        told, hint = await self._drive(plan.managed)
+        plan.error = _like(stop, f"{message}: {told}", hint or stop.hint)
+
+    async def _drive(self, managed: Managed) -> tuple[str, str]:
+        """Drive a device to its safe state; what became of it, and what to do where it was not driven."""
+        by_hand = f"look after {managed.device.shown_id} by hand"
+        if not managed.stoppable:
+            return "the device has no safe state that it could be driven to", by_hand
         try:
-            await asyncio.shield(self._lifecycle.apply_safe_state(plan.managed, self._deadline))
+            await asyncio.shield(self._lifecycle.apply_safe_state(managed, self._deadline))
         except DSMILError as error:
-            hint = f"look after {plan.managed.device.shown_id} by hand: {error.message}"
-            stop = plan.error or error
-            plan.error = _like(stop, stop.message, hint)
+            told = f"the device was NOT driven to its safe state again: {error.message}"
+            return told, f"{by_hand}: {error.message}"
+        return "the device was driven to its safe state again", ""
 
     async def _look(self, plan: Plan, register: Register) -> Reading:
         """What the register holds now; kept as what was read back."""
@@ -158,11 +168,6 @@ class Delivery:
 
 def _can_confirm(register: Register) -> bool:
     return register.readable and not register.volatile
-
-
-def _overtaken(stop: EmergencyStopActive, how: str) -> EmergencyStopActive:
-    message = f"{stop.message}, which {how}: the device was driven to its safe state again"
-    return _like(stop, message, stop.hint)
 
 
 def _like(stop: DSMILError, message: str, hint: str) -> EmergencyStopActive:

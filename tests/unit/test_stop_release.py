@@ -23,7 +23,7 @@ from dsmilctl.model.device import Device
 from dsmilctl.model.emergency import StopOutcome
 from dsmilctl.model.operation import OperationStatus
 from dsmilctl.model.register import Register, Value
-from tests.rack import Lab, Rack, RackDriver, outcomes, write
+from tests.rack import LEVEL, SETPOINT, Lab, Rack, RackDriver, outcomes, write
 
 RELEASE = "the smoke was steam"
 STOPPED, UNCONFIRMED, FAILED = StopOutcome.STOPPED, StopOutcome.UNCONFIRMED, StopOutcome.FAILED
@@ -213,3 +213,42 @@ async def test_a_write_that_lands_behind_a_stop_of_another_process_is_followed_b
     assert (operation.status, operation.error_code) == (OperationStatus.FAILED, "EMERGENCY_STOP")
     assert "came while it was under way" in operation.error
     assert [item.value for item in rack.wire if item.what == "LEVEL"] == [500, 0]
+
+
+DRIVEN = {
+    "driven": ((LEVEL,), "", "the device was driven to its safe state again", ""),
+    "no safe state": ((SETPOINT,), "", "the device has no safe state that it could be driven to", "by hand"),
+    "refused": ((LEVEL,), "refused", "the device was NOT driven to its safe state again: rack-0", "by hand"),
+}
+
+
+@pytest.mark.parametrize("lands", [True, False], ids=["lands", "broken off"])
+@pytest.mark.parametrize("case", DRIVEN)
+async def test_a_change_that_a_stop_overtook_says_whether_its_device_was_driven_again(
+    home: Paths, case: str, lands: bool
+) -> None:
+    registers, fault, told, hint = DRIVEN[case]
+    rack = Rack(1)
+    rack.change(0, registers=registers)
+    lab = Lab(home, rack)
+    elsewhere = lab.client()
+
+    class Overtaken(RackDriver):
+        async def write(self, device: Device, register: Register, value: Value) -> None:
+            if value == 5:
+                elsewhere._stop_control.engage("smoke", "@all", None)
+                if not lands:
+                    self.rack.faults["rack-0", "write"] = fault
+                    await asyncio.Event().wait()
+            await self.rack.take(device, register.name, value)
+            self.rack.faults["rack-0", "write"] = fault
+
+    lab.registry._kinds["rack"] = type("Driver", (Overtaken,), {"rack": rack})
+    async with lab.client(timeout=5) as client:
+        operation = await client.change(write("rack-0", registers[0].name))
+        (record, *_) = await client.audit(HistoryQuery(action="device.write"))
+
+    assert operation.error_code == "EMERGENCY_STOP"
+    assert told in operation.error and operation.error == record.parameters["error"]
+    assert hint in operation.hint
+    assert ("was driven" in operation.error) == (0 in rack.written("LEVEL"))
