@@ -31,10 +31,11 @@ from dsmilctl.tui.pen import sparing
 from dsmilctl.tui.screens.base import Page
 from dsmilctl.tui.screens.fleet import FleetPage
 from dsmilctl.tui.snapshot import Snapshot
-from dsmilctl.tui.stop import Stopper, StopProgress
+from dsmilctl.tui.stop import Phase, Stopper, StopProgress
 from dsmilctl.tui.store import FleetStore
 from dsmilctl.tui.terminal import Terminal
 from dsmilctl.tui.theme import THEMES
+from dsmilctl.tui.widgets.banner import end_text
 
 T = TypeVar("T")
 TICK, SLOW_TICK = 1.0, 5.0
@@ -96,7 +97,7 @@ class DashboardApp(App[int]):
         self.meter = Meter(clock)
         self.tick = max(refresh, SLOW_TICK) if low_bandwidth else refresh
         self.link: Link | None = None
-        self.stopper = Stopper(self._open_for_stop, self._stop_moved, clock)
+        self.stopper = Stopper(open_client, self._stop_moved, clock)
         self.progress: StopProgress | None = None
         self._ticked_at = 0.0
         self.asked_login_for: DSMILError | None = None
@@ -104,11 +105,9 @@ class DashboardApp(App[int]):
             self.register_theme(item)
         self.theme = theme
 
-    def _open_for_stop(self) -> Client:
-        return self.open_client(self.context_name)
-
     def _stop_moved(self, progress: StopProgress) -> None:
-        if progress.stop is not None and self.link is not None:
+        here = progress.context == self.context_name
+        if here and progress.stop is not None and self.link is not None:
             self.link.note_stop(progress.stop)
         self.post_message(StopMoved(progress))
 
@@ -168,6 +167,7 @@ class DashboardApp(App[int]):
             self.run_worker(old.close, thread=True, group="closing", exit_on_error=False)
         self.context_name = name
         self.arming.disarm()
+        self.progress = None
         self.link = Link(lambda: self.open_client(name), self._tell, self.clock, interval=self.tick)
         self.link.start()
         self.post_message(Ticked())
@@ -228,7 +228,7 @@ class DashboardApp(App[int]):
 
     def pull_stop(self) -> None:
         """Stop everything.  Called from any thread; waits for nothing."""
-        self.stopper.pull()
+        self.stopper.pull(self.context_name)
 
     def action_stop_everything(self) -> None:
         """The stop key, where the driver did not see it first, or a click on the footer."""
@@ -236,6 +236,10 @@ class DashboardApp(App[int]):
 
     @on(StopMoved)
     def _show_stop(self, event: StopMoved) -> None:
+        if event.progress.context != self.context_name:
+            if event.progress.phase in (Phase.ENDED, Phase.BROKEN):
+                self.notify(end_text(event.progress), severity="error", timeout=60, markup=False)
+            return
         begins = self.progress is None or self.progress.number != event.progress.number
         self.progress = event.progress
         self._take_snapshot()

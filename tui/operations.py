@@ -93,7 +93,7 @@ def selector_of(devices: Sequence[Device]) -> str:
 def carry_out(app: DashboardApp, name: str, devices: Sequence[Device]) -> None:
     """Begin an operation of the menu: at once, or after arming and a question."""
     if name == STOP_CHOSEN:
-        app.stopper.pull(devices, selector_of(devices))
+        app.stopper.pull(app.context_name, devices, selector_of(devices))
     elif name in CHANGES:
         if app.may_write():
             open_change(app, devices[0], CHANGES[name][0])

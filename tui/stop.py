@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from queue import SimpleQueue
+from typing import NamedTuple
 
 import msgspec
 
@@ -41,9 +42,10 @@ class Phase(StrEnum):
 
 
 class StopProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """One stop as the screen shows it; times are milliseconds since the key was seen."""
+    """One stop of a context as the screen shows it; times are milliseconds since the key was seen."""
 
     number: int
+    context: str
     phase: Phase
     confirmed: int = 0
     unconfirmed: int = 0
@@ -55,6 +57,7 @@ class StopProgress(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Pull(msgspec.Struct):
     number: int
+    context: str
     at: float
     devices: Sequence[Device] | None
     scope: str
@@ -63,38 +66,52 @@ class _Pull(msgspec.Struct):
     latched_ms: float | None = None
 
 
+class _Running(NamedTuple):
+    """A stop of everything in a context that has not ended, and when it was pulled."""
+
+    context: str
+    begun: float
+
+
 class Stopper:
     """Pulls the stop.  `pull` may be called from any thread and returns at once."""
 
     def __init__(
-        self, open_client: Callable[[], Client], report: Callable[[StopProgress], None], clock: Clock
+        self, open_client: Callable[[str], Client], report: Callable[[StopProgress], None], clock: Clock
     ) -> None:
         self._open_client = open_client
         self._report = report
         self._clock = clock
         self._orders: SimpleQueue[_Pull | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._running: dict[int, float] = {}
+        self._running: dict[int, _Running] = {}
         self._open_orders = 0
         self._number = 0
         self._idle = threading.Event()
         self._idle.set()
-        self._stand_ready()
+        self._attended = True
+        self._begin_thread()
 
-    def pull(self, devices: Sequence[Device] | None = None, scope: str = "@all") -> bool:
-        """Stop `devices`, or everything; False when the same stop is under way already."""
+    def pull(self, context: str, devices: Sequence[Device] | None = None, scope: str = "@all") -> bool:
+        """Stop `devices` of a context, or all of them; False when the same stop is under way already."""
         now = self._clock.monotonic()
         with self._lock:
-            if devices is None and any(now - begun < AGAIN_AFTER for begun in self._running.values()):
+            if devices is None and self._under_way_since(context, now - AGAIN_AFTER):
                 return False
             self._number += 1
-            order = _Pull(self._number, now, devices, scope)
+            order = _Pull(self._number, context, now, devices, scope)
             if devices is None:
-                self._running[order.number] = now
+                self._running[order.number] = _Running(context, now)
             self._open_orders += 1
             self._idle.clear()
         self._orders.put(order)
+        if not self._attended:
+            self._stand_ready()
         return True
+
+    def _under_way_since(self, context: str, moment: float) -> bool:
+        """Whether a stop of all of this context was pulled after that moment and has not ended."""
+        return any(item.context == context and item.begun > moment for item in self._running.values())
 
     @property
     def under_way(self) -> bool:
@@ -106,20 +123,31 @@ class Stopper:
         self._idle.wait(patience)
         self._orders.put(None)
 
-    def _stand_ready(self) -> None:
-        threading.Thread(target=self._wait_for_order, name="dsmilctl-stop", daemon=True).start()
+    def _begin_thread(self) -> None:
+        threading.Thread(target=self._take_orders, name="dsmilctl-stop", daemon=True).start()
 
-    def _wait_for_order(self) -> None:
-        order = self._orders.get()
-        if order is None:
-            return
+    def _stand_ready(self) -> None:
+        """Have another thread wait for the next press, which must not wait for the stop of this one."""
         try:
-            self._stand_ready()  # the next press must not wait for this one
+            self._begin_thread()
         except RuntimeError as error:
-            LOGGER.error("no thread for a second stop: %s", error)
+            LOGGER.error("no thread for the next stop: %s", error)
+            self._attended = False
+        else:
+            self._attended = True
+
+    def _take_orders(self) -> None:
+        """Take one order, and further ones where no other thread could be started for them."""
+        while (order := self._orders.get()) is not None:
+            self._stand_ready()
+            self._obey(order)
+            if self._attended:
+                return
+
+    def _obey(self, order: _Pull) -> None:
         try:
             asyncio.run(self._carry_out(order))
-        except Exception as error:  # the screen must hear of it, whatever it was
+        except BaseException as error:  # the screen must hear of it, and the next order be taken
             LOGGER.exception("the emergency stop failed")
             self._tell(order, Phase.BROKEN, error=broken_text(error))
         finally:
@@ -132,7 +160,7 @@ class Stopper:
     async def _carry_out(self, order: _Pull) -> None:
         """A client latches before it opens anything, so only a stop of some devices opens it first."""
         self._tell(order, Phase.PULLED)
-        client = self._open_client()
+        client = self._open_client(order.context)
         try:
             if order.devices is not None:
                 await client.open()
@@ -168,21 +196,24 @@ class Stopper:
         ended_ms: float | None = None,
         error: str = "",
     ) -> None:
-        self._report(
-            StopProgress(
-                number=order.number,
-                phase=phase,
-                confirmed=order.confirmed,
-                unconfirmed=order.unconfirmed,
-                latched_ms=order.latched_ms,
-                ended_ms=ended_ms,
-                stop=stop,
-                error=error,
-            )
+        progress = StopProgress(
+            number=order.number,
+            context=order.context,
+            phase=phase,
+            confirmed=order.confirmed,
+            unconfirmed=order.unconfirmed,
+            latched_ms=order.latched_ms,
+            ended_ms=ended_ms,
+            stop=stop,
+            error=error,
         )
+        try:
+            self._report(progress)
+        except Exception:  # whatever ails the screen, the stop goes on
+            LOGGER.exception("the screen could not be told of the emergency stop")
 
 
-def broken_text(error: Exception) -> str:
+def broken_text(error: BaseException) -> str:
     """What went wrong with a stop, and what that means for the devices."""
     if isinstance(error, Unreachable | OperationTimeout):
         return f"NOTHING IS CONFIRMED, stop the devices by hand: {error}"

@@ -208,12 +208,12 @@ async def test_a_press_during_a_stop_is_not_another_one_and_the_next_thread_stan
 ) -> None:
     told: list[StopProgress] = []
     world.hushed = True
-    stopper = Stopper(lambda: SlowClient(world), told.append, world.clock)
+    stopper = Stopper(lambda name: SlowClient(world, name=name), told.append, world.clock)
 
-    assert stopper.pull()
-    assert not stopper.pull()  # the same stop
+    assert stopper.pull("plant")
+    assert not stopper.pull("plant")  # the same stop
     assert stopper.under_way
-    assert stopper.pull([world.devices[0]], "0x8000")  # some devices are another stop
+    assert stopper.pull("plant", [world.devices[0]], "0x8000")  # some devices are another stop
     await _until(lambda: len(world.stops) == 2)  # and it does not wait for the first one
 
     world.hushed = False
@@ -225,11 +225,11 @@ async def test_a_press_during_a_stop_is_not_another_one_and_the_next_thread_stan
 async def test_a_stop_that_cannot_be_carried_out_says_so(world: World) -> None:
     told: list[StopProgress] = []
 
-    def broken() -> FakeClient:
-        raise OSError("no such fleet")
+    def broken(name: str) -> FakeClient:
+        raise OSError(f"no such fleet: {name}")
 
     stopper = Stopper(broken, told.append, world.clock)
-    stopper.pull()
+    stopper.pull("plant")
     await _until(lambda: not stopper.under_way)
     assert told[-1].phase is Phase.BROKEN
     assert "no such fleet" in told[-1].error

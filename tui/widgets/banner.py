@@ -98,6 +98,14 @@ def progress_text(progress: StopProgress) -> str:
     )
 
 
+def end_text(progress: StopProgress) -> str:
+    """How a stop ended, with the name of its context: for a screen that shows another one."""
+    if progress.phase is Phase.BROKEN:
+        return f"{inert(progress.context)}: {progress_text(progress)}"
+    left = f", {progress.unconfirmed} NOT confirmed: look after them" if progress.unconfirmed else ""
+    return f"{inert(progress.context)}: EMERGENCY STOP: {progress.confirmed} confirmed{left}"
+
+
 def times_text(progress: StopProgress) -> str:
     """How long it took from the key."""
     latched = f"latched {progress.latched_ms or 0:.0f} ms after the key"
