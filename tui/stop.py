@@ -158,12 +158,10 @@ class Stopper:
                     self._idle.set()
 
     async def _carry_out(self, order: _Pull) -> None:
-        """A client latches before it opens anything, so only a stop of some devices opens it first."""
+        """Stop by a client that is not open: it latches before it opens anything that could refuse."""
         self._tell(order, Phase.PULLED)
         client = self._open_client(order.context)
         try:
-            if order.devices is not None:
-                await client.open()
             begun = self._clock.monotonic()
             stop = await client.stop(
                 order.devices, reason=REASON, scope=order.scope, report=lambda item: self._count(order, item)

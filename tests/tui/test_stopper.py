@@ -1,4 +1,4 @@
-"""The thread behind the stop key: of which context it is, and without a second thread."""
+"""The thread behind the stop key: of which context it is, without a second thread, and with broken files."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from dsmilctl.clock import SYSTEM
+from dsmilctl.config.paths import Paths
 from dsmilctl.model.device import Device
 from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.tui.app import DashboardApp
 from dsmilctl.tui.stop import Phase, Stopper, StopProgress
+from tests.fixtures import home as home  # noqa: PLC0414 - a fixture of this module, too
+from tests.rack import Lab, Rack
 from tests.tui.dashboard import live, notices, screen_of, until
 from tests.tui.fake_client import FakeClient, World
 
@@ -150,6 +154,25 @@ async def test_a_screen_that_cannot_be_told_holds_no_stop_up(world: World) -> No
     await _until(lambda: not stopper.under_way)
 
     assert len(world.stops) == 1
+
+
+async def test_chosen_devices_are_stopped_although_the_switches_of_drivers_cannot_be_read(
+    home: Paths,
+) -> None:
+    rack = Rack(2)
+    lab = Lab(home, rack)
+    home.driver_switches_file.parent.mkdir(parents=True, exist_ok=True)
+    home.driver_switches_file.write_bytes(b"\0" * 64)
+    told: list[StopProgress] = []
+
+    stopper = Stopper(lambda name: lab.client(), told.append, SYSTEM)
+    stopper.pull("lab", rack.devices[:1], "rack-0")
+    await _until(lambda: not stopper.under_way)
+    (stop,) = await lab.client().stops()
+
+    assert (told[-1].phase, told[-1].confirmed) == (Phase.ENDED, 1)
+    assert stop.devices == ("rack-0",)
+    assert {telegram.device_id for telegram in rack.wire} == {"rack-0"}
 
 
 async def test_the_key_stops_the_context_on_the_screen_while_the_one_before_is_still_being_stopped(
