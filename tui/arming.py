@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dsmilctl.clock import Clock
 
+UNARMED_AGAIN = "Writes are off again: press a to arm them, then confirm."
+"""What a question says when the arming ended before its answer."""
+
 
 class Arming:
     """Whether writes are armed, and for how long yet."""

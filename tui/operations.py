@@ -104,7 +104,7 @@ def carry_out(app: DashboardApp, name: str, devices: Sequence[Device]) -> None:
 
 
 def _ask_first(app: DashboardApp, verb: str, devices: Sequence[Device]) -> None:
-    from dsmilctl.tui.screens.confirm import ConfirmDialog
+    from dsmilctl.tui.screens.confirm import ArmedDialog
 
     def confirmed(go: bool | None) -> None:
         if go:
@@ -112,7 +112,7 @@ def _ask_first(app: DashboardApp, verb: str, devices: Sequence[Device]) -> None:
 
     more = " …" if len(devices) > SHOWN else ""
     text = f"{len(devices)} devices: {selector_of(devices[:SHOWN])}{more}"
-    app.push_screen(ConfirmDialog(f"{verb.capitalize()}?", text, verb.capitalize()), confirmed)
+    app.push_screen(ArmedDialog(f"{verb.capitalize()}?", text, verb.capitalize()), confirmed)
 
 
 def walk(app: DashboardApp, verb: str, devices: Sequence[Device]) -> None:

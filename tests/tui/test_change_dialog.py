@@ -154,3 +154,23 @@ async def test_an_operation_without_a_register_asks_for_a_reason_and_a_dry_run_t
         await pilot.press("tab", "tab", "enter")
         await until(pilot, lambda: len(world.wire) == 1)
     assert world.wire[0].startswith("DEACTIVATE 0x8000")
+
+
+async def test_a_lifecycle_verb_whose_arming_ended_in_the_question_is_not_carried_out(world: World) -> None:
+    async with dashboard(world) as pilot:
+        await pilot.press("a", "o")
+        await type_text(pilot, "disconnect")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app_of(pilot).screen, ConfirmDialog))
+        world.clock.elapsed += 61
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: "Writes are off again" in screen_of(pilot))
+        assert app_of(pilot).focused is app_of(pilot).screen.query_one("#cancel", Button)
+        assert world.wire == []
+
+        await pilot.press("a")
+        await until(pilot, lambda: "Writes are off again" not in screen_of(pilot))
+        # A button takes no second press while it still shows the first.
+        await until(pilot, lambda: not app_of(pilot).screen.query_one("#go", Button).has_class("-active"))
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: world.wire == ["disconnect 1"])

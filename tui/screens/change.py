@@ -18,6 +18,7 @@ from dsmilctl.model.device import Device
 from dsmilctl.model.operation import Operation, OperationType, Request
 from dsmilctl.model.register import Register, find_register
 from dsmilctl.tui import consents
+from dsmilctl.tui.arming import UNARMED_AGAIN
 from dsmilctl.tui.checks import checks_text
 from dsmilctl.tui.command import Command
 from dsmilctl.tui.inert import inert
@@ -25,7 +26,6 @@ from dsmilctl.tui.messages import Asked, Done, Planned, Refusal
 from dsmilctl.tui.screens.base import Dialog
 
 ORIGIN = "dashboard"
-UNARMED_AGAIN = "Writes are off again: press a to arm them, then confirm."
 
 
 class ChangeDialog(Dialog[bool]):
