@@ -173,7 +173,7 @@ def use_context(name: str) -> Context:
 
 
 def _require_effect(name: str) -> None:
-    """Raise Conflict where the choice would change nothing: changes meant for one fleet would go to another."""
+    """Raise Conflict where the choice would not be in force: changes would go elsewhere."""
     setting = load_settings().context
     if setting in ("", name):
         return
