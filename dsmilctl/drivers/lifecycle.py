@@ -186,7 +186,7 @@ class Lifecycle:
     ) -> list[Sequence[Answer] | None]:
         """The raw answers of many devices of one driver; None for each that has to be asked on its own.
 
-        A batch that fails as a whole is no device's fault: each is asked on its own then.
+        A batch that fails as a whole, or has another length, is no device's fault: each is asked on its own.
         """
         answers: list[Sequence[Answer] | None] = [None] * len(wanted)
         if not wanted or Capability.BATCH not in wanted[0][0].driver.capabilities:
@@ -195,10 +195,11 @@ class Lifecycle:
         batch = [(wanted[index][0].device, wanted[index][1]) for index in ready]
         try:
             given = await within(deadline, wanted[0][0].driver.read_many(batch))
+            each = dict(zip(ready, given, strict=True))
         except Exception as error:  # whatever it was, the devices are asked one by one and tell it each
             LOGGER.warning("driver %s failed on a batch of reads: %r", wanted[0][0].driver.name, error)
             return answers
-        for index, answer in zip(ready, given, strict=True):
+        for index, answer in each.items():
             answers[index] = answer
         return answers
 
@@ -305,7 +306,10 @@ class Lifecycle:
     async def apply_safe_many(
         self, devices: Sequence[Managed], deadline: float = DEADLINE
     ) -> list[DSMILError | bool | None]:
-        """Safe state of many devices of one driver; None for those to be driven on their own."""
+        """Safe state of many devices of one driver; None for those to be driven on their own.
+
+        They all are when the batch fails as a whole, or has another length.
+        """
         answers: list[DSMILError | bool | None] = [None] * len(devices)
         if not devices or Capability.BATCH not in devices[0].driver.capabilities:
             return answers
@@ -313,10 +317,11 @@ class Lifecycle:
         try:
             async with asyncio.timeout(deadline):
                 given = await devices[0].driver.safe_many([devices[index].device for index in ready])
+            each = dict(zip(ready, given, strict=True))
         except Exception as error:  # whatever it was, a stop goes on with every device on its own
             LOGGER.warning("driver %s failed on a batch stop: %r", devices[0].driver.name, error)
             return answers
-        for index, answer in zip(ready, given, strict=True):
+        for index, answer in each.items():
             answers[index] = answer
         return answers
 

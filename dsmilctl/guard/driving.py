@@ -75,6 +75,12 @@ def crews_of(
     return crews + strangers
 
 
+def _tell_fault(crew: asyncio.Task[None]) -> None:
+    """Log what ended a crew before its time: its devices are UNCONFIRMED, and nobody else hears of it."""
+    if not crew.cancelled() and (fault := crew.exception()) is not None:
+        LOGGER.error("%s was given up: %r", crew.get_name(), fault, exc_info=fault)
+
+
 async def _nobody(name: str) -> list[Managed]:
     raise NotFound(f"this fleet has no driver {name}", hint="dsmilctl driver list", target=name)
 
@@ -97,7 +103,7 @@ class Driving:
     async def all(self, crews: Sequence[Crew]) -> None:
         """Drive the devices of every driver; returns at the deadline, whatever a driver does."""
         self._members = {crew.driver: () for crew in crews}
-        tasks = [asyncio.create_task(self._crew(crew)) for crew in crews]
+        tasks = [asyncio.create_task(self._crew(crew), name=f"driver {crew.driver}") for crew in crews]
         try:
             if tasks:
                 await asyncio.wait(tasks, timeout=self._left() + LAST_MOMENT)
@@ -105,6 +111,7 @@ class Driving:
             self._over = True
             for task in tasks:
                 task.cancel()
+                task.add_done_callback(_tell_fault)
 
     def confirmations(self) -> list[Confirmation]:
         """What is known of each device, in the fleet's order, and of each driver that named none."""
