@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from dsmilctl.client.local_guarded import forget_all, number_of, records_of, swi
 from dsmilctl.client.local_readings import RecordedReadings
 from dsmilctl.client.local_reads import Reads
 from dsmilctl.client.local_status import FleetStatus
-from dsmilctl.client.local_stops import MOST_LATCHED, LocalStops
+from dsmilctl.client.local_stops import LocalStops
 from dsmilctl.client.local_walk import Walk
 from dsmilctl.client.standing import Standing, standing
 from dsmilctl.drivers.managed import Managed
@@ -283,21 +283,15 @@ class LocalClient(LocalBulks, RecordedReadings, WatchedAlarms, Client):
         deadline: float = 2.0,
         report: Callable[[Confirmation], None] | None = None,
     ) -> Stop:
-        """Latch the ids that are named before any driver is asked; a mistyped one is let go of again.
+        """Stop what a selector names; ids are latched before any driver is asked.
 
-        Devices that cannot be found within the deadline are latched, and UNCONFIRMED.
+        A driver that does not name its devices holds up none of the others'; what nobody can tell is
+        latched, and UNCONFIRMED.  Raises DeviceNotFound where every driver answered and none has it.
         """
-        ids = selector.numbers(MOST_LATCHED)
-        if selector.everything or ids is None:
+        if selector.everything:
             return await super().stop_selected(selector, reason=reason, deadline=deadline, report=report)
         self._opened = True
-
-        def find() -> Coroutine[Any, Any, list[Device]]:
-            return self._fleet.select(selector, quarantined=True)  # whoever may see them: anybody may stop
-
-        return await self._stops.of_ids(
-            ids, find, reason=reason, scope=selector.text, deadline=deadline, report=report
-        )
+        return await self._stops.of_selector(selector, reason=reason, deadline=deadline, report=report)
 
     async def stops(self) -> list[Stop]:
         """The stops in force, also one that could not be latched on disk."""

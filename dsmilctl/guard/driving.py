@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -47,18 +47,16 @@ Find = Callable[[], Awaitable[Sequence[Managed]]]
 class Crew(msgspec.Struct, frozen=True):
     """The devices of one driver, which may have to be found first; `wanted` None is all of them.
 
-    `strangers` says whether an id that it does not know is told, for it should.
+    A driver that names no devices in time is told as UNCONFIRMED, unless it is `quiet`: one that is only
+    asked whether it has what is looked for.  What was looked for in vain is `missing`, each with the reason;
+    it is asked when the run is over.
     """
 
     driver: str
     find: Find
     wanted: frozenset[DeviceId] | None = None
-    strangers: bool = True
-
-
-def crews_of_ids(parts: Sequence[tuple[str, Find]], ids: Sequence[DeviceId]) -> list[Crew]:
-    """A crew for each driver, where nobody knows yet which of them has these ids."""
-    return [Crew(name, find, frozenset(ids), strangers=len(parts) == 1) for name, find in parts]
+    quiet: bool = False
+    missing: Callable[[], Mapping[DeviceId, str]] = dict
 
 
 def crews_of(
@@ -112,6 +110,8 @@ class Driving:
             for task in tasks:
                 task.cancel()
                 task.add_done_callback(_tell_fault)
+            for name, why in [item for crew in crews for item in crew.missing().items()]:
+                self._stray(name, why)
 
     def confirmations(self) -> list[Confirmation]:
         """What is known of each device, in the fleet's order, and of each driver that named none."""
@@ -136,13 +136,13 @@ class Driving:
             async with asyncio.timeout(self._left()):
                 devices = await crew.find()
         except TimeoutError:
-            self._stray(f"driver {crew.driver}", f"it did not name its devices within {self._deadline:g} s")
+            self._nameless(crew, f"it did not name its devices within {self._deadline:g} s")
         except Exception as error:  # a driver may fail with anything; the others are driven all the same
-            self._stray(f"driver {crew.driver}", str(error) or type(error).__name__)
+            self._nameless(crew, str(error) or type(error).__name__)
         if crew.wanted is not None:
             devices = [managed for managed in devices if managed.device.device_id in crew.wanted]
             missing = crew.wanted - {managed.device.device_id for managed in devices}
-            for device_id in sorted(missing, key=str) if crew.strangers else ():
+            for device_id in sorted(missing, key=str):
                 self._stray(device_id, f"driver {crew.driver} does not know it now")
         self._members[crew.driver] = devices
         await self._devices(devices)
@@ -219,6 +219,10 @@ class Driving:
     def _note(self, managed: Managed, outcome: StopOutcome, attempts: int, error: str = "") -> None:
         if not self._over:
             self._known[id(managed)] = self._tell(managed.device.device_id, outcome, attempts, error)
+
+    def _nameless(self, crew: Crew, error: str) -> None:
+        if not crew.quiet:
+            self._stray(f"driver {crew.driver}", error)
 
     def _stray(self, name: DeviceId, error: str) -> None:
         self._strays.append(self._tell(name, StopOutcome.UNCONFIRMED, 0, error))

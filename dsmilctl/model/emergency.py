@@ -39,8 +39,9 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     """One latched emergency stop.
 
     `devices` is empty when the scope is the whole fleet.  `latched_ms` is the time until the latch lay on
-    disk, `latch_error` says why it could not be written where it should; `latched` is False when it could be
-    written nowhere, so that it ends with its process.  `released_by` and `released_at` end the stop.
+    disk, `latch_error` says why it could not be written where it should, or why it holds more than was
+    ordered; `latched` is False when it could be written nowhere, so that it ends with its process.
+    `released_by` and `released_at` end the stop.
     `fleets` are the keys under which it was latched where the fleet has several.  `elsewhere` names other
     systems that latched a stop of their own for it, which has to be released there, too.
     """

@@ -95,4 +95,5 @@ async def test_what_a_missing_driver_might_have_stays_latched_and_is_named(home:
 
     assert outcomes(stop)[0x8000] is STOPPED
     assert outcomes(stop)["driver shed"] is UNCONFIRMED
+    assert outcomes(stop)[0x9999] is UNCONFIRMED
     assert standing[0].covers(0x9999)
