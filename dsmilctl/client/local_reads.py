@@ -130,6 +130,7 @@ class Reads:
         """A batch per tick; a receiver that is too slow gets a Gap, and then everything again.
 
         Quarantined devices are left out and journalled; ticks are not counted by the rate limits.
+        It ends when the fleet is closed.
         """
         targets, denied = self._judge(await self._targets(devices, registers))
         if denied:
@@ -150,14 +151,15 @@ class Reads:
             deadline=self._fleet.deadline,
             changes_only=changes_only,
         )
-        polling = asyncio.create_task(poll.run())
+        polling = self._fleet.polls.begin(poll)
         polling.add_done_callback(lambda task: stream.close())
         try:
             async for item in listener:
                 if isinstance(item, Gap):
                     poll.forget()
                 yield item
-            await polling
+            if not polling.cancelled():
+                await polling  # it ended by a fault, which is the receiver's to know
         finally:
             polling.cancel()
             await asyncio.wait([polling])

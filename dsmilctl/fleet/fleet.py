@@ -28,6 +28,7 @@ from dsmilctl.errors import (
     nearest,
 )
 from dsmilctl.fleet.bus import Bus
+from dsmilctl.fleet.polls import Polls
 from dsmilctl.model.device import Device, DeviceId, DeviceStatus, show_id
 from dsmilctl.model.reading import Reading, Span
 from dsmilctl.model.register import Register
@@ -81,7 +82,7 @@ class Fleet:
         disabled: Callable[[], Mapping[str, str]] = dict,
         broken: Mapping[str, str] | None = None,
     ) -> None:
-        self.bus = Bus()
+        self.bus, self.polls = Bus(), Polls()
         self.alarms: Alarms | None = None  # of a fleet that somebody watches
         self.clock = clock
         self.deadline = deadline
@@ -100,6 +101,7 @@ class Fleet:
 
     async def open(self) -> None:
         """Load the drivers; raises ConfigError, NotFound or MissingExtraError for one that cannot."""
+        self.polls.open()
         for error in self.load():
             raise error
 
@@ -152,7 +154,8 @@ class Fleet:
             raise ConfigError(message, hint=hint, target=spec.driver) from error
 
     async def close(self) -> None:
-        """Close every device and driver; what fails on the way out is logged and holds nothing up."""
+        """End every poll, close devices and drivers; what fails then is logged and holds nothing up."""
+        await self.polls.end(self.deadline)
         known = [item for found in self._found.values() for item in found]
         talking = [item for item in known if item.connected and not item.plain]
         await _all_of([self.lifecycle.disconnect(item, self.deadline) for item in talking])
