@@ -19,6 +19,7 @@ from dsmilctl.tui.screens.confirm import ConfirmDialog
 from dsmilctl.tui.screens.decision import DecisionDialog
 from dsmilctl.tui.screens.login import LoginDialog
 from dsmilctl.tui.screens.menu import Menu
+from dsmilctl.tui.widgets.chart import Chart
 from tests.tui.child import hostile_devices
 from tests.tui.dashboard import app_of, app_on, caught_up, live, pass_time, screen_of, type_text, until
 from tests.tui.fake_client import START, World, some_devices
@@ -135,6 +136,8 @@ def test_a_device(snap_compare: Compare, size: tuple[int, int]) -> None:
         await minute(pilot, world)
         await pilot.press("down", "enter")
         await until(pilot, lambda: "REGISTER" in screen_of(pilot))
+        chart = app_of(pilot).screen.query_one(Chart)
+        await until(pilot, lambda: chart.title == "TEMP" and bool(chart.series._arrived or chart.series._samples))
         await pass_time(pilot, world, 12, step=1.0)
         await until(pilot, lambda: "0x00C0FFEE" in screen_of(pilot))
 
