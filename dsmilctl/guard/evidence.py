@@ -11,7 +11,7 @@ from typing import Any
 
 from dsmilctl.clock import SYSTEM, Clock
 from dsmilctl.errors import StateUnavailable
-from dsmilctl.guard.journal import Entry, Journal
+from dsmilctl.guard.journal import Entry, Journal, Request
 from dsmilctl.model.event import Event, Severity
 from dsmilctl.model.identity import Identity
 
@@ -78,9 +78,18 @@ class Evidence:
 
         They stand behind the entries of whoever called this before, however long that takes.
         """
-        if not entries:
-            return
-        request = self.journal.queue(entries)
+        if entries:
+            await self.written(self.queue(entries))
+
+    def queue(self, entries: Sequence[Entry], behind: Request | None = None) -> Request:
+        """Have entries written by whoever writes next; those `behind` others only where these were.
+
+        Nothing takes them back: also those whose caller is cancelled stand in the journal.
+        """
+        return self.journal.queue(entries, behind)
+
+    async def written(self, request: Request) -> None:
+        """Return when what was queued is on the medium; raises StateUnavailable, and then none of it is."""
         try:
             await asyncio.to_thread(self.journal.commit, request)
         except StateUnavailable as error:
@@ -88,10 +97,15 @@ class Evidence:
             raise
         self._all_clear()
 
-    async def record_if_possible(self, entries: Sequence[Entry]) -> None:
-        """Record what is over already: where that fails it is said, and nothing is held up."""
+    async def record_if_possible(self, entries: Sequence[Entry], behind: Request | None = None) -> None:
+        """Record what is over already: where that fails it is said, and nothing is held up.
+
+        Nothing is recorded `behind` what could not be written.
+        """
+        if not entries or (behind is not None and behind.error is not None):
+            return
         try:
-            await self.record(entries)
+            await self.written(self.queue(entries, behind))
         except StateUnavailable as error:
             LOGGER.error("the journal missed %s of %s: %s", entries[0].action, entries[0].target, error)
 

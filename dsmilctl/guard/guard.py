@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -30,6 +30,8 @@ T = TypeVar("T")
 MOST_AT_ONCE = 500
 """Devices that are told at once; with many more the event loop, not the device, would miss the deadline."""
 
+BRIEFLY = 1.0
+"""Seconds that somebody who breaks off a change before its device was told waits for a slow journal."""
 
 TIME_IS_OVER = "the time of the bulk was over"
 
@@ -86,6 +88,7 @@ class Guard:
         self._deadline = deadline
         self._judgement = Judgement(checks, lifecycle, evidence, in_force, deadline)
         self._delivery = Delivery(lifecycle, checks, in_force, deadline)
+        self._finishing = set[asyncio.Task[None]]()
 
     async def change(self, managed: Managed, request: Request) -> Operation:
         """Carry out one change.
@@ -189,23 +192,38 @@ class Guard:
         try:
             check()
         except DSMILError as refusal:
-            denied = parameters | {"code": refusal.code, "error": refusal.message}
-            line = entry(action, target, "DENIED", denied, decision="DENIED")
+            line = entry(action, target, "DENIED", parameters | _problem(refusal), decision="DENIED")
             await self._evidence.record_if_possible([line])
             raise
         operation_id = Plan.new_id()
-        await self._evidence.record([entry(action, target, "INTENT", parameters, operation_id=operation_id)])
-        outcome, known = "UNKNOWN", dict[str, object]()
+        line = entry(action, target, "INTENT", parameters, operation_id=operation_id)
+        intent = self._evidence.queue([line])
+        outcome, known = "DENIED", _problem(Refused("not begun: it was broken off"))
         try:
+            await self._evidence.written(intent)
+            outcome, known = "UNKNOWN", {}
             result = await act()
             outcome = "SUCCESS"
         except DSMILError as error:
-            outcome, known = "FAILED", {"code": error.code, "error": error.message}
+            outcome, known = "FAILED", _problem(error)
             raise
         finally:
-            line = entry(action, target, outcome, known, operation_id=operation_id)
-            await asyncio.shield(self._evidence.record_if_possible([line]))
+            decision = "DENIED" if outcome == "DENIED" else "ALLOWED"
+            line = entry(action, target, outcome, known, decision=decision, operation_id=operation_id)
+            work = self._evidence.record_if_possible([line], behind=intent)
+            await self._finish(work, briefly=outcome == "DENIED")
         return result
+
+    async def _finish(self, work: Coroutine[Any, Any, None], *, briefly: bool) -> None:
+        """See an end onto record, also when cancelled; `briefly` leaves a slow journal behind to itself."""
+        task = asyncio.create_task(work)
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
+        _, late = await asyncio.wait((task,), timeout=BRIEFLY if briefly else None)
+        if late:
+            LOGGER.error("what was broken off is not in the journal yet: a disk or another process is slow")
+        else:
+            task.result()
 
     def _plan(self, managed: Managed, request: Request, bulk: Bulk) -> Plan:
         return Plan(managed, request, judged_as(managed, request), self._clock, bulk.bulk_id)
@@ -232,7 +250,8 @@ class Guard:
             await self._carry_out([plan for plan in plans if plan.intended], bulk, ends)
         finally:
             self._holds.release(held)
-            await asyncio.shield(self._conclude(plans, bulk))
+            untold = all(plan.operation is None and not plan.sent for plan in plans if plan.intended)
+            await self._finish(self._conclude(plans, bulk), briefly=untold)
 
     async def _hold(self, plans: Sequence[Plan]) -> set[DeviceId]:
         """Hold the devices; those that others hold longer than the deadline are left out."""
@@ -244,7 +263,10 @@ class Guard:
             return set()
 
     async def _intend(self, plans: Sequence[Plan], bulk: Bulk) -> None:
-        """Journal what was refused and what is to be done now; where that fails nothing is done."""
+        """Journal what was refused and what is to be done now; where that fails nothing is done.
+
+        A cancelled one is intended all the same: nothing takes its intent out of the journal's queue.
+        """
         live = [plan for plan in passed(plans) if not plan.request.dry_run]
         refused = [plan for plan in plans if plan.error is not None and plan.request.is_evidence]
         _log("refused", refused)
@@ -255,12 +277,16 @@ class Guard:
         pending = [plan.as_operation(self.checks.identity.user, OperationStatus.PENDING) for plan in live]
         try:
             await asyncio.to_thread(bulk.keep, pending)
-            await self._evidence.record([*refusals, *(plan.intent(self._evidence) for plan in live)])
+            intents = [plan.intent(self._evidence) for plan in live]
+            intended = self._evidence.queue([*refusals, *intents])
+            for plan in live:
+                plan.intended = intended
+            await self._evidence.written(intended)
         except StateUnavailable as error:
             refuse(live, error)
+            for plan in live:
+                plan.intended = None
             return
-        for plan in live:
-            plan.intended = True
         _log("intended", live)
 
     async def _carry_out(self, plans: Sequence[Plan], bulk: Bulk, ends: float | None) -> None:
@@ -298,9 +324,10 @@ class Guard:
             return
         for plan in begun:
             if plan.operation is None:
-                plan.break_off("it was broken off")
+                plan.break_off("it was broken off" if plan.sent else "it was broken off before it was sent")
                 self._ended(plan)
-        await self._evidence.record_if_possible([plan.outcome(self._evidence) for plan in begun])
+        outcomes = [plan.outcome(self._evidence) for plan in begun]
+        await self._evidence.record_if_possible(outcomes, behind=begun[0].intended)
         _log("ended", begun)
         try:
             await asyncio.to_thread(bulk.keep, [self._ended(plan) for plan in plans])
@@ -320,6 +347,10 @@ def _log(moment: str, plans: Sequence[Plan]) -> None:
         from dsmilctl.guard.chronicle import tell
 
         tell(moment, plans)
+
+
+def _problem(error: DSMILError) -> dict[str, object]:
+    return {"code": error.code, "error": error.message}
 
 
 def _by_device(plans: Iterable[Plan]) -> list[list[Plan]]:

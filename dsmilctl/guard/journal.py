@@ -41,12 +41,16 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request:
-    """The entries of one caller, waiting to be written together with those of others."""
+    """The entries of one caller, waiting to be written together with those of others.
 
-    __slots__ = ("entries", "error", "records")
+    Those `behind` another request tell how that one went on: where it was not written, they are not.
+    """
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    __slots__ = ("behind", "entries", "error", "records")
+
+    def __init__(self, entries: Sequence[Entry], behind: Request | None = None) -> None:
         self.entries = entries
+        self.behind = behind
         self.records: list[AuditRecord] = []
         self.error: DSMILError | None = None
 
@@ -83,12 +87,12 @@ class Journal:
         """
         return self.commit(self.queue(entries))
 
-    def queue(self, entries: Sequence[Entry]) -> Request:
+    def queue(self, entries: Sequence[Entry], behind: Request | None = None) -> Request:
         """Give entries their place behind all that were queued before; `commit` records them.
 
         Waits for nobody.  Whoever commits in threads queues first: which thread is the first is chance.
         """
-        request = Request(entries)
+        request = Request(entries, behind)
         self._waiting.append(request)
         return request
 
@@ -215,7 +219,9 @@ class Journal:
 
     def _commit(self) -> None:
         """Write what is waiting, from every thread, at once."""
-        batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        batch = self._due()
+        if not batch:
+            return
         try:
             with files.FileLock(self._lock_path, self._lock_timeout):
                 records = self._writer.add([entry for request in batch for entry in request.entries])
@@ -229,6 +235,16 @@ class Journal:
         for request in batch:
             request.records = records[: len(request.entries)]
             del records[: len(request.entries)]
+
+    def _due(self) -> list[Request]:
+        """Take what is waiting; what stands behind something that was not written fails like that."""
+        due = []
+        for _ in range(len(self._waiting)):
+            request = self._waiting.popleft()
+            request.error = request.behind.error if request.behind is not None else None
+            if request.error is None:
+                due.append(request)
+        return due
 
     def _refusal(self, error: BaseException) -> DSMILError:
         if isinstance(error, DSMILError):

@@ -16,6 +16,7 @@ from dsmilctl.model.operation import Operation, OperationStatus, OperationType, 
 from dsmilctl.model.register import Register, Value
 
 if TYPE_CHECKING:
+    from dsmilctl.guard.journal import Request as Intent
     from dsmilctl.guard.since import Since
 
 REFUSALS = frozenset(
@@ -43,7 +44,7 @@ class Plan:
     `kind` is what the policy judges it as.  `error` is what stood in its way; `sent` says that the driver was
     called, `unknown` that nobody can say whether the device did it, `operation` how it ended, `approved` that
     it used its approval up, `broken` that it was ended before its end, `since` the stops that came when its
-    device was looked at.
+    device was looked at.  `intended` is its intent on the way into the journal, or there.
     """
 
     __slots__ = (
@@ -69,7 +70,7 @@ class Plan:
         self.error: DSMILError | None = None
         self.approved = False
         self.broken = False
-        self.intended = False
+        self.intended: Intent | None = None
         self.sent = False
         self.since: Since | None = None
         self.unknown = False

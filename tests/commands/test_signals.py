@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from fcntl import LOCK_EX, flock
 from signal import SIGHUP, SIGINT, SIGTERM, Signals
 
 import pytest
@@ -95,6 +96,37 @@ def test_an_emergency_stop_that_is_interrupted_stays_latched(shell: Shell, numbe
     assert "the stop is latched, and 2 devices confirmed it" in ended.err
     assert len(shell("dsmilctl -C sim emergency status -o json").data) == 1
     assert shell("dsmilctl -C sim device write 0x8030 CONFIG 5 --yes").exit == 1
+
+
+@SIGNALS
+def test_a_change_that_is_interrupted_before_its_device_is_told_is_journalled_as_not_begun(
+    shell: Shell, number: Signals
+) -> None:
+    (shell.home / "bin/sitecustomize.py").write_text(
+        "from dsmilctl.guard.journal import Journal\n"
+        "queue = Journal.queue\n"
+        "def told(self, *arguments):\n"
+        "    print('queued', flush=True)\n"
+        "    return queue(self, *arguments)\n"
+        "Journal.queue = told\n"
+    )
+    told = {"PYTHONPATH": str(shell.home / "bin")}
+    (shell.home / "state").mkdir()
+    with (shell.home / "state/journal.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        line = ("-C", "sim", "device", "write", "0x8030", "CONFIG", "9", "--yes")
+        running = shell.start(*line, environment=told)
+        assert running.line() == "queued\n", "the intent"
+        running.send(number)
+        assert running.line() == "queued\n", "what became of it"
+    ended = running.end()
+
+    assert ended.exit == STATUS[number]
+    (reading,) = shell("dsmilctl -C sim device read 0x8030 CONFIG -o json").data
+    assert reading["value"] == 3, "as it was before"
+    outcome, _ = shell("dsmilctl -C sim audit log -o json").data
+    assert (outcome["outcome"], outcome["parameters"]["code"]) == ("DENIED", "REFUSED")
+    assert shell("dsmilctl audit verify -o json").data["unfinished"] == []
 
 
 @SIGNALS

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from dsmilctl.client.local import LocalClient
 from dsmilctl.config.paths import Paths
 from dsmilctl.errors import EmergencyStopActive
-from dsmilctl.guard.journal import Entry
+from dsmilctl.guard.journal import Request
 from dsmilctl.model.operation import OperationStatus
 from tests.rack import Lab, Rack, write
 
@@ -20,13 +19,13 @@ class Slow:
 
     def __init__(self, client: LocalClient) -> None:
         self._evidence = client._guard._evidence
-        self._record = self._evidence.record
-        self._evidence.record = self.record  # type: ignore[method-assign]  # the real one, and then a wait
+        self._written = self._evidence.written
+        self._evidence.written = self.written  # type: ignore[method-assign]  # the real one, and then a wait
         self.waits, self.goes_on = asyncio.Event(), asyncio.Event()
 
-    async def record(self, entries: Sequence[Entry]) -> None:
-        await self._record(entries)
-        if any(entry.outcome == "INTENT" for entry in entries):
+    async def written(self, request: Request) -> None:
+        await self._written(request)
+        if any(entry.outcome == "INTENT" for entry in request.entries):
             self.waits.set()
             await self.goes_on.wait()
 
