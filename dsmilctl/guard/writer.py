@@ -62,8 +62,9 @@ class Writer:
         if not entries:
             return []
         tail = self._current_tail()
-        recovered = [self._set_aside(tail, entries[0])] if tail.torn else []
-        if tail.size >= self._segment_bytes:
+        full = tail.size >= self._segment_bytes
+        recovered = self._mended(tail, entries[0]) if full or tail.torn else []
+        if full:
             tail = self._next_segment(tail)
         return self._write(tail, recovered + entries)[len(recovered) :]
 

@@ -193,6 +193,19 @@ def test_a_restart_mends_an_end_that_a_crash_left(tmp_path: Path, cut: int) -> N
     assert journal.verify().problem == ""
 
 
+@pytest.mark.parametrize("cut", [1, 40])
+def test_a_full_segment_is_mended_before_the_next_one_is_begun(tmp_path: Path, cut: int) -> None:
+    filled(tmp_path, 3)
+    segment(tmp_path).write_bytes(segment(tmp_path).read_bytes()[:-cut])
+
+    journal = Journal(tmp_path, segment_bytes=1)
+    journal.append([entry(4)])
+
+    assert segment(tmp_path, 2).exists()
+    assert segment(tmp_path).read_bytes().endswith(b"}\n")
+    assert (journal.verify().intact, journal.verify().problem) == (True, "")
+
+
 def test_a_restart_goes_on_even_where_no_record_can_be_read(tmp_path: Path) -> None:
     segment(tmp_path).write_bytes(b"\xff\xfe\n" * 5)
 
