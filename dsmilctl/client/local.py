@@ -338,8 +338,10 @@ class LocalClient(LocalBulks, RecordedReadings, WatchedAlarms, Client):
         return dict(msgspec.structs.asdict(anchor))
 
     async def audit_restart(self, reason: str) -> AuditRecord:
-        """Go on in a new segment behind a damaged journal."""
-        return await asyncio.to_thread(self._journal.restart, reason, self.identity.user)
+        """Go on in a new segment behind a damaged journal; raises what bars a change."""
+        await self._guard.admission.require_restart()
+        user, context = self.identity.user, self.context.name
+        return await asyncio.to_thread(self._journal.restart, reason, user, context)
 
     async def drivers(self) -> list[DriverInfo]:
         """Every installed driver."""

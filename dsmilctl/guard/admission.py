@@ -12,6 +12,7 @@ from dsmilctl.guard.checks import Checks
 from dsmilctl.guard.evidence import Evidence
 from dsmilctl.guard.places import Places
 from dsmilctl.guard.rates import Bucket
+from dsmilctl.guard.writer import RESTART
 from dsmilctl.model.operation import OperationType, Request
 
 
@@ -45,6 +46,18 @@ class Admission:
                 await asyncio.to_thread(checks.consent.use_for_release, checks.identity, stop_id, approval)
         except DSMILError as refusal:
             await self.record_denied("emergency.release", {stop_id or "all": refusal})
+            raise
+
+    async def require_restart(self) -> None:
+        """Raise, and journal where that is possible, what bars a new segment of the journal.
+
+        It is allowed under an emergency stop.  No intent is journalled: the journal may be what is damaged.
+        """
+        try:
+            self._checks.writable("the journal")
+            self._checks.administration("the journal", OperationType.CONFIG)
+        except DSMILError as refusal:
+            await self.record_denied(RESTART, {"journal": refusal})
             raise
 
     async def count_read(self) -> None:

@@ -194,14 +194,14 @@ class Journal:
             raise files.unavailable(f"anchor {destination} cannot be written", error, destination) from error
         return anchor
 
-    def restart(self, reason: str, user: str) -> AuditRecord:
+    def restart(self, reason: str, user: str, context: str = "") -> AuditRecord:
         """Go on in a new segment, also behind a damaged one, which stays and which `verify` goes on naming.
 
         The first record of the new segment carries the reason and the SHA-256 of the segment left behind.
         """
         with self._turn, files.FileLock(self._lock_path, self._lock_timeout):
             try:
-                return self._writer.restart(reason, user)
+                return self._writer.restart(reason, user, context)
             except OSError as error:
                 self._writer.close()
                 raise files.unavailable(

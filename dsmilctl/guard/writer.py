@@ -68,12 +68,12 @@ class Writer:
             tail = self._next_segment(tail)
         return self._write(tail, recovered + entries)[len(recovered) :]
 
-    def restart(self, reason: str, user: str) -> AuditRecord:
+    def restart(self, reason: str, user: str, context: str) -> AuditRecord:
         """Go on in a new segment, whatever the last one's end looks like."""
         from dsmilctl.guard.salvage import file_digest, salvage
 
         self.close()
-        entry = Entry(user=user, host=os.uname().nodename, context="", action=RESTART, target="journal")
+        entry = Entry(user=user, host=os.uname().nodename, context=context, action=RESTART, target="journal")
         tail, problem = salvage(self._folder)
         left = segment_path(self._folder, tail.number)
         extra = []

@@ -209,6 +209,8 @@ async def test_a_read_only_context_changes_nothing(simulator: DeviceSimulator) -
     async with DSMILClient(simulator.url, read_only=True) as client:
         with pytest.raises(ReadOnly):
             await client.change(write(0x8030, 1))
+        with pytest.raises(ReadOnly):
+            await client.audit_restart("a new disk")
 
     assert simulator.requests == []
 

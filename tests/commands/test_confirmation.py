@@ -215,6 +215,7 @@ def test_with_read_only_nothing_is_changed_but_a_stop_stops(shell: Shell) -> Non
         "context use local",
         "config set timeout 5",
         "sim reset -y",
+        "audit restart --reason 'a new disk' --yes",
     ):
         answer = shell(f"dsmilctl --read-only -C sim {line} -o json")
         assert (answer.exit, answer.error.code) == (1, "READ_ONLY"), line

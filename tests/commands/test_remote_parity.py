@@ -191,6 +191,7 @@ READ_ONLY = [
     "device read 0x8030",
     "emergency stop 0x8040 --reason smoke",
     f"emergency release --confirm CONTEXT {WHY}",
+    "audit restart --reason 'a new disk' --yes",
     "sim reset --yes",
 ]
 

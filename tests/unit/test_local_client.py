@@ -12,9 +12,10 @@ import pytest
 from dsmilctl.client.interface import LIFECYCLE_VERBS, HistoryQuery
 from dsmilctl.client.local import LocalClient
 from dsmilctl.config.paths import Paths
-from dsmilctl.errors import DSMILError, InvalidParameter, NotFound, ReadOnly
+from dsmilctl.errors import DSMILError, InvalidParameter, NotFound, PermissionDenied, ReadOnly
 from dsmilctl.model.device import DeviceState
 from dsmilctl.model.event import Event
+from dsmilctl.model.identity import Clearance, Identity
 from dsmilctl.model.operation import OperationType
 from dsmilctl.model.reading import Batch, Gap, Quality, Span
 from dsmilctl.model.selector import parse_selector
@@ -307,7 +308,29 @@ async def test_the_anchor_of_the_journal_is_written_and_verified(home: Paths, tm
 
     assert anchor["records"] == 2
     assert verdict.intact
-    assert restarted.action == "journal.restart"
+    assert (restarted.action, restarted.context) == ("journal.restart", "lab")
+
+
+async def test_a_restart_of_the_journal_is_barred_like_a_change(home: Paths) -> None:
+    lab = Lab(home, Rack(1))
+    async with lab.client(read_only=True) as client:
+        with pytest.raises(ReadOnly):
+            await client.audit_restart("it looks odd")
+    lab.policy("{version: 1, clearance: {CONFIG: TOP_SECRET}}")
+    async with lab.client(identity=Identity("bob", "bench", Clearance.SECRET)) as client:
+        with pytest.raises(PermissionDenied):
+            await client.audit_restart("it looks odd")
+        found = await client.audit(HistoryQuery())
+
+    assert [(record.action, record.outcome) for record in found] == [("journal.restart", "DENIED")] * 2
+    assert len(list(home.journal_folder.glob("journal-*.jsonl"))) == 1
+
+
+async def test_a_stop_does_not_keep_the_journal_from_being_restarted(home: Paths) -> None:
+    async with Lab(home, Rack(1)).client() as client:
+        await client.stop(reason="smoke")
+
+        assert (await client.audit_restart("a new disk")).outcome == "SUCCESS"
 
 
 async def test_a_client_that_could_not_be_opened_can_be_closed_and_opened_again(home: Paths) -> None:

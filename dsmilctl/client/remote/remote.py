@@ -324,6 +324,8 @@ class RemoteClient(Drivers, Connected, Client):
 
     async def audit_restart(self, reason: str) -> AuditRecord:
         """Have the server go on behind its damaged journal."""
+        if self.context.read_only:
+            raise read_only_refusal(self.context.name, "the journal was not changed", target="the journal")
         return await self._evidence.restart(reason)
 
     async def forget(self) -> int:
