@@ -22,7 +22,14 @@ from dsmilctl.model.audit import ACTIONS, OUTCOMES
 from dsmilctl.model.dotted import pattern_of
 
 app = Noun("audit")
-_HASH = re.compile(r"(\d+:)?[0-9a-fA-F]{64}")
+_HASH = re.compile(r"([0-9]{1,18}:)?[0-9a-fA-F]{64}")
+
+
+class ExportedAnchor(msgspec.Struct, frozen=True):
+    """What of an exported file is held against the journal."""
+
+    sequence: Annotated[int, msgspec.Meta(ge=0)]
+    hash: Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$")]
 
 
 class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,8 +121,8 @@ async def show_record(client: Client, sequence: int) -> dict[str, Any]:
 @app.command(impact="read")
 def verify(
     anchor: Annotated[
-        str, typer.Option(metavar="HASH|FILE", help="an exported anchor that must be there")
-    ] = "",
+        str | None, typer.Option(metavar="HASH|FILE", help="an exported anchor that must be there")
+    ] = None,
 ) -> None:
     """Check that no record was changed, removed, inserted or reordered; exit status 9 and the first bad one.
 
@@ -126,9 +133,9 @@ def verify(
     run(check, anchor, schema="audit.verify/1")
 
 
-async def check(client: Client, anchor: str) -> Result:
+async def check(client: Client, anchor: str | None) -> Result:
     """What the check of the whole chain found."""
-    verdict = await client.audit_verify(_anchor(anchor))
+    verdict = await client.audit_verify("" if anchor is None else _anchor(anchor))
     if not verdict.intact:
         diagnostics.warn(f"{verdict.file}:{verdict.line or '?'}: {verdict.problem}")
     return Result(msgspec.to_builtins(verdict), 0 if verdict.intact else CheckFailed.exit_status)
@@ -136,18 +143,17 @@ async def check(client: Client, anchor: str) -> Result:
 
 def _anchor(text: str) -> str:
     """A hash as it is, or the hash in an exported file."""
-    if not text or _HASH.fullmatch(text):
+    if _HASH.fullmatch(text):
         return text
     if not Path(text).is_file():
-        message = f"{text} is neither a file nor a hash of 64 digits"
+        message = f"{text or 'an empty text'} is neither a file nor a hash of 64 digits"
         raise InvalidParameter(message, hint="dsmilctl audit export FILE makes one", target="--anchor")
     try:
-        exported = msgspec.json.decode(Path(text).read_bytes(), type=dict[str, Any])
-        return f"{exported['sequence']}:{exported['hash']}"
-    except (msgspec.MsgspecError, KeyError):
-        raise NotFound(
-            f"{text} is no exported anchor", hint="dsmilctl audit export FILE", target=text
-        ) from None
+        exported = msgspec.json.decode(Path(text).read_bytes(), type=ExportedAnchor)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        message = f"{text} is no exported anchor: it lacks a sequence, or a hash of 64 digits"
+        raise InvalidParameter(message, hint="dsmilctl audit export FILE makes one", target=text) from None
+    return f"{exported.sequence}:{exported.hash}"
 
 
 @app.command(impact="read")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
+from dsmilctl.errors import InvalidParameter
 from dsmilctl.guard.chain import GENESIS, TRAILER, Fragment, judge
 from dsmilctl.guard.files import unavailable
 from dsmilctl.guard.segments import segment_path, segments
 from dsmilctl.model.audit import AuditVerdict
 
 _BLOCK = 1 << 20
+_ANCHOR = re.compile(r"(?:([0-9]{1,18}):)?([0-9a-fA-F]{64})")
 WORTH_SPLITTING = 48 << 20
 """From so many bytes on, several processes share the work."""
 
@@ -34,14 +37,13 @@ _decoder = msgspec.json.Decoder(_Bond)
 class Verification:
     """One walk over all segments; `verdict` says how it ended.
 
-    `sequence` and `digest` are those of the record before the first one that is looked at.
+    `anchor` is what `verify` takes; one that is none raises InvalidParameter.  `sequence` and `digest` are
+    those of the record before the first one that is looked at.
     """
 
     def __init__(self, anchor: str = "", *, sequence: int = 0, digest: str = GENESIS) -> None:
-        number, _, wanted = anchor.strip().rpartition(":")
-        self._anchor = wanted.lower()
-        self._anchor_sequence = int(number) if number.isdecimal() else None
-        self.anchor_seen = wanted in ("", GENESIS)
+        self._anchor_sequence, self._anchor = _parsed(anchor)
+        self.anchor_seen = self._anchor in ("", GENESIS)
         self.sequence = sequence
         self.hash = digest
         self.records = 0
@@ -186,9 +188,11 @@ class Verification:
 def verify(folder: Path, anchor: str = "") -> AuditVerdict:
     """Check the journal in a folder.  Raises StateUnavailable if a file of it cannot be read.
 
+    `anchor` is a hash, `sequence:hash`, or empty; anything else raises InvalidParameter.
     A long journal is checked by several processes; if they find anything, or cannot run, this one goes
     through all of it, so that what is said is always said by one walk from the first line on.
     """
+    _parsed(anchor)
     try:
         if sum(path.stat().st_size for _, path in segments(folder)) >= WORTH_SPLITTING:
             from dsmilctl.guard.spans import verify_split
@@ -201,6 +205,21 @@ def verify(folder: Path, anchor: str = "") -> AuditVerdict:
     except OSError as error:
         raise unavailable(f"journal {folder} cannot be read", error, folder) from error
     return verification.verdict()
+
+
+def _parsed(anchor: str) -> tuple[int | None, str]:
+    """The number, where it tells one, and the hash of the record that an anchor names; none if it is empty.
+
+    Raises InvalidParameter for anything else: an anchor without a hash would prove whatever it is held to.
+    """
+    if not anchor:
+        return None, ""
+    form = _ANCHOR.fullmatch(anchor.strip())
+    if form is None or (form[2] == GENESIS and int(form[1] or 0)):
+        message = f"{anchor!r} is no anchor of a journal"
+        hint = "an anchor is a record's hash of 64 hexadecimal digits, or SEQUENCE:HASH"
+        raise InvalidParameter(message, hint=hint, target="anchor")
+    return int(form[1]) if form[1] else None, form[2].lower()
 
 
 def _blocks(path: Path, begin: int, end: int | None) -> Iterator[bytes]:

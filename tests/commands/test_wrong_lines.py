@@ -106,6 +106,8 @@ VALUES = [
     Wrong("-C sim stream devices --transport ws", "a local context has no transport ws", "auto or poll"),
     Wrong("-C sim audit log --limit none", "--limit: 'none' is not a whole number", "audit log --help"),
     Wrong("-C sim audit log --since yesterday", "'yesterday' is not a time", "or a duration ago: 2h"),
+    Wrong("-C sim audit verify --anchor ''", "neither a file nor a hash", "dsmilctl audit export FILE"),
+    Wrong("-C sim audit verify --anchor 6:", "6: is neither a file nor a hash", "dsmilctl audit export FILE"),
     Wrong("-C sim audit verify --anchor x", "neither a file nor a hash", "dsmilctl audit export FILE"),
     Wrong("-C sim audit show 99", "no record 99", "dsmilctl audit log"),
     Wrong("-C sim device list --timeout -1", "'-1' is not a duration", "500ms, 10s, 2m, 1h or 3d"),
@@ -171,6 +173,28 @@ def test_a_wrong_line_is_answered_with_what_would_be_right(
     assert error.startswith(("dsmilctl: error: ", '{"error"')) and wrong.error in error
     assert wrong.hint in (hint or error)
     assert not list(tmp_path.glob("state/journal*")) or "device" in wrong.line
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"sequence":6,"hash":"","time":"","records":6}',
+        b'{"sequence":6}',
+        b'{"hash":6}',
+        b"[]",
+        b"",
+        b"\xff",
+    ],
+)
+def test_a_file_that_is_no_anchor_proves_nothing(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "anchor.json").write_bytes(content)
+    wrong = Wrong(
+        "-C sim audit verify --anchor anchor.json", "anchor.json is no exported", "audit export FILE"
+    )
+
+    test_a_wrong_line_is_answered_with_what_would_be_right(wrong, tmp_path, monkeypatch, capfd)
 
 
 def test_nothing_that_is_not_there_yet_is_listed_or_hides_something_that_is_there() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsmilctl.errors import StateUnavailable
+from dsmilctl.errors import InvalidParameter, StateUnavailable
 from dsmilctl.guard import spans, verification
 from dsmilctl.guard.journal import Journal
 from tests.unit.evidence import entry, filled, lines
@@ -133,6 +133,18 @@ def test_records_cut_off_at_the_end_show_only_against_an_anchor(copy: Path) -> N
     assert (verdict.intact, verdict.first_bad) == (False, 12)
     assert "anchor" in verdict.problem
     assert not Journal(copy).verify(known).intact
+
+
+@pytest.mark.parametrize(
+    "wrong", ["12:", ":", " ", "12:  ", "x", "f" * 63, "f" * 65, "x:" + "f" * 64, "12:" + "0" * 64]
+)
+def test_what_names_no_record_is_no_anchor(copy: Path, wrong: str) -> None:
+    with pytest.raises(InvalidParameter, match="no anchor"):
+        Journal(copy).verify(wrong)
+
+
+def test_the_anchor_of_a_journal_without_records_fits_every_journal(copy: Path) -> None:
+    assert Journal(copy).verify("0:" + "0" * 64).intact
 
 
 def test_the_last_segment_removed_shows_against_an_anchor(copy: Path) -> None:
