@@ -9,7 +9,7 @@ import msgspec
 
 from dsmilctl.diagnostics import warn
 from dsmilctl.errors import InvalidParameter, nearest
-from dsmilctl.inert import encodable
+from dsmilctl.inert import encodable, escaped, inert, inert_lines, is_harmless
 from dsmilctl.pages import page
 from dsmilctl.stdout import flush, terminal_size, terminal_width, write
 from dsmilctl.tables import Column, Row, Table, lay_out, plain, shorten
@@ -128,7 +128,7 @@ class Output:
         elif isinstance(data, Mapping):
             self._thing(data, columns)
         else:
-            write(f"{plain(data)}\n")
+            write(f"{inert_lines(plain(data))}\n")
 
     def _rows(self, rows: Sequence[Row], columns: Sequence[Column], empty: str) -> None:
         if self.format == "csv":
@@ -147,7 +147,7 @@ class Output:
         elif self.format == "plain":
             known = {column.field: column for column in columns}
             cells = ((name, _plain_cell(known.get(name, Column(name)), data)) for name in data)
-            write("".join(f"{name}\t{text}\n" for name, text in cells))
+            write("".join(f"{inert(name)}\t{text}\n" for name, text in cells))
         else:
             write("".join(f"{line}\n" for line in page(data, columns, terminal_width())))
 
@@ -195,15 +195,17 @@ class Output:
             write(_encoded(document, indent) + "\n")
             return
         for item in self._program(document):
-            write((item if isinstance(item, str) else _encoded(item, indent)) + "\n")
+            write((escaped(item) if isinstance(item, str) else _encoded(item, indent)) + "\n")
 
 
 def _encoded(document: Any, indent: int = 0) -> str:
+    """JSON in which nothing steers a terminal; whoever parses it gets every value as it is."""
     try:
         encoded = msgspec.json.encode(document)
     except UnicodeEncodeError:
         encoded = msgspec.json.encode(_encodable(msgspec.to_builtins(document)))
-    return (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
+    text = (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
+    return text if is_harmless(encoded) else escaped(text)
 
 
 def _encodable(value: Any) -> Any:
@@ -232,11 +234,12 @@ def _plain_cell(column: Column, row: Row) -> str:
 
 
 def _csv_cell(value: Any) -> Any:
-    """Truths and what is nested as in JSON; text that a spreadsheet would take for a formula as text."""
+    """Truths and what is nested as in JSON; text inert, a formula of a spreadsheet quoted as text."""
     if isinstance(value, bool | dict | list | tuple):
         return _encoded(value)
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
+    if isinstance(value, str):
+        text = inert_lines(value)
+        return f"'{text}" if value.startswith(FORMULA_STARTS) else text
     return value
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmilctl.inert import HARMFUL, encodable, inert
+from dsmilctl.inert import HARMFUL, STEERING, encodable, escaped, inert, inert_lines, is_harmless
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,21 @@ from dsmilctl.inert import HARMFUL, encodable, inert
 )
 def test_only_what_could_steer_a_terminal_is_written_out(text: str, shown: str) -> None:
     assert inert(text) == shown
+
+
+def test_lines_and_tabs_stay_where_that_is_wanted() -> None:
+    assert inert_lines("a\tb\n\x1b\r\n") == "a\tb\n\\x1b\\x0d\n"
+
+
+def test_json_escapes_only_what_steers_a_terminal() -> None:
+    assert escaped("Lüfter\u200d\n\x7f\x9b\u2067") == "Lüfter\u200d\n\\u007f\\u009b\\u2067"
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_json_is_harmless_unless_something_in_it_steers_a_terminal(text: str) -> None:
+    encoded = json.dumps(text, ensure_ascii=False).encode()
+
+    assert is_harmless(encoded) == (STEERING.search(encoded.decode()) is None)
 
 
 @given(st.text())

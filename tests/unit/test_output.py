@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsmilctl.errors import InvalidParameter
+from dsmilctl.inert import STEERING, inert_lines
 from dsmilctl.output import FORMATS, FORMULA_STARTS, Output
 from dsmilctl.tables import Column
 
@@ -188,20 +189,53 @@ def test_every_value_is_shown_in_every_format(value: Any) -> None:
 
 
 @given(text=st.text(st.characters(codec="utf-8"), min_size=1))
-def test_no_cell_of_a_csv_is_a_formula_and_every_text_comes_back(text: str) -> None:
+def test_no_cell_of_a_csv_is_a_formula_and_every_harmless_text_comes_back(text: str) -> None:
     out = _shown("csv", [{"a": text, "b": 1}])
 
     cell = list(csv.reader(io.StringIO(out, newline="")))[1][0]
     assert not cell.startswith(FORMULA_STARTS)
-    assert cell.removeprefix("'") == text or cell == text
+    assert inert_lines(text) in (cell, cell.removeprefix("'"))
 
 
-def _shown(format: str, rows: list[dict[str, Any]]) -> str:
+STEERING_TEXT = st.text(
+    st.sampled_from('a\n\t°"\\\x00\r\x07\x1b\x7f\x85\x9b\u061c\u200f\u2028\u202e\u2066'), min_size=1
+)
+
+
+@given(text=STEERING_TEXT)
+def test_no_format_lets_anything_through_that_steers_a_terminal(text: str) -> None:
+    for format in FORMATS:
+        for data in ([{"value": text, "all": [text]}], {"value": text, "more": {text: text}}, text):
+            assert STEERING.search(_shown(format, data)) is None, format
+
+
+@given(text=STEERING_TEXT)
+def test_programs_see_every_text_as_it_is(text: str) -> None:
+    assert json.loads(_shown("ndjson", [{text: text}])) == {text: text}
+    assert json.loads(_shown("json", [{text: text}]))["data"] == [{text: text}]
+
+
+@given(text=STEERING_TEXT)
+def test_a_bare_string_of_a_jq_program_is_harmless_and_json_in_it_stays_json(text: str) -> None:
+    pytest.importorskip("jq")
+    bare = _shown("json", [text], jq=".data[]")
+
+    assert STEERING.search(bare) is None
+    assert json.loads(_shown("json", [text], jq=".data[] | tojson")) == text
+
+
+def test_a_cell_of_a_csv_is_written_as_in_a_table_but_keeps_its_lines(capsys: Printed) -> None:
+    Output("csv").show([{"a": "one\x1b[31m\ttwo\u202e\nthree"}], schema="test/1")
+
+    assert capsys.readouterr().out == 'a\n"one\\x1b[31m\ttwo\\u202e\nthree"\n'
+
+
+def _shown(format: str, data: Any, jq: str = "") -> str:
     import contextlib
 
     stream = io.StringIO(newline="")
     with contextlib.redirect_stdout(stream):
-        Output(format).show(rows, schema="test/1")
+        Output(format, jq=jq).show(data, schema="test/1")
     return stream.getvalue()
 
 
