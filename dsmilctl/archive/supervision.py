@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from dsmilctl.decoding import UNDECODABLE
+
 LOGGER = logging.getLogger("dsmilctl.archive.supervision")
 
 
@@ -72,7 +74,7 @@ class Supervision(msgspec.Struct, frozen=True):
         """What the last recorder told last; None where there was none."""
         try:
             return msgspec.json.decode(self._health.read_bytes(), type=Health)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *UNDECODABLE):
             return None
 
     def ask_to_end(self, ending: Ending) -> None:
@@ -83,7 +85,7 @@ class Supervision(msgspec.Struct, frozen=True):
         """How somebody wants the recording to end."""
         try:
             return msgspec.json.decode(self._ending.read_bytes(), type=Ending)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *UNDECODABLE):
             return None
 
     @property

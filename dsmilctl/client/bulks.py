@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from dsmilctl.decoding import UNDECODABLE
 from dsmilctl.errors import DSMILError, NotFound, StateUnavailable
 from dsmilctl.guard.files import write_durably
 from dsmilctl.guard.plan import Plan
@@ -80,7 +81,7 @@ class Bulks:
                 return msgspec.json.decode(path.read_bytes(), type=BulkResult)
         except FileNotFoundError:
             pass  # said below
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, *UNDECODABLE) as error:
             raise StateUnavailable(f"{path}: {error}", target=bulk_id) from error
         hint = f"the last {KEPT} bulks of a context are kept; their ids are in: dsmilctl audit log"
         raise NotFound(f"no bulk {bulk_id!r} in this context", hint=hint, target=bulk_id)

@@ -12,6 +12,7 @@ import msgspec
 
 from dsmilctl.clock import NANOSECONDS, SYSTEM, Clock
 from dsmilctl.config.sources import Source
+from dsmilctl.decoding import UNDECODABLE
 from dsmilctl.errors import ConfigError
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -33,8 +34,8 @@ def load(folder: Path, found: list[Source], key: str, kind: type[T]) -> T | None
     try:
         kept = msgspec.json.decode(content, type=_Kept)
         return msgspec.json.decode(kept.value, type=kind) if kept.key == key else None
-    except msgspec.MsgspecError:
-        return None  # cut short, or of another version: work it out again
+    except UNDECODABLE:
+        return None  # cut short, damaged, or of another version: work it out again
 
 
 def keep(folder: Path, found: list[Source], key: str, value: msgspec.Struct, clock: Clock = SYSTEM) -> None:

@@ -17,6 +17,7 @@ from dsmilctl.config import cache
 from dsmilctl.config.paths import Paths, paths
 from dsmilctl.config.settings import load_settings, origins
 from dsmilctl.config.sources import Source, identity
+from dsmilctl.decoding import UNDECODABLE
 from dsmilctl.errors import ConfigError, Conflict, NotFound, UsageError, nearest
 
 LOGGER = logging.getLogger("dsmilctl.config")
@@ -267,7 +268,7 @@ def _choice(folders: Paths) -> _Choice:
         return msgspec.json.decode(folders.current_context_file.read_bytes(), type=_Choice)
     except (FileNotFoundError, NotADirectoryError):
         return _Choice()
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, *UNDECODABLE) as error:
         file = folders.current_context_file
         hint = "dsmilctl context use NAME writes it anew; -C NAME does without it"
         raise ConfigError(f"{file} cannot be read: {error}", hint=hint, target=str(file)) from error

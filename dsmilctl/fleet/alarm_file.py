@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from dsmilctl.decoding import UNDECODABLE
 from dsmilctl.model.alarm import Alarm
 
 LOGGER = logging.getLogger("dsmilctl.fleet.alarms")
@@ -26,7 +27,7 @@ class AlarmFile:
             return msgspec.json.decode(self._path.read_bytes(), type=list[Alarm])
         except FileNotFoundError:
             return []
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (OSError, *UNDECODABLE) as error:
             LOGGER.warning("%s cannot be read, alarms begin anew: %s", self._path, error)
             return []
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from dsmilctl.decoding import UNDECODABLE
 from dsmilctl.drivers.managed import Managed
 from dsmilctl.model.device import DeviceId, DeviceState, DeviceStatus
 
@@ -25,7 +26,7 @@ class Memory:
         """What was last known, by device."""
         try:
             known = msgspec.json.decode(self._path.read_bytes(), type=list[DeviceStatus])
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *UNDECODABLE):
             return {}
         return {status.device_id: status for status in known}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from dsmilctl.decoding import UNDECODABLE
 from dsmilctl.errors import StateUnavailable
 
 
@@ -30,7 +31,7 @@ class Switches:
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Switch])
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, *UNDECODABLE) as error:
             hint = f"mend or remove {self._path}: without it every driver is enabled"
             raise StateUnavailable(f"{self._path}: {error}", hint=hint, target=str(self._path)) from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from dsmilctl.decoding import UNDECODABLE
 from dsmilctl.guard.files import plain_name, write_durably
 from dsmilctl.model.emergency import Stop
 
@@ -112,5 +113,5 @@ def _file_name(stop: Stop) -> str:
 def _read(path: Path) -> Stop | None:
     try:
         return _decoder.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, *UNDECODABLE):
         return None

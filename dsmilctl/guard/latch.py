@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dsmilctl.clock import SYSTEM, Clock
+from dsmilctl.decoding import UNDECODABLE
 from dsmilctl.errors import NotFound, StateUnavailable
 from dsmilctl.guard.chain import canonical, seal, unseal
 from dsmilctl.guard.files import (
@@ -249,7 +250,7 @@ def _read(path: Path) -> _Held | None:
         return None
     except OSError as error:
         return _unreadable(path, error.strerror or str(error))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         return _unreadable(path, str(error))
     return _Held(stop, frozenset(stop.devices), path)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from dsmilctl.decoding import UNDECODABLE
 from dsmilctl.guard.chain import GENESIS, read_line
 from dsmilctl.guard.intents import unfinished
 from dsmilctl.guard.segments import segments
@@ -109,7 +110,7 @@ def _check_all(spans: list[Span]) -> list[Finding]:
         first = check(spans[0])
         answers = [other.communicate()[0] for other in others]
         return [first, *(msgspec.json.decode(answer, type=Finding) for answer in answers)]
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *UNDECODABLE):
         return []
     finally:
         for other in others:
