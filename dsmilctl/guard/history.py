@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
+import time
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
 from dsmilctl.decoding import UNDECODABLE
-from dsmilctl.guard.files import plain_name, write_durably
+from dsmilctl.guard.files import plain_name, private_folder, write_durably
 from dsmilctl.model.emergency import Stop
 
 LOGGER = logging.getLogger("dsmilctl.guard")
 KEPT = 200
 """Older stops than this many are forgotten; the journal still has them."""
+
+LONGEST_WAIT = 0.5
+"""Seconds that a writer waits for another one."""
 
 _decoder = msgspec.json.Decoder(Stop)
 _encoder = msgspec.json.Encoder()
@@ -29,15 +35,35 @@ class History:
         self._folders = folders
 
     def keep(self, stop: Stop) -> None:
-        """Write the stop down, in place of what was known of it; a full disk is no reason to fail."""
+        """Write the stop down, in place of what was known of it; a full disk is no reason to fail.
+
+        Who released it stays written, whoever comes later to tell what devices answered.
+        """
         for folder in self._folders:
             try:
-                write_durably(folder / _file_name(stop), _encoder.encode(stop))
+                private_folder(folder)
+                with _alone(folder):
+                    write_durably(folder / _file_name(stop), _encoder.encode(self._with_its_end(stop)))
             except OSError as error:
                 LOGGER.warning("the history of %s cannot be written: %s", stop.stop_id, error)
                 continue
             self._forget(folder)
             return
+
+    def _with_its_end(self, stop: Stop) -> Stop:
+        """The stop as released as it is known to be."""
+        kept = self._end_of(stop) if stop.released_at is None else None
+        if kept is None:
+            return stop
+        return msgspec.structs.replace(stop, released_by=kept.released_by, released_at=kept.released_at)
+
+    def ended(self, stop: Stop) -> bool:
+        """Whether it is written here that somebody released the stop."""
+        return self._end_of(stop) is not None
+
+    def _end_of(self, stop: Stop) -> Stop | None:
+        found = self.named({_file_name(stop)})
+        return next((item for item in found if item.released_at is not None), None)
 
     def completed(self, stop: Stop) -> Stop:
         """The stop with what has become known of it since it was latched."""
@@ -90,6 +116,35 @@ class History:
     def _forget(folder: Path) -> None:
         for name in sorted(_names(folder), reverse=True)[KEPT:]:
             (folder / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other writers of a folder away, so that none takes back what another wrote since it looked.
+
+    Who has to wait too long, or cannot have it, goes on without: what devices answered must be told.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        _take(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int) -> None:
+    deadline = time.monotonic() + LONGEST_WAIT
+    with suppress(OSError):
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                time.sleep(0.002)
 
 
 def _names(folder: Path) -> list[str]:
