@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -173,11 +173,10 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
         """The client of the identity that opens the context."""
         key, aliases = self.context.fleet, self.context.aliases
         name, devices = file_name(key), file_name(aliases[-1] if aliases else key)
-        place = self.shared.runtime / "latch"
         shared = _Shared(
             fleet=self.fleet(),
             journal=Journal(self.folders.journal_folder, self.clock),
-            latch=Latch(self.shared.latch_folder, key, place, self.clock, also=aliases),
+            latch=self.latch(key, aliases),
             holds=Holds(self.shared.state / "holds" / f"{devices}.lock", self.clock),
             bulks=Bulks(self.folders.state / "bulks" / name),
             memory=Memory(self.shared.state / "devices" / f"{name}.json"),
@@ -193,6 +192,18 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             return self.client_of(identity, shared, variant, in_bulk=in_bulk)
 
         return variant(self.identity, False)
+
+    def latch(self, key: str, aliases: Sequence[str]) -> Latch:
+        """The stops of the fleet of these keys."""
+        shared = self.shared
+        return Latch(
+            shared.latch_folder,
+            key,
+            shared.latch_fallbacks,
+            self.clock,
+            also=aliases,
+            foreign=shared.foreign_latches,
+        )
 
     def approvals(self, serving: Serving, name: str) -> Approvals:
         """The approvals of the context, beside its latch."""

@@ -78,6 +78,26 @@ class Paths(msgspec.Struct, frozen=True):
         return self.state / "latch"
 
     @property
+    def latch_fallbacks(self) -> tuple[Path, ...]:
+        """Where stops lie whose latch cannot be written: in every runtime folder of this user's programs.
+
+        A cron job and a service have other ones than a session; they meet in that of the user's number.
+        """
+        known = _runtimes(self.state)
+        return tuple(folder / "latch" for folder in (known if self.runtime in known else (self.runtime,)))
+
+    @property
+    def foreign_latches(self) -> tuple[Path, ...]:
+        """Where such stops of the state folder's owner lie; for root alone, whom others let look."""
+        try:
+            owner = self.state.stat().st_uid
+        except OSError:
+            return ()
+        if os.geteuid() or not owner or self.runtime not in _runtimes(self.state):
+            return ()
+        return (_runtime_of(owner) / "latch",)
+
+    @property
     def driver_switches_file(self) -> Path:
         """Which drivers are disabled, why and since when."""
         return self.state / "drivers.json"
@@ -209,13 +229,22 @@ def _system() -> Path:
 
 def _runtime(state: Path) -> Path:
     """The user's own runtime folder; without one the state folder, as a name in /tmp could be anybody's."""
-    for folder in (os.environ.get("XDG_RUNTIME_DIR", "").strip(), f"/run/user/{os.geteuid()}"):
-        if folder.startswith("/") and _own(folder):
-            return Path(folder) / NAME
-    return state / "run"
+    return next((folder for folder in _runtimes(state) if _own(folder.parent)), state / "run")
 
 
-def _own(folder: str) -> bool:
+def _runtimes(state: Path) -> tuple[Path, ...]:
+    """The runtime folders that programs of this user may have, whether they are there now or not."""
+    session = os.environ.get("XDG_RUNTIME_DIR", "").strip()
+    sessions = (Path(session) / NAME,) if session.startswith("/") and _own(Path(session)) else ()
+    return tuple(dict.fromkeys((*sessions, _runtime_of(os.geteuid()), state / "run")))
+
+
+def _runtime_of(user: int) -> Path:
+    """What systemd makes for a user at the first login and removes at the last logout: pam_systemd(8)."""
+    return Path(f"/run/user/{user}") / NAME
+
+
+def _own(folder: Path) -> bool:
     try:
         found = os.lstat(folder)
     except OSError:

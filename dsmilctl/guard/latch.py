@@ -7,73 +7,81 @@ the history, so that the file that is read before every write stays small.
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from dsmilctl.clock import SYSTEM, Clock
-from dsmilctl.decoding import UNDECODABLE
 from dsmilctl.errors import NotFound, StateUnavailable
-from dsmilctl.guard.chain import canonical, seal, unseal
-from dsmilctl.guard.files import (
-    is_temporary,
-    plain_name,
-    private_folder,
-    sync_folder,
-    unavailable,
-    write_durably,
-)
+from dsmilctl.guard.files import plain_name, unavailable
 from dsmilctl.guard.history import History
+from dsmilctl.guard.latch_files import (
+    UNREADABLE,
+    Held,
+    Mark,
+    content_of,
+    file_name,
+    held_by,
+    is_there,
+    leads_nowhere,
+    marks,
+    set_aside,
+    unlink,
+    unreadable,
+    write,
+)
 from dsmilctl.model.device import DeviceId
 from dsmilctl.model.emergency import Stop
 
 if TYPE_CHECKING:
     from dsmilctl.guard.since import Since
 
-UNREADABLE = "UNREADABLE"
-_decoder = msgspec.json.Decoder(Stop)
+__all__ = ["UNREADABLE", "Latch"]
 
-_Mark = tuple[str, int, int, int]
-"""Name, inode, size and modification time of a file: another one means another content."""
+LOGGER = logging.getLogger("dsmilctl.guard")
+AGAIN = 1.0
+"""Seconds after which it is tried anew to copy a stop to a folder that did not take it."""
 
 
-class _Held(msgspec.Struct, frozen=True):
-    """A stop as it was read from a file, its devices ready to be asked for."""
-
-    stop: Stop
-    devices: frozenset[DeviceId]
-    path: Path
-
-    def covers(self, device_id: DeviceId) -> bool:
-        return not self.devices or device_id in self.devices
+def _unheard(stop: Stop) -> None:
+    """Tell nobody that a stop has ended."""
+    del stop
 
 
 class Latch:
     """The stops of one fleet.
 
-    They lie in `folder`/`fleet`, or in `fallback`/`fleet` (a runtime folder in memory) when the first cannot
-    be written; both are looked at.  A fleet that is known by several keys has all of them in `also`: a stop
-    lies under each, so that whoever knows the fleet by one of them sees it, and can release it for all.
+    They lie in `folder`/`fleet`, or in each `fallback`/`fleet` (runtime folders, mostly in memory) when the
+    first cannot be written.  All are looked at, and so is `foreign`, which is never written.  A stop that is
+    found in these alone is copied to the first as soon as that can be written.  A fleet that is known by
+    several keys has all of them in `also`: a stop lies under each, so that whoever knows the fleet by one of
+    them sees it, and can release it for all.
     """
 
     def __init__(
         self,
         folder: Path,
         fleet: str,
-        fallback: Path | None = None,
+        fallback: Path | Sequence[Path] = (),
         clock: Clock = SYSTEM,
+        *,
         also: Sequence[str] = (),
+        foreign: Sequence[Path] = (),
     ) -> None:
-        self._roots = [folder] + ([fallback] if fallback is not None else [])
+        self._folder = folder
+        self._fallbacks = [fallback] if isinstance(fallback, Path) else list(fallback)
+        self._roots = [folder, *self._fallbacks, *foreign]
         self._keys = (fleet, *also)
-        self._places = [place for key in self._keys for place in self._places_of(key)]
+        self._names = list(dict.fromkeys(plain_name(key) for key in self._keys))
+        self._places = {root: [root / name for name in self._names] for root in self._roots}
         self._clock = clock
-        self._seen: dict[Path, tuple[list[_Mark], list[_Held]]] = {}
+        self._seen: dict[Path, tuple[list[Mark], list[Held]]] = {}
+        self._tried: float | None = None
 
     def stops(self) -> tuple[Stop, ...]:
         """Every stop in force, oldest first, with what is known of its devices.
@@ -93,30 +101,38 @@ class Latch:
     def engage(self, stop: Stop) -> str:
         """Put the stop in force; when this returns it outlives everything but a release.
 
-        Answers why it had to go to the fallback (empty: it did not).  Raises StateUnavailable if it could be
-        written nowhere.
+        Answers why it had to go to a fallback, and to which (empty: it did not).  Raises StateUnavailable if
+        it could be written nowhere.
         """
         keys = self._keys if len(self._keys) > 1 else ()
-        content = seal(canonical(msgspec.structs.replace(stop, confirmations=(), fleets=keys)))[0]
-        file = f"{plain_name(stop.stop_id)}.json"
-        tries = [self._put(key, file, content) for key in self._keys]
-        errors = [error for failed in tries for error in failed]
-        if all(len(failed) == len(self._roots) for failed in tries):
-            raise errors[0]
-        return errors[0].message if errors else ""
+        name, content = file_name(stop), content_of(msgspec.structs.replace(stop, fleets=keys))
+        refused: list[StateUnavailable] = []
+        took: dict[Path, None] = {}
+        for key in self._names:
+            if error := self._put(self._folder, key, name, content):
+                errors = {root: self._put(root, key, name, content) for root in self._fallbacks}
+                refused += [error, *(other for other in errors.values() if other)]
+                took |= dict.fromkeys(root for root, other in errors.items() if other is None)
+            else:
+                took[self._folder] = None
+        if not took:
+            raise refused[0]
+        where = ", ".join(str(root) for root in took if root != self._folder)
+        return f"{refused[0].message}; it lies in {where or self._folder}" if refused else ""
 
-    def _put(self, key: str, name: str, content: bytes) -> list[StateUnavailable]:
-        """Write a stop under a key, in the first place that takes it; why the others before it did not."""
-        errors: list[StateUnavailable] = []
-        for place, first in zip(self._places_of(key), self._places, strict=False):
-            try:
-                _write(place / name, content, first / name)
-            except OSError as error:
-                message = f"the emergency stop cannot be latched in {place}"
-                errors.append(unavailable(message, error, place / name))
-                continue
-            break
-        return errors
+    def _put(self, root: Path, key: str, name: str, content: bytes) -> StateUnavailable | None:
+        """Write a stop under a key; why that cannot be.
+
+        Above our own folder of a fallback none is made: what the system mounts there later would hide it.
+        """
+        path = root / key / name
+        try:
+            if root in self._fallbacks:
+                os.stat(root.parents[1])  # noqa: PTH116 - the error alone is wanted
+            write(path, content, root / self._names[0] / name)
+        except OSError as error:
+            return unavailable(f"the emergency stop cannot be latched in {path.parent}", error, path)
+        return None
 
     def update(self, stop: Stop) -> None:
         """Keep what has become known of a stop; never puts one in force or out of it."""
@@ -129,12 +145,19 @@ class Latch:
             if held.stop.stop_id == stop.stop_id:
                 self._remove(held)
 
-    def release(self, stop_id: str, by: str, standing: AbstractSet[str] | None = None) -> list[Stop]:
+    def release(
+        self,
+        stop_id: str,
+        by: str,
+        standing: AbstractSet[str] | None = None,
+        ended: Callable[[Stop], None] = _unheard,
+    ) -> list[Stop]:
         """End one stop, or all (of those `standing`) when `stop_id` is empty; the stops that ended.
 
-        They are in the history then.
-        A file that could not be read is moved aside as evidence.  Raises NotFound for an id that is not in
-        force and StateUnavailable if a file cannot be removed; what has not ended then is still in force.
+        They are in the history first: whoever looks there for what came and went misses none.  As long as its
+        file is there a stop is in force, whatever the history says.  A file that could not be read is moved
+        aside as evidence.  Raises NotFound for an id that is not in force and StateUnavailable if a file
+        cannot be removed; what has not ended then is still in force, and `ended` heard of each that has.
         """
         wanted = [held for held in self._held() if stop_id in ("", held.stop.stop_id)]
         if stop_id and not wanted:
@@ -144,26 +167,33 @@ class Latch:
             )
         if not stop_id and standing is not None:
             wanted = [held for held in wanted if held.stop.stop_id in standing]
-        now = self._clock.now()
         released: dict[str, Stop] = {}
         for held in wanted:
-            complete = self._completed(held.stop)
-            self._remove(held)
-            ended = msgspec.structs.replace(complete, released_by=by, released_at=now)
-            self.update(ended)
-            released[f"{ended.stop_id} {held.path if ended.stop_id == UNREADABLE else ''}"] = ended
+            key = held.stop.stop_id if held.readable else str(held.path)
+            if key not in released:
+                released[key] = self._end(held, by)
+                ended(released[key])
         return list(released.values())
+
+    def _end(self, held: Held, by: str) -> Stop:
+        """End one stop, wherever it lies."""
+        complete = self._completed(held.stop)
+        ended = msgspec.structs.replace(complete, released_by=by, released_at=self._clock.now())
+        self.update(ended)
+        self._remove(held)
+        return ended
 
     def history(self, limit: int) -> list[Stop]:
         """The newest stops, newest first, `limit` at most: released ones too."""
-        found = {stop.stop_id: stop for stop in self.stops() if stop.stop_id != UNREADABLE}
+        held = self._held()
+        standing = {(item.stop.triggered_at, item.stop.stop_id) for item in held}
+        found = {item.stop.stop_id: self._completed(item.stop) for item in held if item.readable}
         for history in self._histories():
-            newest = history.newest(limit)
-            found |= {
-                stop.stop_id: stop
-                for stop in newest
-                if stop.stop_id not in found or found[stop.stop_id].released_at is None
-            }
+            for stop in history.newest(limit):
+                known = found.get(stop.stop_id)
+                ended = known is None or known.released_at is None
+                if ended and (stop.triggered_at, stop.stop_id) not in standing:
+                    found[stop.stop_id] = stop
         return sorted(found.values(), key=lambda stop: stop.triggered_at, reverse=True)[:limit]
 
     def since(self) -> Since:
@@ -172,17 +202,11 @@ class Latch:
 
         return Since(self._histories())
 
-    def _places_of(self, key: str) -> list[Path]:
-        """Where the stops of a key lie, the first that can be written."""
-        return [root / plain_name(key) for root in self._roots]
-
     def _histories(self, stop: Stop | None = None) -> list[History]:
         """The histories of this fleet, and those of every key that a stop has."""
-        keys = dict.fromkeys((*self._keys, *(stop.fleets if stop else ())))
-        return [
-            History([place.with_name(f"{place.name}.history") for place in self._places_of(key)])
-            for key in keys
-        ]
+        names = dict.fromkeys((*self._names, *(plain_name(key) for key in (stop.fleets if stop else ()))))
+        roots = [self._folder, *(root for root in self._fallbacks if is_there(root.parents[1]))]
+        return [History([root / f"{name}.history" for root in roots]) for name in names]
 
     def _completed(self, stop: Stop) -> Stop:
         """The stop with what has become known of it since it was latched."""
@@ -191,114 +215,73 @@ class Latch:
                 return found
         return stop
 
-    def _held(self) -> list[_Held]:
-        return [held for place in self._places for held in self._in(place)]
+    def _held(self) -> list[Held]:
+        """What lies in every place; what lies in none but a fallback is copied to where it belongs."""
+        first = self._below(self._folder)
+        others = [held for root in self._roots[1:] if is_there(root) for held in self._below(root)]
+        if others:
+            known = {held.stop.stop_id for held in first}
+            self._adopt([held for held in others if held.readable and held.stop.stop_id not in known])
+        return [*first, *others]
 
-    def _in(self, place: Path) -> list[_Held]:
+    def _below(self, root: Path) -> list[Held]:
+        return [held for place in self._places[root] for held in self._in(place)]
+
+    def _in(self, place: Path) -> list[Held]:
         """The stops in one folder; its files are read again only when one of them is another than before."""
         try:
-            marks = _marks(place)
+            found = marks(place)
         except FileNotFoundError:
-            return []
+            return [unreadable(place, "a link in its path leads nowhere")] if leads_nowhere(place) else []
         except OSError as error:
-            return [_unreadable(place, error.strerror or str(error))]
+            return [unreadable(place, error.strerror or str(error))]
         marked, held = self._seen.get(place, ([], []))
-        if marks != marked:
-            held = [found for mark in marks if (found := _read(place / mark[0])) is not None]
-            self._seen[place] = (marks, held)
-            if any(item.stop.stop_id == UNREADABLE for item in held):
-                del self._seen[place]  # perhaps it can be read next time
+        if found != marked:
+            held = held_by(place, found)
+            if all(item.readable for item in held):  # what cannot be read is perhaps read next time
+                self._seen[place] = (found, held)
         return held
 
-    def _remove(self, held: _Held) -> None:
-        try:
-            if held.stop.stop_id == UNREADABLE:
-                _set_aside(held.path, self._places)
-                sync_folder(held.path.parent)
-                return
-            folders = {held.path.parent: None}
-            for key in held.stop.fleets:
-                folders |= dict.fromkeys(self._places_of(key))
+    def _adopt(self, found: list[Held]) -> None:
+        """Copy stops to where they should lie; where that does not go it is tried again after a while."""
+        now = self._clock.monotonic()
+        if not found or (self._tried is not None and now - self._tried < AGAIN):
+            return
+        self._tried = now
+        for held in found:
+            try:
+                self._copy(held)
+            except OSError as error:
+                LOGGER.debug("%s lies in %s alone: %s", held.stop.stop_id, held.path.parent, error)
+
+    def _copy(self, held: Held) -> None:
+        """Write a stop that lies in a fallback under all of its keys, that of its folder last.
+
+        Who releases it meanwhile says so in the history, takes it out of the fallback, and at last out of
+        here: where the first two are so, the third may have been before this.  Raises OSError.
+        """
+        name, content = held.path.name, content_of(held.stop)
+        keys = [plain_name(key) for key in held.stop.fleets if plain_name(key) != held.path.parent.name]
+        folders = [self._folder / key for key in (*keys, held.path.parent.name)]
+        for folder in folders:
+            write(folder / name, content, folders[0] / name)
+        if not is_there(held.path) and any(item.ended(held.stop) for item in self._histories(held.stop)):
             for folder in folders:
-                _unlink(folder, held.path.name)
+                unlink(folder, name)
+            return
+        LOGGER.warning("%s lay in %s alone, and is in %s now", held.stop.stop_id, held.path, self._folder)
+
+    def _remove(self, held: Held) -> None:
+        """Take a stop out of every place, its own folder last; raises StateUnavailable."""
+        try:
+            if not held.readable:
+                set_aside(held.path, [place for places in self._places.values() for place in places])
+                return
+            keys = (plain_name(key) for key in held.stop.fleets)
+            names = dict.fromkeys((*self._names, *keys, held.path.parent.name))
+            for folder in (root / name for root in reversed(self._roots) for name in names):
+                unlink(folder, held.path.name)
         except OSError as error:
             raise unavailable(
                 f"the emergency stop in {held.path} cannot be released", error, held.path
             ) from error
-
-
-def _marks(place: Path) -> list[_Mark]:
-    """Every file that counts in a folder.  One that vanishes meanwhile has been released."""
-    marks: list[_Mark] = []
-    with os.scandir(place) as entries:
-        for entry in entries:
-            if not is_temporary(entry.name):
-                with suppress(FileNotFoundError):
-                    found = entry.stat(follow_symlinks=False)
-                    marks.append((entry.name, found.st_ino, found.st_size, found.st_mtime_ns))
-    return sorted(marks)
-
-
-def _read(path: Path) -> _Held | None:
-    """The stop in a file, nothing if it was released meanwhile."""
-    try:
-        content = unseal(_content(path).removesuffix(b"\n"))
-        if content is None:
-            return _unreadable(path, "its content is cut short or was changed")
-        stop = _decoder.decode(content)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return _unreadable(path, error.strerror or str(error))
-    except UNDECODABLE as error:
-        return _unreadable(path, str(error))
-    return _Held(stop, frozenset(stop.devices), path)
-
-
-def _content(path: Path) -> bytes:
-    """The file's bytes; a link is not followed, and what is no file holds nobody up."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, os.fstat(descriptor).st_size + 1)
-    finally:
-        os.close(descriptor)
-
-
-def _unreadable(path: Path, why: str) -> _Held:
-    try:
-        since = path.lstat().st_mtime_ns
-    except OSError:
-        since = 0
-    reason = f"the latch {path} cannot be read, so everything counts as stopped: {why}"
-    stop = Stop(stop_id=UNREADABLE, scope="all", reason=reason, triggered_by="", triggered_at=since)
-    return _Held(stop, frozenset(), path)
-
-
-def _write(path: Path, content: bytes, twin: Path) -> None:
-    """Write a file for good, as another name of its twin where that is there: half the work for the disk."""
-    if path != twin:
-        with suppress(OSError):
-            private_folder(path.parent)
-            path.hardlink_to(twin)
-            sync_folder(path.parent)
-            return
-    write_durably(path, content)
-
-
-def _unlink(folder: Path, name: str) -> None:
-    """Take a file out of a folder for good; it may be gone, and the folder, too."""
-    if folder.is_dir():
-        (folder / name).unlink(missing_ok=True)
-        sync_folder(folder)
-
-
-def _set_aside(path: Path, places: list[Path]) -> None:
-    """Move what cannot be read out of the latch, beside it, under a name that is free."""
-    place = path if path in places else path.parent
-    aside = place.with_name(f"{place.name}.unreadable")
-    private_folder(aside)
-    count = 1
-    while (target := aside / f"{path.name}-{count}").exists():
-        count += 1
-    with suppress(FileNotFoundError):
-        path.rename(target)

@@ -107,7 +107,8 @@ class StopControl:
             return unlatched
         if not error:
             return stop
-        return msgspec.structs.replace(stop, latch_error=f"{error}; it holds until this machine starts anew")
+        told = f"{error} until that can be written; a logout or a new start of this machine may end it before"
+        return msgspec.structs.replace(stop, latch_error=told)
 
     def withdraw(self, stop: Stop) -> None:
         """Let go of a stop of ids that no device has, before anybody was told of it."""

@@ -293,7 +293,7 @@ def test_a_stop_that_is_latched_until_the_next_boot_holds_and_says_so(shell: She
     (shell.home / "state/latch").unlink()
 
     assert (stop.exit, stop.data["latched"]) == (0, True)
-    assert "it holds until this machine starts anew" in stop.data["latch_error"]
+    assert "until that can be written" in stop.data["latch_error"]
     assert shell(f"{WRITE} -o json").error.code == "EMERGENCY_STOP"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -96,6 +97,40 @@ def test_a_runtime_folder_that_others_can_enter_is_not_used(
 
     assert paths().runtime != folder / "dsmilctl"
     assert not str(paths().runtime).startswith("/tmp/runtime")
+
+
+@LINUX
+def test_a_latch_falls_back_to_every_runtime_folder_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "runtime"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    anywhere = [Path(f"/run/user/{os.geteuid()}/dsmilctl/latch"), paths().state / "run/latch"]
+
+    assert list(paths().latch_fallbacks) == anywhere
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    assert list(paths().latch_fallbacks) == [folder / "dsmilctl/latch", *anywhere]
+    folder.chmod(0o755)
+    assert list(paths().latch_fallbacks) == anywhere
+    monkeypatch.setenv("DSMIL_HOME", str(tmp_path / "home"))
+    assert paths().latch_fallbacks == (tmp_path / "home/run/latch",)
+    assert paths().foreign_latches == ()
+
+
+@LINUX
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder away, and look at another user's")
+def test_root_looks_for_stops_where_the_owner_of_the_state_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert paths().foreign_latches == ()
+    paths().state.mkdir(parents=True)
+    assert paths().foreign_latches == ()
+
+    os.chown(paths().state, 4711, 4711)
+
+    assert paths().foreign_latches == (Path("/run/user/4711/dsmilctl/latch"),)
 
 
 def test_what_must_survive_lies_in_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -10,6 +11,7 @@ from dsmilctl.client.local import LocalClient
 from dsmilctl.config.paths import Paths
 from dsmilctl.errors import EmergencyStopActive
 from dsmilctl.guard.journal import Request
+from dsmilctl.guard.latch_files import Held
 from dsmilctl.model.operation import OperationStatus
 from tests.rack import Lab, Rack, write
 
@@ -53,6 +55,35 @@ async def test_a_change_is_not_made_when_a_stop_came_and_went_since_it_was_compa
         again = await client.change(write("rack-0", value=5, if_value=0))
 
     assert again.status is OperationStatus.SUCCESS
+
+
+async def test_a_change_is_not_made_while_a_release_takes_its_time(
+    home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop comes from a process that was killed when its latch lay on the disk."""
+    rack = Rack(1)
+    rack.values["rack-0", "LEVEL"] = 90
+    lab = Lab(home, rack)
+    async with lab.client() as client, lab.client() as other:
+        slow = Slow(client)
+        change = asyncio.create_task(client.change(write("rack-0", value=95, if_value=90)))
+        await slow.waits.wait()
+        stop = other._stop_control.engage("smoke", "@all", None)
+        loop, over, remove = asyncio.get_running_loop(), threading.Event(), other._latch._remove
+
+        def removed(held: Held) -> None:
+            remove(held)
+            loop.call_soon_threadsafe(slow.goes_on.set)
+            assert over.wait(10)
+
+        monkeypatch.setattr(other._latch, "_remove", removed)
+        release = asyncio.create_task(other.release(stop.stop_id, justification="the smoke was steam"))
+        with pytest.raises(EmergencyStopActive, match="before this change was made"):
+            await change
+        over.set()
+        await release
+
+    assert rack.written("LEVEL") == []
 
 
 async def test_in_a_bulk_only_the_devices_that_were_stopped_are_left_alone(home: Paths) -> None:
