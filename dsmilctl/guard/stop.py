@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
@@ -15,6 +16,7 @@ from dsmilctl.drivers.lifecycle import Lifecycle
 from dsmilctl.errors import DSMILError, NotFound, StateUnavailable
 from dsmilctl.guard.driving import Crew, Driving, Report, silence
 from dsmilctl.guard.evidence import Evidence, unheard
+from dsmilctl.guard.journal import Entry
 from dsmilctl.guard.latch import Latch
 from dsmilctl.guard.plan import Plan
 from dsmilctl.model.device import DeviceId, show_id
@@ -32,6 +34,19 @@ class Unlatched:
 
     def __init__(self) -> None:
         self.stops: tuple[Stop, ...] = ()
+        self._lock = threading.Lock()
+
+    def add(self, stop: Stop) -> None:
+        """Keep one more; a release may be under way in another thread."""
+        with self._lock:
+            self.stops += (stop,)
+
+    def take(self, ids: AbstractSet[str]) -> list[Stop]:
+        """Let go of those with these ids; which there were."""
+        with self._lock:
+            gone = [stop for stop in self.stops if stop.stop_id in ids]
+            self.stops = tuple(stop for stop in self.stops if stop.stop_id not in ids)
+        return gone
 
 
 class StopControl:
@@ -103,7 +118,7 @@ class StopControl:
             hint = f" ({problem.hint})" if problem.hint else ""
             told = f"{problem.message}; it holds as long as this process runs{hint}"
             unlatched = msgspec.structs.replace(stop, latched=False, latch_error=told)
-            self._memory.stops += (unlatched,)
+            self._memory.add(unlatched)
             return unlatched
         if not error:
             return stop
@@ -112,7 +127,7 @@ class StopControl:
 
     def withdraw(self, stop: Stop) -> None:
         """Let go of a stop of ids that no device has, before anybody was told of it."""
-        self._memory.stops = tuple(item for item in self._memory.stops if item.stop_id != stop.stop_id)
+        self._memory.take({stop.stop_id})
         try:
             self._latch.withdraw(stop)
         except StateUnavailable as error:
@@ -167,44 +182,60 @@ class StopControl:
     async def release(self, stop_id: str, justification: str, standing: AbstractSet[str]) -> list[Stop]:
         """End one stop, or all that were `standing` when `stop_id` is empty; what was released.
 
-        The journal has to take the intent first.  Raises NotFound for an id that is not in force, and
-        StateUnavailable when the journal or the latch cannot be written.
+        The journal has to take the intent first; what is begun then is brought to its end and recorded, also
+        when somebody breaks it off.  Raises NotFound for an id that is not in force, and StateUnavailable
+        when the journal or the latch cannot be written.
         """
         operation_id, target = Plan.new_id(), stop_id or "all"
 
-        async def record(outcome: str, parameters: dict[str, object]) -> None:
-            entry = self._evidence.entry(
+        def entry(outcome: str, parameters: dict[str, object]) -> Entry:
+            return self._evidence.entry(
                 "emergency.release", target, outcome, parameters, operation_id=operation_id
             )
-            if outcome == "INTENT":
-                await self._evidence.record([entry])
-            else:
-                await self._evidence.record_if_possible([entry])
 
-        await record("INTENT", {"justification": justification})
+        await self._evidence.record([entry("INTENT", {"justification": justification})])
+        ending = asyncio.ensure_future(self._end(stop_id, standing, entry))
         try:
-            released = await asyncio.to_thread(self._release, stop_id, standing)
-        except DSMILError as error:
-            await record("FAILED", {"code": error.code, "error": error.message})
+            return await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await asyncio.wait((ending,))
+            if not ending.cancelled() and (error := ending.exception()):
+                LOGGER.error("the release of %s, broken off, failed: %s", target, error)
             raise
+
+    async def _end(
+        self, stop_id: str, standing: AbstractSet[str], entry: Callable[[str, dict[str, object]], Entry]
+    ) -> list[Stop]:
+        """End stops and journal which have ended, also when others have not."""
+        released: list[Stop] = []
+        outcome, known = "UNKNOWN", dict[str, object]()
+        try:
+            await asyncio.to_thread(self._release, stop_id, standing, released.append)
+            outcome = "SUCCESS"
+        except DSMILError as error:
+            outcome, known = "FAILED", {"code": error.code, "error": error.message}
+            raise
+        finally:
+            if released or outcome == "SUCCESS":
+                self._tell(released)
+            known["released"] = [stop.stop_id for stop in released]
+            await self._evidence.record_if_possible([entry(outcome, known)])
+        return released
+
+    def _tell(self, released: Sequence[Stop]) -> None:
         names = ", ".join(stop.stop_id for stop in released) or "nothing"
         LOGGER.info("%s released by %s", names, self._evidence.identity.user)
         self._announce(Event("emergency.release", f"{names} released", self._clock.now(), Severity.WARNING))
-        await record("SUCCESS", {"released": [stop.stop_id for stop in released]})
-        return released
 
-    def _release(self, stop_id: str, standing: AbstractSet[str]) -> list[Stop]:
+    def _release(self, stop_id: str, standing: AbstractSet[str], ended: Callable[[Stop], None]) -> None:
         """Those in memory too; one that lies nowhere else is no reason to say that there is none."""
         who = f"{self._evidence.identity.user}@{self._evidence.identity.host}"
         wanted = {stop_id} if stop_id else standing
-        in_memory = [stop for stop in self._memory.stops if stop.stop_id in wanted]
+        in_memory = {stop.stop_id for stop in self._memory.stops if stop.stop_id in wanted}
         try:
-            released = self._latch.release(stop_id, who, standing)
+            self._latch.release(stop_id, who, standing, ended)
         except NotFound:
             if not in_memory:
                 raise
-            released = []
-        self._memory.stops = tuple(stop for stop in self._memory.stops if stop not in in_memory)
-        now = self._clock.now()
-        ended = [msgspec.structs.replace(stop, released_by=who, released_at=now) for stop in in_memory]
-        return [*released, *ended]
+        for stop in self._memory.take(in_memory):
+            ended(msgspec.structs.replace(stop, released_by=who, released_at=self._clock.now()))
