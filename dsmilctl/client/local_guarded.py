@@ -17,7 +17,10 @@ from dsmilctl.model.operation import OperationType
 async def switch_driver(
     installed: InstalledDrivers, fleet: Fleet, guard: Guard, name: str, *, enabled: bool, reason: str
 ) -> DriverInfo:
-    """Enable or disable a driver, guarded and journalled; raises NotFound and what refuses it."""
+    """Enable or disable a driver, guarded and journalled; raises NotFound and what refuses it.
+
+    It takes effect in every context, so that no fleet may be under a stop when one is disabled.
+    """
     installed.require(name)
 
     async def switch() -> DriverInfo:
@@ -33,7 +36,14 @@ async def switch_driver(
     parameters: dict[str, object] = {"reason": reason}
     why = None if enabled or guard.checks.consent is None else reason
     return await guard.administer(
-        action, name, OperationType.CONFIG, parameters, switch, under_stop=enabled, justification=why
+        action,
+        name,
+        OperationType.CONFIG,
+        parameters,
+        switch,
+        under_stop=enabled,
+        everywhere=True,
+        justification=why,
     )
 
 

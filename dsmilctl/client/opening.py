@@ -266,9 +266,16 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             evidence=evidence,
             holds=shared.holds,
             in_force=stop_control.in_force,
+            all_released=self.require_all_released,
             clock=self.clock,
             deadline=self.timeout,
         )
+
+    def require_all_released(self, target: str) -> None:
+        """Raise EmergencyStopActive if any fleet that a change of `target` touches is under a stop."""
+        from dsmilctl.client.all_fleets import require_no_stop
+
+        require_no_stop(self.folders, self.registry, target)
 
     def fleet(self) -> Fleet:
         """The fleet of the context, not yet opened."""

@@ -76,6 +76,7 @@ class Guard:
         evidence: Evidence,
         holds: Holds,
         in_force: Callable[[], Sequence[Stop]],
+        all_released: Callable[[str], None],
         clock: Clock = SYSTEM,
         deadline: float = 2.0,
     ) -> None:
@@ -84,6 +85,7 @@ class Guard:
         self._evidence = evidence
         self._holds = holds
         self._in_force = in_force
+        self._all_released = all_released
         self._clock = clock
         self._deadline = deadline
         self._judgement = Judgement(checks, lifecycle, evidence, in_force, deadline)
@@ -132,17 +134,21 @@ class Guard:
         act: Callable[[], Awaitable[T]],
         *,
         under_stop: bool = False,
+        everywhere: bool = False,
         justification: str | None = None,
     ) -> T:
         """Carry out a change of what stands around the devices, checked and journalled like the others.
 
-        Raises the refusal, or what `act` raises.  `under_stop` lets it happen during an emergency stop;
-        a `justification` that is given must say something.
+        Raises the refusal, or what `act` raises.  `under_stop` lets it happen during an emergency stop; one
+        that takes effect `everywhere` waits for the release of every fleet.  A `justification` that is given
+        must say something.
         """
 
         def check() -> None:
             if not under_stop and (stops := self._in_force()):
                 raise stopped(stops[0], target, self.checks.context)
+            if everywhere and not under_stop:
+                self._all_released(target)
             self.checks.writable(target)
             self.checks.administration(target, kind)
             if justification is not None:

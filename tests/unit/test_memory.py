@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dsmilctl.client.interface import HistoryQuery
+from dsmilctl.config.contexts import Context, DriverUse
 from dsmilctl.config.paths import Paths
 from dsmilctl.errors import (
     DeviceNotFound,
@@ -17,8 +18,10 @@ from dsmilctl.errors import (
     StateUnavailable,
 )
 from dsmilctl.fleet.switches import Switch, Switches
+from dsmilctl.guard.latch import UNREADABLE, Latch
 from dsmilctl.model.device import DeviceState
 from tests.rack import Lab, Rack
+from tests.unit.test_latch import stop
 
 
 def kept(home: Paths) -> Path:
@@ -156,6 +159,59 @@ async def test_under_a_stop_no_driver_is_disabled_and_nothing_forgotten_but_one_
             with pytest.raises(EmergencyStopActive):
                 await change
         assert (await client.set_driver("rack", enabled=True, reason="x")).enabled
+
+
+async def refused(lab: Lab) -> EmergencyStopActive:
+    """Why a driver cannot be disabled; it is not, then, and may be enabled."""
+    async with lab.client() as client:
+        with pytest.raises(EmergencyStopActive) as found:
+            await client.set_driver("rack", enabled=False, reason="being rewired")
+        assert all(driver.enabled for driver in await client.drivers())
+        await client.set_driver("rack", enabled=True, reason="")
+    return found.value
+
+
+async def test_a_driver_is_not_disabled_while_any_fleet_is_under_a_stop(home: Paths) -> None:
+    """Who opens that fleet next could not stop its devices any more."""
+    rack = Rack(1)
+    lab, plant = Lab(home, rack), Lab(home, rack)
+    plant.context = Context(name="sim", drivers=(DriverUse("rack"),), target="racks", fleet="sim")
+    async with plant.client() as client:
+        stop = await client.stop(reason="smoke")
+        error = await refused(lab)
+        assert "context sim is under" in error.message
+        assert (error.details["stop_id"], error.hint.split(",")[0]) == (
+            stop.stop_id,
+            "dsmilctl -C sim emergency status",
+        )
+        await client.release(justification="the smoke was steam")
+    async with lab.client() as client:
+        assert not (await client.set_driver("rack", enabled=False, reason="being rewired")).enabled
+
+
+@pytest.mark.parametrize("where", ["state/latch", "run/latch"])
+@pytest.mark.parametrize("kind", ["stop", "damaged", "file", "link", "folders are a file"])
+async def test_a_stop_of_a_fleet_without_a_context_or_what_cannot_be_read_keeps_drivers_enabled(
+    home: Paths, where: str, kind: str
+) -> None:
+    root = home.state.parent / where
+    lab = Lab(home, Rack(1))
+    if kind == "folders are a file":
+        root.parent.mkdir(parents=True)
+        root.write_text("")
+    elif kind == "stop":
+        Latch(root, "named-hall").engage(stop())
+    else:
+        (root / "named-hall.history").mkdir(parents=True)
+        if kind == "damaged":
+            (root / "named-hall").mkdir()
+            (root / "named-hall" / "stop-1.json").write_bytes(b"{")
+        elif kind == "file":
+            (root / "named-hall").write_text("")
+        else:
+            (root / "named-hall").symlink_to(home.state / "not mounted")
+
+    assert (await refused(lab)).details["stop_id"] == ("stop-1" if kind == "stop" else UNREADABLE)
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b'{"rack": 1}'])
