@@ -137,7 +137,9 @@ def test_a_device(snap_compare: Compare, size: tuple[int, int]) -> None:
         await pilot.press("down", "enter")
         await until(pilot, lambda: "REGISTER" in screen_of(pilot))
         chart = app_of(pilot).screen.query_one(Chart)
-        await until(pilot, lambda: chart.title == "TEMP" and bool(chart.series._arrived or chart.series._samples))
+        await until(
+            pilot, lambda: chart.title == "TEMP" and bool(chart.series._arrived or chart.series._samples)
+        )
         await pass_time(pilot, world, 12, step=1.0)
         await until(pilot, lambda: "0x00C0FFEE" in screen_of(pilot))
 
