@@ -48,8 +48,16 @@ class LocalStops:
         """Stop these devices, or everything; a driver that cannot be loaded is named UNCONFIRMED."""
         ids = None if devices is None else tuple(device.device_id for device in devices)
         stop = self._engage(reason, scope, ids)
-        crews = crews_of(self._parts(), devices, self._fleet.part_of)
-        return await self._control.drive(self._told(stop, crews), crews, deadline, report or silence)
+        parts = self._parts()
+        if devices is None or self._fleet.knows_parts_of(devices):
+            crews = crews_of(parts, devices, self._fleet.part_of)
+            return await self._control.drive(self._told(stop, crews), crews, deadline, report or silence)
+        search = StopSearch(parts, Selector(scope, ids=ids or ()), None)
+        try:
+            crews = search.crews(None)
+            return await self._control.drive(self._told(stop, crews), crews, deadline, report or silence)
+        finally:
+            search.close()
 
     async def of_selector(
         self, selector: Selector, *, reason: str, deadline: float, report: Told | None

@@ -11,6 +11,7 @@ import msgspec
 
 from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import DSMILError
+from dsmilctl.fleet.switches import SwitchedOff
 from dsmilctl.guard.driving import Crew, Find
 from dsmilctl.model.device import Device, DeviceId
 from dsmilctl.model.selector import Selector, select
@@ -47,7 +48,19 @@ class StopSearch:
         """Wait, `patience` seconds at most, for what it takes to know the devices; whether it is known."""
         if self._looks:
             await asyncio.wait((self._settled,), timeout=patience)
-        return self._all_met or not self._silent()
+        return self._all_met or not self._silent() or self._found_but_for_disabled()
+
+    def _found_but_for_disabled(self) -> bool:
+        """Whether the enabled drivers have what is named, and no other one is silent than the disabled.
+
+        They were left out on purpose: a stop of a group does not become one of everything for them.
+        """
+        silent = [self._looks[name] for name in self._silent()]
+        if self._unmet or not all(look.done() and _is_disabled(look) for look in silent):
+            return False
+        with suppress(DSMILError):
+            return bool(self.devices())
+        return False
 
     def close(self) -> None:
         """Ask no longer."""
@@ -71,7 +84,8 @@ class StopSearch:
             name: (found, ids.intersection(item.device.device_id for item in found))
             for name, found in self._answers().items()
         }
-        return [Crew(name, partial(_all_of, found), own) for name, (found, own) in having.items() if own]
+        crews = [Crew(name, partial(_all_of, found), own) for name, (found, own) in having.items() if own]
+        return [*crews, Crew("", partial(_all_of, ()), frozenset(), missing=self.missing)]
 
     def missing(self) -> dict[DeviceId, str]:
         """What nobody can say is stopped, each with the reason: drivers, ids, or else the whole selector."""
@@ -170,6 +184,10 @@ def _selected(selector: Selector, found: Sequence[Managed]) -> list[Device]:
 
 async def _all_of(found: Sequence[Managed]) -> Sequence[Managed]:
     return found
+
+
+def _is_disabled(look: Look) -> bool:
+    return not look.cancelled() and isinstance(look.exception(), SwitchedOff)
 
 
 def _why(look: Look) -> str:

@@ -29,6 +29,7 @@ from dsmilctl.errors import (
 )
 from dsmilctl.fleet.bus import Bus
 from dsmilctl.fleet.polls import Polls
+from dsmilctl.fleet.switches import SwitchedOff
 from dsmilctl.model.device import Device, DeviceId, DeviceStatus, show_id
 from dsmilctl.model.reading import Reading, Span
 from dsmilctl.model.register import Register
@@ -116,7 +117,7 @@ class Fleet:
         for spec in self._specs:
             name = spec.key
             if spec.driver in switched_off:
-                self.absent[name] = _switched_off(spec.driver, switched_off[spec.driver])
+                self.absent[name] = SwitchedOff(spec.driver, switched_off[spec.driver])
             elif name not in self.drivers:
                 try:
                     self.drivers[name] = self._make(spec)
@@ -220,6 +221,11 @@ class Fleet:
         managed = (self._devices or {}).get(device.device_id)
         return self._called(managed.driver) if managed else device.driver
 
+    def knows_parts_of(self, devices: Iterable[Device]) -> bool:
+        """Whether `part_of` is certain: before devices are found a driver may have a name of its own here."""
+        renamed = {spec.driver for spec in self._specs} - {spec.key for spec in self._specs}
+        return not any(self.part_of(device) in renamed for device in devices)
+
     def _called(self, driver: Driver) -> str:
         return next((name for name, item in self.drivers.items() if item is driver), driver.name)
 
@@ -279,7 +285,7 @@ class Fleet:
         driver, found = self.drivers.pop(name, None), self._found.pop(name, [])
         if driver is None:
             return
-        self.absent[name] = _switched_off(driver.name, "")
+        self.absent[name] = SwitchedOff(driver.name, "")
         if self._devices is not None:
             self._devices = self._merged()
         await _all_of([self.lifecycle.disconnect(item, self.deadline) for item in found if item.connected])
@@ -384,13 +390,6 @@ class Fleet:
 
         results = await asyncio.gather(*(read(*item) for item in wanted))
         return [reading for result in results for reading in result]
-
-
-def _switched_off(name: str, reason: str) -> DSMILError:
-    why = f": {reason}" if reason else ""
-    return StateUnavailable(
-        f"driver {name} is disabled{why}", hint=f"dsmilctl driver enable {name}", target=name
-    )
 
 
 async def _all_of(ends: Sequence[Awaitable[None]]) -> None:

@@ -11,6 +11,15 @@ from dsmilctl.decoding import UNDECODABLE
 from dsmilctl.errors import StateUnavailable
 
 
+class SwitchedOff(StateUnavailable):
+    """The driver was disabled by somebody, for a reason."""
+
+    def __init__(self, driver: str, reason: str) -> None:
+        why = f": {reason}" if reason else ""
+        hint = f"dsmilctl driver enable {driver}"
+        super().__init__(f"driver {driver} is disabled{why}", hint=hint, target=driver)
+
+
 class Switch(msgspec.Struct, frozen=True):
     """Whether a driver is enabled, the reason given and the time (nanoseconds UTC)."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from dsmilctl.client.stop_search import StopSearch
+from dsmilctl.config.contexts import DriverUse
 from dsmilctl.config.paths import Paths
 from dsmilctl.drivers.managed import Managed
 from dsmilctl.errors import DeviceNotFound, EmergencyStopActive
@@ -166,3 +168,43 @@ async def test_devices_that_are_named_when_time_is_over_are_not_taken_for_stoppe
     await search.settle(WATCHFUL)
 
     assert set(search.missing()) == {"driver rack", 0x8000}
+
+
+@pytest.mark.parametrize("selector", ["@rack", "0x800*", "valve*"])
+async def test_a_disabled_driver_makes_no_stop_of_a_group_one_of_everything_and_is_named(
+    home: Paths, selector: str
+) -> None:
+    rack, other = numbered(2, "rack"), Rack(1, name="other")
+    lab = Lab(home, rack, other)
+    async with lab.client() as client:
+        await client.set_driver("other", enabled=False, reason="being rewired")
+
+    stop = await ordered(lab, selector)
+
+    assert outcomes(stop) == {0x8000: STOPPED, 0x8001: STOPPED, "driver other": UNCONFIRMED}
+    assert (stop.devices, stop.latch_error) == ((0x8000, 0x8001), "")
+
+
+async def test_what_only_a_disabled_driver_may_have_is_latched_with_everything(home: Paths) -> None:
+    lab = Lab(home, numbered(2, "rack"), Rack(1, name="other"))
+    async with lab.client() as client:
+        await client.set_driver("other", enabled=False, reason="being rewired")
+
+    stop = await ordered(lab, "@north-hall")
+
+    assert stop.devices == ()
+    assert outcomes(stop)["driver other"] == UNCONFIRMED
+
+
+async def test_chosen_devices_of_a_driver_with_a_name_of_its_own_are_driven_before_any_look(
+    home: Paths,
+) -> None:
+    rack = Rack(2)
+    lab = Lab(home, rack)
+    named = (DriverUse("rack", name="north"),)
+    lab.context = msgspec.structs.replace(lab.context, drivers=named)
+
+    stop = await lab.client().stop(rack.devices[:1], reason="smoke", deadline=1)
+
+    assert outcomes(stop) == {"rack-0": STOPPED}
+    assert {telegram.device_id for telegram in rack.wire} == {"rack-0"}
