@@ -11,7 +11,7 @@ from dsmilctl.diagnostics import warn
 from dsmilctl.errors import InvalidParameter, nearest
 from dsmilctl.inert import encodable, escaped, inert, inert_lines, is_harmless
 from dsmilctl.pages import page
-from dsmilctl.stdout import flush, terminal_size, terminal_width, write
+from dsmilctl.stdout import flush, terminal_size, terminal_width, write, write_json
 from dsmilctl.tables import Column, Row, Table, lay_out, plain, shorten
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Output:
         if self.format == "json" or self._program is not None:
             picked = {**data, rows: self._picked(data[rows])} if rows else self._picked(data)
             document = {"schema": f"dsmilctl/{schema}", "context": self.context or None, "data": picked}
-            self._json(document, indent=2)
+            self._json(document, indent=0 if self.format == "ndjson" else 2)
         else:
             self._shown(self._picked(data[rows] if rows else data), columns, empty)
         flush()
@@ -116,7 +116,7 @@ class Output:
 
     def mark(self, event: Mapping[str, Any]) -> None:
         """Show where a stream begins, has a gap or ends; no field of it is left out."""
-        write(_encoded(event) + "\n")
+        write_json(_encoded(event) + "\n")
         flush()
 
     def _shown(self, data: Any, columns: Sequence[Column], empty: str) -> None:
@@ -192,10 +192,10 @@ class Output:
 
     def _json(self, document: Any, indent: int = 0) -> None:
         if self._program is None:
-            write(_encoded(document, indent) + "\n")
+            write_json(_encoded(document, indent) + "\n")
             return
         for item in self._program(document):
-            write((escaped(item) if isinstance(item, str) else _encoded(item, indent)) + "\n")
+            write_json((escaped(item) if isinstance(item, str) else _encoded(item, indent)) + "\n")
 
 
 def _encoded(document: Any, indent: int = 0) -> str:

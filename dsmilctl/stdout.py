@@ -24,6 +24,16 @@ def write(text: str) -> None:
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
+def write_json(text: str) -> None:
+    """Write JSON to stdout: UTF-8, or escapes where that is not its encoding.  Source: RFC 8259."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if not text.isascii() and encoding.replace("-", "").lower() != "utf8":
+        import json
+
+        text = "".join(letter if letter.isascii() else json.dumps(letter)[1:-1] for letter in text)
+    write(text)
+
+
 def write_bytes(message: bytes) -> None:
     """Write to stdout what another process of ours reads."""
     if sys.stdout is not None:

@@ -101,6 +101,21 @@ def test_a_jq_program_that_is_wrong_is_refused_in_words(shell: Shell, program: s
     assert answer.error.target == "--jq"
 
 
+def test_what_jq_makes_of_a_document_is_a_line_where_lines_were_asked_for(shell: Shell) -> None:
+    told = shell("dsmilctl -C sim device read 0x8000-0x8001 TEMP -o ndjson --jq '.data[] | {v: .value}'")
+
+    assert [sorted(line) for line in told.lines] == [["v"], ["v"]]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_json_is_json_whatever_the_encoding_of_stdout_is(shell: Shell, encoding: str) -> None:
+    told = shell("dsmilctl -C sim device read 0x8000 TEMP -o ndjson; dsmilctl -C sim context list -o json",
+                 environment={"PYTHONIOENCODING": encoding})  # fmt: skip
+
+    assert json.loads(told.out.splitlines()[0])["unit"] == "°C"
+    assert told.out.isascii()
+
+
 def test_an_option_means_the_same_before_and_after_the_noun(shell: Shell) -> None:
     lines = (
         "dsmilctl -o csv -C sim device list 0x8000",

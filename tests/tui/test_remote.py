@@ -279,6 +279,20 @@ async def test_a_stop_that_no_server_hears_says_that_nothing_is_confirmed() -> N
         await until(pilot, lambda: "NOTHING IS CONFIRMED, stop the devices by hand" in screen_of(pilot))
 
 
+async def test_a_stop_that_was_in_force_before_is_not_taken_for_one_that_no_server_hears() -> None:
+    async with plant() as far, remote_dashboard(user="operator") as pilot:
+        stop = await far.gateway.client.stop(reason="smoke")
+        await until(pilot, lambda: "stopped by" in screen_of(pilot))
+        await far.stop()
+        await pilot.press("ctrl+x")
+        await until(pilot, lambda: ended(pilot) is Phase.BROKEN)
+        await pilot.press("E")
+
+        await until(pilot, lambda: f"In force already: {stop.stop_id}" in screen_of(pilot))
+        assert "NOTHING IS CONFIRMED" in screen_of(pilot)
+        assert "latched" not in screen_of(pilot)
+
+
 async def test_on_this_machine_nobody_logs_in() -> None:
     from dsmilctl.client.connecting import connect
     from dsmilctl.tui.app import DashboardApp

@@ -72,6 +72,9 @@ class EmergencyPage(Page):
         what, who, how = (self.part(Line, f"stop-{name}") for name in ("what", "who", "how"))
         if pulled is not None and pulled.phase is not Phase.ENDED:
             what.show([Part(f" ■ {progress_text(pulled)}", "bad")])
+            others = f" In force already: {inert(stop.stop_id)}, {who_text(stop)}" if stop else ""
+            who.show([Part(others, "plain")] if others else [])
+            how.show([])
             return
         if stop is None:
             what.show([Part(" ✓ Nothing is stopped.", "good")])

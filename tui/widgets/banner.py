@@ -26,12 +26,10 @@ class Banner(Line):
 def banner_parts(snapshot: Snapshot) -> tuple[list[Part], list[Part]]:
     """The line in parts: left, right."""
     pulled = snapshot.stop
-    if pulled is not None and pulled.phase is Phase.BROKEN and snapshot.stops:
-        return [
-            Part(f" ■ EMERGENCY STOP latched, but devices were not told: {inert(pulled.error)}", "bad")
-        ], []
     if pulled is not None and pulled.phase is not Phase.ENDED:
-        return [Part(f" ■ {progress_text(pulled)}", "bad")], []
+        failed = pulled.phase is Phase.BROKEN and snapshot.stops
+        others = [Part(f" · in force all the same: {stops_text(snapshot)}", "bad")] if failed else []
+        return [Part(f" ■ {progress_text(pulled)}", "bad"), *others], []
     if snapshot.stops:
         return [Part(f" ■ {stops_text(snapshot)}", "bad"), *times_parts(snapshot)], [
             Part("E", "key", "app.emergency"),
