@@ -113,3 +113,14 @@ async def test_a_quarantined_device_is_shown_but_not_read(world: World) -> None:
 
 def _with(world: World, registers: tuple[Register, ...]) -> Device:
     return msgspec.structs.replace(world.devices[0], registers=registers)
+
+
+async def test_a_number_that_has_no_room_never_looks_like_a_shorter_one(world: World) -> None:
+    world.written[0x8000, "CONFIG"] = 2147483648
+    async with dashboard(world, size=(40, 24)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app_of(pilot).screen, DevicePage))
+        for width in range(60, 20, -1):
+            await pilot.resize_terminal(width, 24)
+            shown = line_with(pilot, "CONFIG").split("▏")[0].split()[1:2]
+            assert not shown or shown[0] == "2147483648" or shown[0].endswith("…"), width

@@ -187,10 +187,12 @@ class Table(Inked, ScrollView, can_focus=True):
         columns = self.columns()
         places = {column.key: place for place, column in enumerate(columns)}
         kept = _kept(columns, room)
-        self._shown = [
-            (column, width, places[column.key])
-            for column, width in zip(kept, _widths(kept, room), strict=True)
-        ]
+        self._shown = []
+        for column, width in zip(kept, _widths(kept, room), strict=True):
+            if room <= 0:
+                break
+            self._shown.append((column, min(width, room), places[column.key]))  # a cut number says that it is cut
+            room -= width + GAP
 
     def render_line(self, y: int) -> Strip:
         """The head, a row, or a blank line below the last row."""
