@@ -54,11 +54,11 @@ class Verification:
         self._place: tuple[str, int | None] = ("", None)
         self._problem = ""
 
-    def walk(self, folder: Path) -> None:
-        """Check every segment of the folder in order.  Raises OSError if one cannot be read."""
-        expected = 1
+    def walk(self, folder: Path, first: int = 1, end: int | None = None) -> None:
+        """Check every segment of the folder in order, or those from one up to another; raises OSError."""
+        expected = first
         found = segments(folder)
-        for number, path in found:
+        for number, path in (item for item in found if first <= item[0] and (end is None or item[0] < end)):
             if number != expected:
                 self._fail(segment_path(folder, expected), None, "this segment is missing")
             expected = number + 1
@@ -192,6 +192,8 @@ def verify(folder: Path, anchor: str = "") -> AuditVerdict:
     A long journal is checked by several processes; if they find anything, or cannot run, this one goes
     through all of it, so that what is said is always said by one walk from the first line on.
     """
+    from dsmilctl.guard.restarts import with_restarts
+
     _parsed(anchor)
     try:
         if sum(path.stat().st_size for _, path in segments(folder)) >= WORTH_SPLITTING:
@@ -202,9 +204,9 @@ def verify(folder: Path, anchor: str = "") -> AuditVerdict:
                 return verdict
         verification = Verification(anchor)
         verification.walk(folder)
+        return with_restarts(folder, verification.verdict())
     except OSError as error:
         raise unavailable(f"journal {folder} cannot be read", error, folder) from error
-    return verification.verdict()
 
 
 def _parsed(anchor: str) -> tuple[int | None, str]:

@@ -167,7 +167,31 @@ def test_removing_the_damaged_record_after_a_restart_does_not_mend_the_chain(tmp
 
     segment(tmp_path).write_bytes(b"".join(lines(segment(tmp_path))[:2]))
 
-    assert not journal.verify().intact
+    verdict = journal.verify()
+    assert not verdict.intact
+    assert "journal-000001.jsonl was changed since the restart in journal-000002.jsonl" in verdict.problem
+
+
+def test_what_is_changed_after_a_restart_is_not_hidden_by_the_damage_before_it(tmp_path: Path) -> None:
+    filled(tmp_path, 3)
+    segment(tmp_path).write_bytes(segment(tmp_path).read_bytes().replace(b'"value":2', b'"value":9'))
+    journal = Journal(tmp_path)
+    journal.restart("disk replaced", "ada")
+    for number in range(7, 10):
+        journal.append([entry(number)])
+    before = journal.verify()
+    later = segment(tmp_path, 2).read_bytes()
+
+    segment(tmp_path, 2).write_bytes(later.replace(b'"value":8', b'"value":1'))
+    after = journal.verify()
+
+    assert before.problem.endswith("; nothing else is wrong behind the restart in journal-000002.jsonl")
+    assert (after.first_bad, after.line) == (before.first_bad, before.line) == (3, 3)
+    assert "journal-000002.jsonl:3: the record does not fit its hash" in after.problem
+    journal.restart("disk replaced again", "ada")
+    journal.append([entry(11)])
+    segment(tmp_path, 3).write_bytes(segment(tmp_path, 3).read_bytes().replace(b'"value":11', b'"value":12'))
+    assert "journal-000003.jsonl:2: the record does not fit" in journal.verify().problem
 
 
 def test_a_restart_of_a_sound_journal_begins_a_segment_and_breaks_nothing(tmp_path: Path) -> None:

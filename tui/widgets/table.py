@@ -188,10 +188,11 @@ class Table(Inked, ScrollView, can_focus=True):
         places = {column.key: place for place, column in enumerate(columns)}
         kept = _kept(columns, room)
         self._shown = []
-        for column, width in zip(kept, _widths(kept, room), strict=True):
+        for column, wanted in zip(kept, _widths(kept, room), strict=True):
             if room <= 0:
                 break
-            self._shown.append((column, min(width, room), places[column.key]))  # a cut number says that it is cut
+            width = min(wanted, room)  # a number that the edge of the screen cut off would look like another
+            self._shown.append((column, width, places[column.key]))
             room -= width + GAP
 
     def render_line(self, y: int) -> Strip:
