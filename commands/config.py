@@ -88,16 +88,24 @@ def problems_in(file: Path | None) -> list[str]:
     if file is not None and file.suffix.casefold() not in (".yaml", ".yml", ".json"):
         return validate(file)
     from dsmilctl.client.fleets import fleet_problems
+    from dsmilctl.client.policies import policy_problems
 
     if file is not None:
         return fleet_problems(file)
     if found := validate():
         return found
     try:
-        fleets = sorted({context.file for context in contexts() if context.file})
+        known = contexts()
+        current, origin = current_name(), current_origin()
     except ConfigError as error:
         return [error.message]
-    return [problem for fleet in fleets for problem in fleet_problems(Path(fleet))]
+    missing = [] if current in {context.name for context in known} else [f"{origin}: no context {current!r}"]
+    fleets = sorted({context.file for context in known if context.file})
+    return [
+        *missing,
+        *policy_problems(),
+        *(item for fleet in fleets for item in fleet_problems(Path(fleet))),
+    ]
 
 
 @app.command(impact="read")

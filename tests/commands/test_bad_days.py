@@ -132,6 +132,17 @@ def test_a_policy_that_is_damaged_lets_nothing_be_changed_and_everything_be_read
     assert "policy.yaml" in refused.error.message
 
 
+def test_validate_finds_a_context_that_is_not_there_and_a_policy_that_cannot_be_used(shell: Shell) -> None:
+    settings(shell, 'context = "nosuch"\n')
+    (shell.home / "config/policy.yaml").write_text("policies: [")
+
+    found = shell("dsmilctl config validate -o json")
+
+    assert found.exit == 2
+    assert f"{shell.home}/config/config.toml:1: no context 'nosuch'" in found.out
+    assert "policy.yaml:" in found.out
+
+
 def test_without_a_state_folder_reads_go_on_changes_are_refused_and_a_stop_is_tried(shell: Shell) -> None:
     (shell.home / "state").write_text("a file where the folder should be")
 
