@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from textual.widgets import Button
 
 from dsmilctl.tui.screens.change import ChangeDialog
@@ -174,3 +175,15 @@ async def test_a_lifecycle_verb_whose_arming_ended_in_the_question_is_not_carrie
         await until(pilot, lambda: not app_of(pilot).screen.query_one("#go", Button).has_class("-active"))
         await pilot.press("tab", "enter")
         await until(pilot, lambda: world.wire == ["disconnect 1"])
+
+
+@pytest.mark.parametrize("size", [(100, 20), (60, 20), (40, 12)])
+async def test_the_device_that_is_written_to_is_named_on_the_lowest_screen(
+    world: World, size: tuple[int, int]
+) -> None:
+    async with dashboard(world, size=size) as pilot:
+        await pilot.press("a", "w", "5", "enter")
+        await type_text(pilot, REASON)
+        await pilot.press("enter")
+        await until(pilot, lambda: not app_of(pilot).screen.query_one("#go", Button).disabled)
+        assert "Write 0x8000" in screen_of(pilot)
