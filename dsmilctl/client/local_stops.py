@@ -50,12 +50,10 @@ class LocalStops:
         stop = self._engage(reason, scope, ids)
         parts = self._parts()
         if devices is None or self._fleet.knows_parts_of(devices):
-            crews = crews_of(parts, devices, self._fleet.part_of)
-            return await self._control.drive(self._told(stop, crews), crews, deadline, report or silence)
+            return await self._drive(stop, crews_of(parts, devices, self._fleet.part_of), deadline, report)
         search = StopSearch(parts, Selector(scope, ids=ids or ()), None)
         try:
-            crews = search.crews(None)
-            return await self._control.drive(self._told(stop, crews), crews, deadline, report or silence)
+            return await self._drive(stop, search.crews(None), deadline, report)
         finally:
             search.close()
 
@@ -76,9 +74,8 @@ class LocalStops:
             known = await search.settle(min(NAMED if stop is None else MISTYPED, deadline / 4))
             devices = self._meant(search, stop) if known else None
             stop = stop or self._engage_named(selector, reason, devices)
-            crews = search.crews(devices)
             left = round(max(0.0, deadline - (self._fleet.clock.monotonic() - begun)), 2)
-            return await self._control.drive(self._told(stop, crews), crews, left, report or silence)
+            return await self._drive(stop, search.crews(devices), left, report)
         finally:
             search.close()
 
@@ -118,10 +115,11 @@ class LocalStops:
             return [(name, find if name in known else lost) for name, find in parts]
         return parts
 
-    def _told(self, stop: Stop, crews: Sequence[Crew]) -> Stop:
-        """The stop with the other systems that will latch one of their own for it."""
+    async def _drive(self, stop: Stop, crews: Sequence[Crew], deadline: float, report: Told | None) -> Stop:
+        """Drive the devices of crews; the stop says which other systems latch one of their own for it."""
         names = [crew.driver for crew in crews if crew.wanted is None or crew.wanted]
-        return msgspec.structs.replace(stop, elsewhere=self._fleet.latched_elsewhere(names))
+        told = msgspec.structs.replace(stop, elsewhere=self._fleet.latched_elsewhere(names))
+        return await self._control.drive(told, crews, deadline, report or silence)
 
 
 async def _lost(why: str) -> Sequence[Managed]:

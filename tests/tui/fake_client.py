@@ -379,3 +379,21 @@ def some_devices(count: int) -> list[Device]:
         )
         for number in range(count)
     ]
+
+
+class SlowClient(FakeClient):
+    """A client whose stop latches, and ends when its world is let go."""
+
+    async def stop(
+        self,
+        devices: Sequence[Device] | None = None,
+        *,
+        reason: str = "",
+        deadline: float = 2.0,
+        scope: str = "@all",
+        report: Callable[[Confirmation], None] | None = None,
+    ) -> Stop:
+        stop = await super().stop(devices, reason=reason, scope=scope, report=report)
+        while self.world.hushed:
+            await asyncio.sleep(0.005)
+        return stop

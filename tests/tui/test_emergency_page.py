@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from dsmilctl.model.device import Device
-from dsmilctl.model.emergency import Confirmation, Stop
 from dsmilctl.tui.screens.change import ChangeDialog
 from dsmilctl.tui.screens.emergency import EmergencyPage
 from dsmilctl.tui.screens.menu import Menu
 from dsmilctl.tui.screens.release import ReleaseDialog
 from dsmilctl.tui.stop import Phase, Stopper, StopProgress
 from tests.tui.dashboard import app_of, dashboard, line_with, notices, screen_of, type_text, until
-from tests.tui.fake_client import FakeClient, World
+from tests.tui.fake_client import FakeClient, SlowClient, World
 
 
 async def test_the_stop_key_stops_everything_at_once_and_shows_who_confirmed(world: World) -> None:
@@ -183,24 +181,6 @@ async def test_a_second_press_while_a_stop_is_under_way_is_the_same_stop(world: 
         await pilot.press("ctrl+x", "ctrl+x", "ctrl+x")
         await until(pilot, lambda: "12 confirmed" in screen_of(pilot))
     assert 1 <= len(world.stops) <= 3
-
-
-class SlowClient(FakeClient):
-    """A client whose stop takes until it is let go."""
-
-    async def stop(
-        self,
-        devices: Sequence[Device] | None = None,
-        *,
-        reason: str = "",
-        deadline: float = 2.0,
-        scope: str = "@all",
-        report: Callable[[Confirmation], None] | None = None,
-    ) -> Stop:
-        stop = await super().stop(devices, reason=reason, scope=scope, report=report)
-        while self.world.hushed:
-            await asyncio.sleep(0.005)
-        return stop
 
 
 async def test_a_press_during_a_stop_is_not_another_one_and_the_next_thread_stands_ready(

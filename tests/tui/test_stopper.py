@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
 from dsmilctl.clock import SYSTEM
 from dsmilctl.config.paths import Paths
-from dsmilctl.model.device import Device
-from dsmilctl.model.emergency import Confirmation, Stop
+from dsmilctl.model.emergency import Stop
 from dsmilctl.tui.app import DashboardApp
 from dsmilctl.tui.stop import Phase, Stopper, StopProgress
 from tests.fixtures import home as home  # noqa: PLC0414 - a fixture of this module, too
 from tests.rack import Lab, Rack
 from tests.tui.dashboard import live, notices, screen_of, until
-from tests.tui.fake_client import FakeClient, World
-
-
-class HeldClient(FakeClient):
-    """A client whose stop latches, and ends when its world is let go."""
-
-    async def stop(
-        self,
-        devices: Sequence[Device] | None = None,
-        *,
-        reason: str = "",
-        deadline: float = 2.0,
-        scope: str = "@all",
-        report: Callable[[Confirmation], None] | None = None,
-    ) -> Stop:
-        stop = await super().stop(devices, reason=reason, scope=scope, report=report)
-        while self.world.hushed:
-            await asyncio.sleep(0.005)
-        return stop
+from tests.tui.fake_client import FakeClient, SlowClient, World
 
 
 class Plants:
@@ -48,7 +29,7 @@ class Plants:
 
     def open(self, name: str) -> FakeClient:
         """A client of a context."""
-        return HeldClient(self.worlds[name], name=name)
+        return SlowClient(self.worlds[name], name=name)
 
     def stops(self, name: str) -> int:
         """How many stops there were."""
