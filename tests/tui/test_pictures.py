@@ -128,6 +128,12 @@ def test_hostile_names(snap_compare: Compare) -> None:
     assert snap_compare(app_on(world), terminal_size=(120, 18), run_before=scene)
 
 
+def sampled(chart: Chart, world: World) -> bool:
+    """Whether the chart has drawn a sample of this moment; they come at a pace of their own."""
+    samples, now = chart.series._samples, world.clock.monotonic()
+    return not chart.series._arrived and bool(samples) and samples[-1][0] == now
+
+
 @pytest.mark.parametrize("size", [(140, 40), (70, 20)])
 def test_a_device(snap_compare: Compare, size: tuple[int, int]) -> None:
     world = populated()
@@ -137,10 +143,10 @@ def test_a_device(snap_compare: Compare, size: tuple[int, int]) -> None:
         await pilot.press("down", "enter")
         await until(pilot, lambda: "REGISTER" in screen_of(pilot))
         chart = app_of(pilot).screen.query_one(Chart)
-        await until(
-            pilot, lambda: chart.title == "TEMP" and bool(chart.series._arrived or chart.series._samples)
-        )
-        await pass_time(pilot, world, 12, step=1.0)
+        for _ in range(12):
+            await until(pilot, lambda: sampled(chart, world))
+            await pass_time(pilot, world, 1.0)
+        await until(pilot, lambda: sampled(chart, world))
         await until(pilot, lambda: "0x00C0FFEE" in screen_of(pilot))
 
     assert snap_compare(app_on(world), terminal_size=size, run_before=play)
